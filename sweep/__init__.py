@@ -1,0 +1,1 @@
+"""The experiment: what to run, in which order, and what came out."""

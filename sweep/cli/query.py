@@ -1,0 +1,53 @@
+"""`sweep query`: SQL over the ledger."""
+
+from __future__ import annotations
+
+import io
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+class Format(StrEnum):
+    """How a result is written."""
+
+    table = "table"
+    csv = "csv"
+    json = "json"
+    markdown = "markdown"
+    latex = "latex"
+    parquet = "parquet"
+
+
+def query(
+    store: Annotated[str, typer.Argument(help="The experiment's store: a path or a URI.")],
+    sql: Annotated[str, typer.Argument(help="One SELECT over trials, scores, predictions, best, transfer.")],
+    output_format: Annotated[Format, typer.Option("--format", help="How the result is written.")] = Format.table,
+    output: Annotated[Path | None, typer.Option(help="A file; without it the result is printed.")] = None,
+) -> None:
+    """Query the results with SQL (DuckDB), read-only."""
+    import pyarrow.parquet as pq
+
+    from sweep import query as ledger_query
+    from sweep.tables import FORMATS
+    from trainables.errors import Problem, UserError
+    from trainables.store import Store
+
+    if output_format == Format.parquet and output is None:
+        raise UserError(Problem("Parquet is not for a terminal", hint="give --output FILE"))
+    table = ledger_query.query(Store(store), sql)
+    if output_format == Format.parquet:
+        content = io.BytesIO()
+        pq.write_table(table, content)
+        data = content.getvalue()
+    else:
+        data = FORMATS[output_format](table).encode()
+    if output is None:
+        typer.echo(data.decode(), nl=False)
+        return
+    try:
+        output.write_bytes(data)
+    except OSError as error:
+        raise UserError(Problem(f"cannot be written: {error.strerror}", str(output))) from error

@@ -1,0 +1,58 @@
+"""`sweep run`: runs or resumes an experiment."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from sweep.cli.plan import ExperimentArgument, OverridesArgument
+
+INTERRUPTED = 130
+"""The exit code after Ctrl-C, as shells have it: 128 + SIGINT."""
+
+
+def run(
+    experiment: ExperimentArgument,
+    overrides: OverridesArgument = None,
+    address: Annotated[str | None, typer.Option(help="Of a running Ray cluster; without it one is started here.")] = None,
+    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Run failed trials again.")] = False,
+) -> None:
+    """Run an experiment, or go on with one. Exit code 0: all done, 1: some trial failed, 2: something must be fixed."""
+    from sweep import run as sweep_run
+    from sweep.experiment import load
+    from sweep.progress import Progress
+    from sweep.tables import result_table
+    from trainables.store import Store
+
+    console = Console(soft_wrap=False)
+    loaded = load(experiment, overrides or [])
+    summary = sweep_run.run(loaded, Progress(console), address, retry_failed)
+    again = shlex.join(["sweep", *sys.argv[1:]])
+    if summary.interrupted:
+        console.print("Stopped. Everything finished is in the store; to go on:", f"\n  {again}", soft_wrap=True)
+        raise typer.Exit(INTERRUPTED)
+    store = Store(loaded.store)
+    table = result_table(store, [condition.name for condition in loaded.conditions], loaded.targets)
+    if table is not None:
+        console.print(table)
+    if not summary.started:
+        console.print("Nothing was left to run.")
+    for outcome in summary.failed:
+        console.print(f"failed: trial {outcome.spec.trial_id} ({outcome.spec.phase} {' '.join(outcome.spec.tasks)})")
+    for study in summary.blocked:
+        console.print(f"not run: {study.name}, because every trial of {study.parent} failed")
+    columns = "condition, target, language, mean"
+    failures = "select study, error from trials where status = 'failed'"
+    console.print(f"Parquet files: {store.path('ledger')}", soft_wrap=True)
+    console.print("Next:", soft_wrap=True)
+    for sql in [f"select {columns} from best where main order by all", "from transfer order by delta desc"] + (
+        [failures] if summary.failed else []
+    ):
+        console.print(f'  sweep query {shlex.quote(loaded.store)} "{sql}"', soft_wrap=True, highlight=False)
+    if summary.failed:
+        console.print(f"  {again} --retry-failed", soft_wrap=True, highlight=False)
+        raise typer.Exit(1)

@@ -1,0 +1,80 @@
+"""Ray: started here for one command, or joined. Its chatter goes to a file."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sweep.experiment import Resources
+from trainables.errors import Problem, UserError
+
+# Read by Ray when it is imported or when its processes start.
+os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+os.environ.setdefault("TUNE_DISABLE_AUTO_CALLBACK_LOGGERS", "1")  # the ledger is the record
+os.environ.setdefault("TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S", "0")
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+
+
+@contextmanager
+def ray_cluster(address: str | None, resources: Resources, log: Path) -> Iterator[int]:
+    """Ray for as long as the context lasts; gives how many trials have room at once.
+
+    Args:
+        address: of a running cluster; None starts one in this machine, bound to 127.0.0.1.
+        log: a file for what Ray and the libraries behind it say.
+
+    Raises:
+        UserError: the cluster cannot be reached, or not even one trial has room on it.
+    """
+    _log_to(log)
+    import ray
+
+    try:
+        if address is None:
+            ray.init(
+                num_cpus=len(os.sched_getaffinity(0)),
+                _node_ip_address="127.0.0.1",
+                include_dashboard=False,
+                log_to_driver=False,
+                logging_level=logging.ERROR,
+            )
+        else:
+            ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
+    except (ConnectionError, ValueError, RuntimeError) as error:
+        hint = "start one with `ray up cluster.yaml` or `ray start --head`, or leave --address out"
+        problem = Problem(f"no Ray cluster answers at '{address}': {str(error).splitlines()[0]}", hint=hint)
+        raise UserError(problem) from error
+    _log_to(log)  # again: ray.init puts its own handlers in
+    try:
+        yield _room(ray.cluster_resources(), resources)
+    finally:
+        ray.shutdown()
+
+
+def _room(there: dict[str, float], resources: Resources) -> int:
+    """How many trials fit, by their CPUs and GPUs."""
+    needs = {"CPU": resources.workers * resources.cpus_per_worker, "GPU": resources.workers * resources.gpus_per_worker}
+    room = min(int(there.get(name, 0) // need) for name, need in needs.items() if need)
+    if room < 1 and resources.concurrent is None:
+        wanted = " and ".join(f"{need:g} {name}s" for name, need in needs.items() if need)
+        has = " and ".join(f"{there.get(name, 0):g} {name}s" for name, need in needs.items() if need)
+        hint = "lower resources.workers, resources.cpus_per_worker or resources.gpus_per_worker"
+        raise UserError(Problem(f"a trial needs {wanted}, but there are {has}", hint=hint))
+    return resources.concurrent or room
+
+
+def _log_to(path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    logging.captureWarnings(True)
+    handler = logging.FileHandler(path, encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    for name in ("ray", "ray.tune", "ray.train", "ray.data", "py.warnings", "optuna"):
+        logger = logging.getLogger(name)
+        logger.handlers = [handler] if name in ("ray", "py.warnings", "optuna") else []
+        logger.propagate = name not in ("ray", "py.warnings", "optuna")
+        logger.setLevel(logging.INFO)

@@ -1,0 +1,154 @@
+"""What a person sees of a run: one printer for all console output, live on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from sweep.ledger import Entry
+from sweep.plan import Plan, Study
+from sweep.search import Search
+from trainables.spec import TrialSpec
+
+SHOWN_PAIRS = 12
+"""Rows of the table of pairs; the ones that changed last are shown."""
+
+
+@dataclass
+class _Running:
+    study: Study
+    spec: TrialSpec
+    since: float
+    progress: float = 0.0
+    objective: float | None = None
+
+
+class Progress:
+    """The state of a run, and how it is shown.
+
+    Args:
+        console: where to. On a terminal a view of at most 80 columns is kept up to date; elsewhere every finished
+            trial is a line.
+    """
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+        self._running: dict[str, _Running] = {}
+        self._best: dict[str, tuple[float, TrialSpec, int]] = {}
+        self._seconds: dict[str, list[float]] = {}
+        self._total = self._done = self._failed = 0
+        self._slots = 1
+        self._begun = time.monotonic()
+        self._plan: Plan | None = None
+        self._search: Search | None = None
+
+    @contextmanager
+    def running(self, plan: Plan, search: Search, slots: int, log: Path) -> Iterator[None]:
+        """Shows the run as long as the context lasts."""
+        self._plan, self._search, self._slots = plan, search, slots
+        self._total, self._done = plan.runs, sum(self._count(study) for study in plan.studies)
+        self._begun = time.monotonic()
+        room = f"{slots} trial{'s' if slots > 1 else ''} at a time"
+        kept = f", {self._done} of them in the store already" if self._done else ""
+        self.console.print(f"{plan.experiment}: {self._total} trials in {len(plan.studies)} studies{kept}; {room}")
+        self.console.print(f"Ray's own messages: {log}", style="dim", soft_wrap=True)
+        if self.console.is_terminal:
+            with Live(get_renderable=self.view, console=self.console, refresh_per_second=2, transient=True):
+                yield
+        else:
+            yield
+
+    def started(self, study: Study, spec: TrialSpec) -> None:
+        """A trial was handed out."""
+        self._running[spec.trial_id] = _Running(study, spec, time.monotonic())
+
+    def reported(self, trial_id: str, result: dict[str, Any]) -> None:
+        """A trial finished an epoch, or an evaluation a language."""
+        running = self._running.get(trial_id)
+        if running is not None and result.get("progress") is not None:
+            running.progress, running.objective = result["progress"], result.get("objective")
+
+    def finished(self, study: Study, entry: Entry) -> None:
+        """A trial is in the ledger."""
+        running = self._running.pop(entry.spec.trial_id)
+        seconds = time.monotonic() - running.since
+        self._done += 1
+        self._seconds.setdefault(study.phase, []).append(seconds)
+        if entry.error:
+            self._failed += 1
+            reason = entry.error.splitlines()[0]
+            self.console.print(f"[red]failed[/] {study.name} {settings(entry.spec)}: ", Text(reason), soft_wrap=True)
+        elif entry.objective is not None and entry.objective >= self._best.get(study.name, (-1.0,))[0]:
+            runs = self._best.pop(study.name, (0.0, entry.spec, 0))[2]
+            self._best[study.name] = entry.objective, entry.spec, runs + 1
+        if not self.console.is_terminal and not entry.error:
+            score = f"dev {entry.objective:.1f}" if entry.objective is not None else f"{len(entry.scores)} scores"
+            self.console.print(
+                f"{datetime.now():%H:%M:%S} {self._done}/{self._total} {study.name} {settings(entry.spec)} "
+                f"{score} in {seconds:.0f} s",
+                soft_wrap=True,
+                highlight=False,
+            )
+
+    def view(self) -> RenderableType:
+        """The live view."""
+        left = self.seconds_left()
+        went = _duration(time.monotonic() - self._begun)
+        head = Table.grid(padding=(0, 1))
+        head.add_row(
+            ProgressBar(total=max(1, self._total), completed=self._done, width=30),
+            f"{self._done}/{self._total} trials",
+            f"{self._failed} failed" if self._failed else "",
+            went,
+            f"about {_duration(left)} left" if left is not None else "",
+        )
+        running = Table(box=None, padding=(0, 1), title_justify="left", title="running")
+        for name, width in (("study", 30), ("settings", 24), ("done", 5), ("dev", 5), ("time", 8)):
+            running.add_column(name, max_width=width, no_wrap=True, overflow="ellipsis", justify="left")
+        for one in list(self._running.values()):
+            dev = f"{one.objective:.1f}" if one.objective is not None else ""
+            since = _duration(time.monotonic() - one.since)
+            running.add_row(one.study.name, settings(one.spec), f"{one.progress:.0%}", dev, since)
+        best = Table(box=None, padding=(0, 1), title_justify="left", title="best so far, English development score")
+        for name, width in (("study", 36), ("settings", 28), ("dev", 6)):
+            best.add_column(name, max_width=width, no_wrap=True, overflow="ellipsis")
+        for name, (objective, spec, _) in list(self._best.items())[-SHOWN_PAIRS:]:
+            best.add_row(name, settings(spec), f"{objective:.1f}")
+        return Group(head, running, best) if self._best else Group(head, running)
+
+    def seconds_left(self) -> float | None:
+        """An estimate from the trials of each phase so far; None before the first has ended."""
+        if not self._seconds or self._plan is None:
+            return None
+        every = [seconds for ones in self._seconds.values() for seconds in ones]
+        left = 0.0
+        for study in self._plan.studies:
+            seconds = self._seconds.get(study.phase, every)
+            left += (study.runs - self._count(study)) * sum(seconds) / len(seconds)
+        return left / self._slots
+
+    def _count(self, study: Study) -> int:
+        """How many of a study's trials are in the ledger."""
+        return len(self._search.ended(study)) if self._search else 0
+
+
+def settings(spec: TrialSpec) -> str:
+    """A trial's hyper-parameters in a few letters."""
+    if spec.phase == "evaluate":
+        return f"{len(spec.languages)} languages"
+    return f"lr {spec.learning_rate:.1e} ep {spec.epochs} seed {spec.seed}"
+
+
+def _duration(seconds: float) -> str:
+    return str(timedelta(seconds=round(seconds)))

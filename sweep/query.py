@@ -1,0 +1,50 @@
+"""SQL over the ledger: DuckDB with the project's views, cut off from every other file."""
+
+from __future__ import annotations
+
+from importlib import resources
+
+import duckdb
+import pyarrow as pa
+
+from sweep.ledger import Ledger
+from trainables.errors import Problem, UserError, nearest
+from trainables.store import Store
+
+VIEWS = ("trials", "scores", "predictions", "best", "transfer")
+"""In the order in which they build on each other."""
+
+
+def connect(store: Store) -> duckdb.DuckDBPyConnection:
+    """A connection that sees the views and nothing else: no other file, no network, no setting to change that."""
+    connection = duckdb.connect()
+    connection.execute("set TimeZone = 'UTC'")
+    connection.register("ledger", Ledger(store).read())
+    for view in VIEWS:
+        connection.execute(resources.files("sweep.views").joinpath(f"{view}.sql").read_text(encoding="utf-8"))
+    connection.execute("set enable_external_access = false")
+    connection.execute("set lock_configuration = true")
+    return connection
+
+
+def query(store: Store, sql: str) -> pa.Table:
+    """The result of one SELECT.
+
+    Raises:
+        UserError: the store has no ledger, or DuckDB refuses the statement.
+    """
+    if not store.exists("ledger"):
+        hint = "is this the path after 'store:' in the experiment, and has a trial finished?"
+        raise UserError(Problem(f"there is no ledger in '{store.uri}'", hint=hint))
+    connection = connect(store)
+    try:
+        statements = connection.extract_statements(sql)
+        if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
+            raise UserError(Problem("give one SELECT statement: the ledger is never changed by a query"))
+        return connection.execute(statements[0]).to_arrow_table()
+    except duckdb.CatalogException as error:
+        text = str(error).splitlines()[0]
+        wrong = text.partition("Table with name ")[2].partition(" ")[0]
+        raise UserError(Problem(text, hint=nearest(wrong, VIEWS) if wrong else None)) from error
+    except duckdb.Error as error:
+        raise UserError(Problem(str(error).strip())) from error

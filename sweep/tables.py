@@ -1,0 +1,121 @@
+"""Results as tables: for the terminal, and in the formats that papers and scripts read."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pyarrow as pa
+from rich.console import Console
+from rich.table import Table
+
+from sweep.query import query
+from trainables.store import Store
+
+
+def render(table: Table, width: int = 80) -> str:
+    """A rich table as text, without colours."""
+    console = Console(file=io.StringIO(), width=width)
+    console.print(table)
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()
+
+
+def rich_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], title: str | None = None) -> Table:
+    """Rows under their columns, numbers to the right."""
+    table = Table(title=title, title_justify="left")
+    for position, column in enumerate(columns):
+        numbers = all(isinstance(row[position], (int, float, type(None))) for row in rows)
+        table.add_column(column, justify="right" if numbers else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*map(_cell, row))
+    return table
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    return "" if value is None else str(value)
+
+
+def as_text(table: pa.Table) -> str:
+    """For a person. Never cut: as wide as it needs to be."""
+    rows = [list(row.values()) for row in table.to_pylist()]
+    return render(rich_table(table.column_names, rows), width=10_000)
+
+
+def as_csv(table: pa.Table) -> str:
+    """RFC 4180 with a header; null is empty."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(table.column_names)
+    writer.writerows(row.values() for row in table.to_pylist())
+    return text.getvalue()
+
+
+def as_json(table: pa.Table) -> str:
+    """A list of objects; times in ISO 8601."""
+    return json.dumps(table.to_pylist(), default=str, ensure_ascii=False, indent=1) + "\n"
+
+
+def as_markdown(table: pa.Table) -> str:
+    """A pipe table."""
+    rows = [table.column_names, ["---"] * table.num_columns]
+    rows += [[_cell(value).replace("|", "\\|") for value in row.values()] for row in table.to_pylist()]
+    return "".join(f"| {' | '.join(row)} |\n" for row in rows)
+
+
+def as_latex(table: pa.Table) -> str:
+    """A booktabs tabular."""
+    special = str.maketrans({char: f"\\{char}" for char in "&%$#_{}"})
+
+    def line(values: Sequence[Any]) -> str:
+        return " & ".join(_cell(value).translate(special) for value in values) + r" \\"
+
+    body = [line(list(row.values())) for row in table.to_pylist()]
+    head = [rf"\begin{{tabular}}{{{'l' * table.num_columns}}}", r"\toprule", line(table.column_names), r"\midrule"]
+    return "\n".join([*head, *body, r"\bottomrule", r"\end{tabular}"]) + "\n"
+
+
+FORMATS: dict[str, Callable[[pa.Table], str]] = {
+    "table": as_text,
+    "csv": as_csv,
+    "json": as_json,
+    "markdown": as_markdown,
+    "latex": as_latex,
+}
+
+
+def result_table(store: Store, conditions: Sequence[str], targets: Sequence[str]) -> Table | None:
+    """Condition x target, each cell the mean over languages of the main metric; None without scores.
+
+    The last row is the chance level: the score of guesses that ignore the text.
+    """
+    cells = query(
+        store,
+        """
+        select condition, target, metric, avg(mean) as mean, avg(chance) as chance, count(*) as languages
+        from best where main and mean is not null group by all
+        """,
+    ).to_pylist()
+    found = {(cell["condition"], cell["target"]): cell for cell in cells}
+    shown = [target for target in targets if any(cell["target"] == target for cell in cells)]
+    if not shown:
+        return None
+    any_cell = {target: next(cell for cell in cells if cell["target"] == target) for target in shown}
+    heads = [f"{name}\n{any_cell[name]['metric']}, {any_cell[name]['languages']} languages" for name in shown]
+    rows = [
+        [condition, *(f"{found[condition, name]['mean']:.1f}" if (condition, name) in found else "" for name in shown)]
+        for condition in conditions
+    ]
+    rows.append(["chance", *(f"{any_cell[name]['chance']:.1f}" for name in shown)])
+    table = Table(title="mean over languages, fine-tuned on English", title_justify="left")
+    table.add_column("condition")
+    for head in heads:
+        table.add_column(head, justify="right")
+    for row in rows:
+        table.add_row(*row, end_section=row is rows[-2])
+    return table

@@ -1,0 +1,37 @@
+"""A trial's weights in the store: one safetensors file, so that a checkpoint is complete or absent."""
+
+from __future__ import annotations
+
+import json
+from typing import NamedTuple
+
+import torch
+from safetensors.torch import load, save
+
+from trainables.spec import TrialSpec
+from trainables.store import Store
+
+
+class Checkpoint(NamedTuple):
+    """All weights (`encoder.*` and `heads.<task>.*`) of a finished trial, on the CPU."""
+
+    spec: TrialSpec
+    weights: dict[str, torch.Tensor]
+
+
+def checkpoint_name(trial_id: str) -> str:
+    """Where a trial's checkpoint lies in the store."""
+    return f"checkpoints/{trial_id}.safetensors"
+
+
+def save_checkpoint(store: Store, spec: TrialSpec, weights: dict[str, torch.Tensor]) -> None:
+    """Writes the weights under the trial's id, with the spec in the file's header."""
+    metadata = {"format": "pt", "spec": json.dumps(spec.to_dict())}
+    store.write(checkpoint_name(spec.trial_id), save(weights, metadata))
+
+
+def load_checkpoint(store: Store, trial_id: str) -> Checkpoint:
+    """Reads a finished trial's weights. Raises FileNotFoundError where there are none."""
+    content = store.read(checkpoint_name(trial_id))
+    header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
+    return Checkpoint(TrialSpec.from_dict(json.loads(header["__metadata__"]["spec"])), load(content))

@@ -1,0 +1,97 @@
+"""A tag for every word: parts of speech, named entities."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from torch import Tensor, nn
+from torch.nn import functional
+from transformers import PreTrainedTokenizerBase
+
+from trainables.data.examples import TaggedSentence
+from trainables.kinds import IGNORED, Feature, Head, Prediction, linear, most_common
+from trainables.tasks import Task
+
+
+def features(task: Task, examples: Sequence[TaggedSentence], tokenizer: PreTrainedTokenizerBase) -> list[Feature]:
+    """Words cut into sub-tokens, of which the first bears the tag; long sentences are cut between words.
+
+    `origin` lists (word, token) for each first sub-token. A word that the tokenizer drops (a lone control character)
+    becomes the unknown token, so that every word gets a tag.
+    """
+    label_ids = {label: index for index, label in enumerate(task.labels)}
+    words = [token for example in examples for token in example.tokens]
+    encoded = tokenizer(words, add_special_tokens=False, return_attention_mask=False)["input_ids"] if words else []
+    pieces = iter(encoded)
+    room = task.max_length - 2
+    rows: list[Feature] = []
+    for position, example in enumerate(examples):
+        row = _new_row(position, tokenizer)
+        for word in range(len(example.tokens)):
+            ids = (next(pieces) or [tokenizer.unk_token_id])[:room]
+            if len(row.input_ids) - 1 + len(ids) > room:
+                rows.append(_close(row, tokenizer))
+                row = _new_row(position, tokenizer)
+            row.origin.append((word, len(row.input_ids)))
+            target = IGNORED if example.tags is None else label_ids[example.tags[word]]
+            row.target += [target] + [IGNORED] * (len(ids) - 1)
+            row.input_ids += ids
+        rows.append(_close(row, tokenizer))
+    return rows
+
+
+def _new_row(example: int, tokenizer: PreTrainedTokenizerBase) -> Feature:
+    return Feature([tokenizer.cls_token_id], example, [IGNORED], origin=[])
+
+
+def _close(row: Feature, tokenizer: PreTrainedTokenizerBase) -> Feature:
+    row.input_ids.append(tokenizer.sep_token_id)
+    row.target.append(IGNORED)
+    row.weight = len(row.origin)
+    return row
+
+
+class TaggingHead(Head):
+    """One linear layer. Output (B, L, labels)."""
+
+    def __init__(self, task: Task, config: Any) -> None:
+        super().__init__()
+        self.dropout = nn.Dropout(config.hidden_dropout_prob)
+        self.out = linear(config.hidden_size, len(task.labels), config)
+
+    def forward(self, hidden: Tensor, mask: Tensor) -> Tensor:
+        return self.out(self.dropout(hidden))
+
+
+head = TaggingHead
+
+
+def loss(outputs: Tensor, targets: Tensor) -> Tensor:
+    """The sum of the words' cross-entropies."""
+    return functional.cross_entropy(outputs.flatten(0, 1), targets.flatten(), ignore_index=IGNORED, reduction="sum")
+
+
+def predictions(
+    task: Task, examples: Sequence[TaggedSentence], features: Sequence[Feature], outputs: Sequence[np.ndarray]
+) -> list[Prediction]:
+    """The most probable tag at each word's first sub-token."""
+    tags: list[list[str]] = [[""] * len(example.tokens) for example in examples]
+    for feature, output in zip(features, outputs, strict=True):
+        best = output.argmax(axis=-1)
+        for word, token in feature.origin:
+            tags[feature.example][word] = task.labels[int(best[token])]
+    return [tuple(sentence) for sentence in tags]
+
+
+def gold(examples: Sequence[TaggedSentence]) -> list[tuple[str, ...]] | None:
+    """The tags of each sentence."""
+    tags = [example.tags for example in examples if example.tags is not None]
+    return tags if len(tags) == len(examples) else None
+
+
+def guesses(task: Task, examples: Sequence[TaggedSentence]) -> list[Prediction]:
+    """Every word gets the most common tag (other than O, which would find nothing)."""
+    tags = [tag for sentence in gold(examples) or [] for tag in sentence if tag != "O"]
+    return [(most_common(tags),) * len(example.tokens) for example in examples]

@@ -1,0 +1,123 @@
+"""The encoder, where it comes from, and the heads on top of it."""
+
+from __future__ import annotations
+
+import copy
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from transformers import (
+    AutoModel,
+    AutoTokenizer,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+    XLMRobertaConfig,
+    XLMRobertaModel,
+)
+
+from trainables.errors import Problem, UserError, nearest
+from trainables.kinds import kind_of
+from trainables.minilm import minilm_folder
+from trainables.tasks import Task
+
+TABLE = "encoder.embeddings.word_embeddings.weight"
+"""The name of the word embeddings among a network's weights: (vocabulary, H)."""
+
+RANDOM = {
+    "tiny": {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64},
+    "xlm-roberta-base": {
+        "hidden_size": 768,
+        "num_hidden_layers": 12,
+        "num_attention_heads": 12,
+        "intermediate_size": 3072,
+    },
+    "xlm-roberta-large": {
+        "hidden_size": 1024,
+        "num_hidden_layers": 24,
+        "num_attention_heads": 16,
+        "intermediate_size": 4096,
+    },
+}
+"""Shapes for `random:<config>`: untrained weights, for benchmarks and tests (Conneau et al. 2020, table 6)."""
+
+
+@dataclass(frozen=True)
+class Base:
+    """A pre-trained encoder and its tokenizer. Trials copy the encoder and never change this one."""
+
+    encoder: PreTrainedModel
+    tokenizer: PreTrainedTokenizerBase
+
+
+def cache_folder() -> Path:
+    """Where imported models are kept on this machine (`SWEEP_CACHE`, else `~/.cache/sweep`)."""
+    return Path(os.environ.get("SWEEP_CACHE", "~/.cache/sweep")).expanduser()
+
+
+def load_base(model: str) -> Base:
+    """Loads `minilm`, `random:<config>`, a local folder or a hub id, in float32.
+
+    Raises:
+        UserError: there is no such model, or it cannot be downloaded.
+    """
+    if model.startswith("random:"):
+        name = model.removeprefix("random:")
+        if name not in RANDOM:
+            raise UserError(Problem(f"unknown model 'random:{name}'", hint=nearest(name, tuple(RANDOM))))
+        tokenizer = AutoTokenizer.from_pretrained(minilm_folder(cache_folder()))  # XLM-R's vocabulary
+        config = XLMRobertaConfig(
+            vocab_size=len(tokenizer), max_position_embeddings=514, type_vocab_size=1, layer_norm_eps=1e-5, **RANDOM[name]
+        )
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            return Base(XLMRobertaModel(config, add_pooling_layer=False).eval(), tokenizer)
+    place = str(minilm_folder(cache_folder())) if model == "minilm" else model
+    try:
+        encoder = AutoModel.from_pretrained(place, add_pooling_layer=False, dtype=torch.float32)
+        return Base(encoder.eval(), AutoTokenizer.from_pretrained(place))
+    except (OSError, ValueError) as error:
+        hint = "give a hub id such as xlm-roberta-large, a folder, minilm or random:tiny"
+        raise UserError(Problem(f"model '{model}' cannot be loaded: {str(error).splitlines()[0]}", hint=hint)) from error
+
+
+class Network(nn.Module):
+    """One encoder with a head per task. Its weights are called `encoder.*` and `heads.<task>.*`."""
+
+    def __init__(self, encoder: PreTrainedModel, heads: Mapping[str, nn.Module]) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.heads = nn.ModuleDict(heads)
+
+    def forward(self, task: str, input_ids: Tensor, mask: Tensor) -> Tensor:
+        """The outputs of a task's head for token ids (B, L) and attention mask (B, L)."""
+        head = self.heads[task]
+        states = self.encoder(input_ids=input_ids, attention_mask=mask, output_hidden_states=head.layer is not None)
+        return head(states.last_hidden_state if head.layer is None else states.hidden_states[head.layer], mask)
+
+
+def new_network(
+    base: Base, tasks: Sequence[Task], dropout: float | None, weights: Mapping[str, Tensor] | None = None
+) -> Network:
+    """A network for training or evaluation, on the CPU.
+
+    The encoder starts from `weights` where given, from the base otherwise; so does each head that `weights` has, and the
+    other heads are drawn from torch's global random state. The word embeddings are shared with `base` or `weights`, not
+    copied: most of a multilingual model is its vocabulary, and training replaces it by the part that occurs.
+    """
+    table = base.encoder.get_input_embeddings().weight
+    encoder = copy.deepcopy(base.encoder, {id(table): table})
+    heads = {task.name: kind_of(task).head(task, base.encoder.config) for task in tasks}
+    network = Network(encoder, heads)
+    if weights is not None:
+        encoder.get_input_embeddings().weight = nn.Parameter(weights[TABLE], requires_grad=False)
+        known = {name: value for name, value in weights.items() if name in network.state_dict() and name != TABLE}
+        network.load_state_dict(known, strict=False)
+    if dropout is not None:
+        for module in network.modules():
+            if isinstance(module, nn.Dropout):
+                module.p = dropout
+    return network

@@ -1,0 +1,65 @@
+"""What a running trial tells: plain values that travel between processes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Score:
+    """One number of a trial. `value` is on the 0-100 scale, None where the release hides the labels.
+
+    Attributes:
+        main: whether this is the metric that stands for the target in tables.
+        chance: what the metric gives to guesses that ignore the text.
+        n: how many examples it is about.
+    """
+
+    target: str
+    training_set: str | None
+    language: str
+    split: str
+    metric: str
+    main: bool
+    value: float | None
+    chance: float | None
+    n: int
+
+
+@dataclass(frozen=True)
+class PredictionRow:
+    """One example's prediction. Tags are joined by blanks."""
+
+    target: str
+    language: str
+    split: str
+    example: str
+    prediction: str
+
+
+@dataclass(frozen=True)
+class Report:
+    """The state of a trial after an epoch, or of an evaluation after a language.
+
+    Attributes:
+        progress: the share of the trial that is done; 1.0 in the last report.
+        epoch: epochs finished (0 in an evaluation).
+        loss: the mean training loss of the epoch, None in an evaluation.
+        objective: the English development score that chooses the winner, None in an evaluation.
+        startup_seconds: from the trial's start to its first optimizer step (or first scored batch).
+        examples_per_second: features per second of training (or scoring), over all workers.
+        scores, predictions: in the last report alone.
+    """
+
+    progress: float
+    epoch: int = 0
+    loss: float | None = None
+    objective: float | None = None
+    startup_seconds: float | None = None
+    examples_per_second: float | None = None
+    scores: tuple[Score, ...] = ()
+    predictions: tuple[PredictionRow, ...] = field(default=(), repr=False)
+
+
+class TrialError(Exception):
+    """A trial that cannot go on for a reason of its own: it is recorded as failed, and the others go on."""

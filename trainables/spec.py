@@ -1,0 +1,82 @@
+"""A trial's identity: everything that decides its result, and nothing else."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import Any, Literal
+
+CODE_VERSION = 1
+"""Bumped by hand when the training maths changes, so that old results are not taken for new ones."""
+
+Phase = Literal["intermediate", "target", "evaluate"]
+
+SEARCHED = ("learning_rate", "epochs", "batch_size", "warmup", "weight_decay")
+"""The fields that a search space may vary. All others say which question the trial answers."""
+
+
+def content_hash(value: Any) -> str:
+    """The first 16 hex digits of the SHA-256 of a JSON value in canonical form."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class TrialSpec:
+    """One fine-tuning run, or the evaluation of one.
+
+    `tasks` are trained on in the phases intermediate and target, and scored in the phase evaluate; `languages` likewise.
+    `data` is the fingerprint of their examples. `parent` is the trial whose weights this one starts from (None: the
+    model's own). `warmup` is a share of the optimizer steps, `dropout` None means the model's own. Limits count examples:
+    of a task over all its languages in training, of a task and language in evaluation.
+
+    Hyper-parameters have no defaults that a search could fall back on silently: an evaluation has none at all.
+    """
+
+    phase: Phase
+    model: str
+    tasks: tuple[str, ...]
+    languages: tuple[str, ...]
+    data: str
+    parent: str | None = None
+    seed: int = 1
+    learning_rate: float | None = None
+    epochs: int | None = None
+    batch_size: int | None = None
+    warmup: float | None = None
+    weight_decay: float | None = None
+    dropout: float | None = None
+    precision: Literal["fp32", "bf16"] = "fp32"
+    train_examples: int | None = None
+    eval_examples: int | None = None
+    code: int = CODE_VERSION
+
+    def to_dict(self) -> dict[str, Any]:
+        """The fields that differ from their defaults: a field added later keeps the ids of the trials before it."""
+        fields = dataclasses.fields(self)
+        values = {field.name: getattr(self, field.name) for field in fields}
+        kept = {field.name: values[field.name] for field in fields if values[field.name] != field.default}
+        kept["code"] = self.code  # always there: its default changes with the training maths
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in kept.items()}
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> TrialSpec:
+        """The inverse of `to_dict`."""
+        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
+
+    @property
+    def trial_id(self) -> str:
+        """The hash of the content: equal work has equal ids, in every experiment."""
+        return content_hash(self.to_dict())
+
+    @property
+    def question(self) -> str:
+        """The hash of all but the searched values: trials with the same question may stand in one study."""
+        return content_hash({name: value for name, value in self.to_dict().items() if name not in SEARCHED})
+
+    @property
+    def hyperparameters(self) -> dict[str, Any]:
+        """The searched fields and their values."""
+        return {name: getattr(self, name) for name in SEARCHED}

@@ -1,0 +1,64 @@
+"""The Tune trial: a job that is sent to this actor's own warm worker group."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from ray import tune
+from ray.actor import ActorHandle
+
+from trainables.group import GroupConfig, Job, WorkerGroup
+from trainables.spec import TrialSpec
+
+
+class FineTuneTrainable(tune.Trainable):
+    """One TrialSpec (`config["spec"]`). Tune hands the actor, and with it the group, from trial to trial.
+
+    Results are the numbers of a report; `error` says why a trial failed. Scores and predictions stay with the broker,
+    where the driver takes them from: they are too large for Tune's own records.
+    """
+
+    def setup(self, config: dict[str, Any], broker: ActorHandle, group: GroupConfig) -> None:  # type: ignore[override]
+        self.broker, self.group_config = broker, group
+        self.group: WorkerGroup | None = None
+        self._begin(config)
+
+    def reset_config(self, new_config: dict[str, Any]) -> bool:
+        self._begin(new_config)
+        return True
+
+    def _begin(self, config: dict[str, Any]) -> None:
+        self.spec = TrialSpec.from_dict(config["spec"])
+        started = time.time()
+        if self.group is None or not self.group.is_alive:
+            # Named after the trial that needed it, so that no message of a dead group is taken for one of the new group.
+            self.group = WorkerGroup(f"{self.spec.trial_id}-{int(started)}", self.broker, self.group_config)
+        self.group.start(Job(self.spec, started))
+
+    def step(self) -> dict[str, Any]:
+        assert self.group is not None  # setup made it
+        message = self.group.next_message(self.spec.trial_id)
+        result: dict[str, Any] = {"trial": self.spec.trial_id, "group": self.group.name}
+        if message.report is None:
+            return {**result, "error": message.error, "done": True}
+        report = message.report
+        return {
+            **result,
+            "progress": report.progress,
+            "epoch": report.epoch,
+            "objective": report.objective,
+            "startup_seconds": report.startup_seconds,
+            "examples_per_second": report.examples_per_second,
+            "done": report.progress >= 1,
+        }
+
+    def save_checkpoint(self, checkpoint_dir: str) -> dict[str, Any]:
+        return {}  # trials keep their weights in the store
+
+    def load_checkpoint(self, checkpoint: dict[str, Any] | None) -> None:
+        pass
+
+    def cleanup(self) -> None:
+        if self.group is not None:
+            self.group.close()
