@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
+from typing import TextIO
 
 from sweep.experiment import Resources
 from trainables.errors import Problem, UserError
@@ -31,7 +32,17 @@ def ray_cluster(address: str | None, resources: Resources, log: Path) -> Iterato
     Raises:
         UserError: the cluster cannot be reached, or not even one trial has room on it.
     """
-    _log_to(log)
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("a", encoding="utf-8") as file, redirect_stdout(file), redirect_stderr(file):
+        _log_to(file)
+        yield from _ray(address, resources, file)
+
+
+def _ray(address: str | None, resources: Resources, log: TextIO) -> Iterator[int]:
+    if address is None:
+        # ray.init turns 127.0.0.1 into the machine's own address, and then listens on every interface. Only where Ray
+        # does not expect clusters, as on macOS and Windows, does it stay on the loopback. Read when ray is imported.
+        os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
     import ray
 
     try:
@@ -68,10 +79,9 @@ def _room(there: dict[str, float], resources: Resources) -> int:
     return resources.concurrent or room
 
 
-def _log_to(path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
+def _log_to(log: TextIO) -> None:
     logging.captureWarnings(True)
-    handler = logging.FileHandler(path, encoding="utf-8")
+    handler = logging.StreamHandler(log)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     for name in ("ray", "ray.tune", "ray.train", "ray.data", "py.warnings", "optuna"):
         logger = logging.getLogger(name)

@@ -64,7 +64,15 @@ class Progress:
         self.console.print(f"{plan.experiment}: {self._total} trials in {len(plan.studies)} studies{kept}; {room}")
         self.console.print(f"Ray's own messages: {log}", style="dim", soft_wrap=True)
         if self.console.is_terminal:
-            with Live(get_renderable=self.view, console=self.console, refresh_per_second=2, transient=True):
+            view = Live(
+                get_renderable=self.view,
+                console=self.console,
+                refresh_per_second=2,
+                transient=True,
+                redirect_stdout=False,  # what others print goes to the log
+                redirect_stderr=False,
+            )
+            with view:
                 yield
         else:
             yield

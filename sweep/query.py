@@ -41,7 +41,7 @@ def query(store: Store, sql: str) -> pa.Table:
         statements = connection.extract_statements(sql)
         if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
             raise UserError(Problem("give one SELECT statement: the ledger is never changed by a query"))
-        return connection.execute(statements[0]).to_arrow_table()
+        return connection.sql(statements[0].query).to_arrow_table()
     except duckdb.CatalogException as error:
         text = str(error).splitlines()[0]
         wrong = text.partition("Table with name ")[2].partition(" ")[0]

@@ -134,7 +134,7 @@ def outputs(
     place = {id(features[position]): position for position in mine}
     found: dict[int, np.ndarray] = {}
     pad_id = bench.base(spec.model).tokenizer.pad_token_id
-    for rows in micro_batches([features[position] for position in mine], 4 * bench.micro_batch_tokens):
+    for rows in micro_batches([features[position] for position in mine], bench.micro_batch_tokens):
         batch = collate(rows, pad_id)
         input_ids = vocabulary.translate(batch.input_ids) if vocabulary else batch.input_ids
         with bench.autocast(spec):

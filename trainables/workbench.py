@@ -40,7 +40,7 @@ class Workbench:
         self.store, self.source = store, source
         self.device = device or torch.device("cpu")
         self.rank, self.world_size = rank, world_size
-        self.micro_batch_tokens = 16384 if self.device.type == "cuda" else 2048
+        self.micro_batch_tokens = 16384 if self.device.type == "cuda" else 512  # what a CPU's cache holds
         self._bases = _Recent(1)
         self._checkpoints = _Recent(2)
         self._splits = _Recent(1000)

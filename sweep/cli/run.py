@@ -28,7 +28,7 @@ def run(
     from sweep.tables import result_table
     from trainables.store import Store
 
-    console = Console(soft_wrap=False)
+    console = Console(file=sys.stdout)  # this one: while Ray runs, sys.stdout is its log
     loaded = load(experiment, overrides or [])
     summary = sweep_run.run(loaded, Progress(console), address, retry_failed)
     again = shlex.join(["sweep", *sys.argv[1:]])

@@ -16,7 +16,8 @@ _NEVER_A_CHUNK = frozenset("O.")
 def entity_f1(gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]]) -> dict[str, float]:
     """Micro F1, precision and recall of entities, in percent.
 
-    Source: conlleval's rule, which is seqeval's default and so XTREME's for PAN-X. Tags are O, B-kind and I-kind. Lenient: an I- that continues no entity of its kind begins one.
+    Source: conlleval's rule, which is seqeval's default and so XTREME's for PAN-X. Tags are O, B-kind and I-kind.
+    Lenient: an I- that continues no entity of its kind begins one.
     ValueError for other tags and where the numbers of sentences or tokens differ.
     """
     return _chunk_f1(gold, predicted, _entities)

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from random import Random
 
 from trainables.data.mini.frames import (
@@ -46,8 +47,10 @@ class Pair:
         return (*(frame.event for frame in self.premise), self.hypothesis.event)
 
 
-def pairs(random: Random, split: str, size: int) -> list[Pair]:
+@lru_cache(maxsize=8)  # the same for every language
+def pairs(seed: str, split: str, size: int) -> tuple[Pair, ...]:
     """`size` different pairs, the labels in equal shares."""
+    random = Random(seed)
     result: list[Pair] = []
     seen: set[tuple[object, ...]] = set()
     while len(result) < size:
@@ -56,7 +59,7 @@ def pairs(random: Random, split: str, size: int) -> list[Pair]:
             seen.add(pair.key)
             result.append(pair)
     random.shuffle(result)
-    return result
+    return tuple(result)
 
 
 def numbers(bound: Bound, count: int) -> frozenset[int]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from random import Random
 from typing import get_args
 
-from trainables.data.mini.frames import Asked, Frame, at_home, draw, with_fields
+from trainables.data.mini.frames import PLAIN_VERBS, TRANSFER_VERBS, Asked, Frame, at_home, draw, with_fields
 
 ASKED: tuple[Asked, ...] = get_args(Asked)
 # What a question leaves open: "what did Anna buy" mentions neither the number nor the colour.
@@ -28,8 +29,10 @@ class Passage:
         return (self.asked, self.mentioned.event, *(frame.event for frame in self.frames))
 
 
-def passages(random: Random, split: str, size: int) -> list[Passage]:
+@lru_cache(maxsize=8)  # the same for every language
+def passages(seed: str, split: str, size: int) -> tuple[Passage, ...]:
     """`size` different passages, the asked roles in equal shares."""
+    random = Random(seed)
     result: list[Passage] = []
     seen: set[tuple[object, ...]] = set()
     while len(result) < size:
@@ -38,7 +41,7 @@ def passages(random: Random, split: str, size: int) -> list[Passage]:
             seen.add(passage.key)
             result.append(passage)
     random.shuffle(result)
-    return result
+    return tuple(result)
 
 
 def answers(frame: Frame, mentioned: Frame, asked: Asked) -> bool:
@@ -49,29 +52,30 @@ def answers(frame: Frame, mentioned: Frame, asked: Asked) -> bool:
 def _passage(random: Random, split: str, asked: Asked) -> Passage | None:
     """A passage, or None where the draw has no question with one answer."""
     target = draw(random, details=0.8)
-    if getattr(target, asked) is None:
+    if getattr(target, asked) is None or not at_home(target, split):
         return None
-    frames = [target, *(_distractor(random, target, asked) for _ in range(random.choice((2, 3))))]
+    frames = [target, *(_distractor(random, split, target, asked) for _ in range(random.choice((2, 3))))]
     dropped = {detail: None for detail in ("adjective", "place", "time") if detail != asked and random.random() < 0.4}
     mentioned = with_fields(target, dropped)
     values = [getattr(frame, asked) for frame in frames]
-    unique = sum(answers(frame, mentioned, asked) for frame in frames) == 1 and values.count(values[0]) == 1
-    if not unique or not all(at_home(frame, split) for frame in frames):
+    if sum(answers(frame, mentioned, asked) for frame in frames) > 1 or values.count(values[0]) > 1:
         return None
     random.shuffle(frames)
     return Passage(tuple(frames), frames.index(target), asked, mentioned)
 
 
-def _distractor(random: Random, target: Frame, asked: Asked) -> Frame:
-    """A frame with another value for the asked role and one to three more; the rest is as in the target."""
-    fresh = draw(random, details=0.8)
+def _distractor(random: Random, split: str, target: Frame, asked: Asked) -> Frame:
+    """A frame of the split that differs in the asked role, in the count and in one to three roles more."""
     others = [role for role in ("agent", "verb", "object", "place", "time", "adjective") if role != asked]
-    changed = {asked, *random.sample(others, random.randint(1, 3))}
-    values = {role: getattr(fresh, role) for role in changed if role not in ("verb", "recipient")}
-    frame = with_fields(target, values)
-    frame = replace(frame, count=fresh.count, time_first=fresh.time_first)
-    if "verb" in changed:
-        frame = replace(frame, verb=fresh.verb, recipient=fresh.recipient)
-    elif "recipient" in changed:
-        frame = replace(frame, recipient=fresh.recipient or fresh.agent)
-    return frame if frame.recipient != frame.agent else _distractor(random, target, asked)
+    while True:
+        fresh = draw(random, details=0.8)
+        changed = {"count", asked, *random.sample(others, random.randint(1, 3))}
+        if "verb" in changed:
+            changed.add("recipient")  # it is the verb that has room for one
+        frame = with_fields(target, {role: getattr(fresh, role) for role in changed})
+        if frame.recipient is None and frame.verb in TRANSFER_VERBS:
+            frame = replace(frame, recipient=fresh.agent)
+        elif frame.verb in PLAIN_VERBS:
+            frame = replace(frame, recipient=None)
+        if frame.recipient != frame.agent and at_home(frame, split):
+            return replace(frame, time_first=fresh.time_first)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cache
 
 # Function words belong to a phrase, not to the answer: "in Madrid" is asked for by "where" and answered by "Madrid".
-FUNCTION_WORDS = frozenset({"ADP", "DET", "PART"})
+FUNCTION_WORDS = frozenset({"ADP", "DET"})
 OPENING = frozenset("¿")
 
 
@@ -24,6 +25,11 @@ def words(notation: str, role: str | None = None) -> list[Word]:
 
     A tag that ends in `-` (`jijini/NOUN- Madrid/PROPN`) keeps a content word out of the role.
     """
+    return list(_parsed(notation, role))
+
+
+@cache  # a lexicon has a few hundred entries, and a split repeats them thousands of times
+def _parsed(notation: str, role: str | None) -> tuple[Word, ...]:
     kind = {"agent": "PER", "recipient": "PER", "place": "LOC"}.get(role or "")
     result: list[Word] = []
     inside = False
@@ -35,7 +41,7 @@ def words(notation: str, role: str | None = None) -> list[Word]:
         entity = f"{'I' if inside else 'B'}-{kind}" if named else "O"
         inside = named
         result.append(Word(form, upos, entity, None if outside else role))
-    return result
+    return tuple(result)
 
 
 def capitalised(sentence: list[Word]) -> list[Word]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 from random import Random
 
 from trainables.data.examples import Answer, Example, Question, TaggedSentence, TextPair, Translation
@@ -23,14 +24,14 @@ def examples(task: str, split: str, language: str, seed: int = 0) -> list[Exampl
         raise ValueError(f"mini has no {split!r} split of a task {task!r}")
     grammar = GRAMMARS[language]
     name, size = f"{task}-{split}", SIZES[split]
-    random = Random(f"mini {VERSION} {name} {seed}")
+    key = f"mini {VERSION} {name} {seed}"
     if task == "nli":
-        return [_inference(f"{name}-{i}", grammar, pair) for i, pair in enumerate(nli.pairs(random, split, size))]
+        return [_inference(f"{name}-{i}", grammar, pair) for i, pair in enumerate(nli.pairs(key, split, size))]
     if task == "qa":
-        return [_question(f"{name}-{i}", grammar, item) for i, item in enumerate(qa.passages(random, split, size))]
+        return [_question(f"{name}-{i}", grammar, item) for i, item in enumerate(qa.passages(key, split, size))]
     if task == "bitext":
-        return [_translation(f"{name}-{i}", grammar, frame) for i, frame in enumerate(_alike(random, split, size))]
-    return [_tagged(f"{name}-{i}", task, grammar, told) for i, told in enumerate(_told(random, split, size))]
+        return [_translation(f"{name}-{i}", grammar, frame) for i, frame in enumerate(_alike(key, split, size))]
+    return [_tagged(f"{name}-{i}", task, grammar, told) for i, told in enumerate(_told(key, split, size))]
 
 
 def _inference(id: str, grammar: Grammar, pair: nli.Pair) -> TextPair:
@@ -57,8 +58,10 @@ def _translation(id: str, grammar: Grammar, frame: Frame) -> Translation:
     return Translation(id, grammar.statement(frame).text, GRAMMARS["en"].statement(frame).text)
 
 
-def _told(random: Random, split: str, size: int) -> list[tuple[Frame, ...]]:
+@lru_cache(maxsize=8)
+def _told(seed: str, split: str, size: int) -> tuple[tuple[Frame, ...], ...]:
     """Frames for single sentences; half of the sentences coordinate two."""
+    random = Random(seed)
     result: dict[tuple[object, ...], tuple[Frame, ...]] = {}
     while len(result) < size:
         told = [draw(random, negatives=0.15) for _ in range(random.choice((1, 2)))]
@@ -66,21 +69,26 @@ def _told(random: Random, split: str, size: int) -> list[tuple[Frame, ...]]:
             # Only the first clause starts with its time: a second one would hide where it begins.
             told[1:] = [with_fields(frame, {"time_first": False}) for frame in told[1:]]
             result.setdefault(_key(told), tuple(told))
-    return list(result.values())
+    return tuple(result.values())
 
 
-def _alike(random: Random, split: str, size: int) -> list[Frame]:
+@lru_cache(maxsize=8)
+def _alike(seed: str, split: str, size: int) -> tuple[Frame, ...]:
     """Frames in groups of four that differ in one role only, so that a few shared words do not find the pair."""
+    random = Random(seed)
     result: dict[tuple[object, ...], Frame] = {}
     while len(result) < size:
         first = draw(random, negatives=0.1)
-        for _ in range(4):
+        group = [first] if at_home(first, split) else []
+        while 0 < len(group) < 4:
             role = random.choice(("agent", "object", "place", "time", "adjective", "count"))
             value = getattr(draw(random), role)
             frame = first if role == "count" and first.negative else with_fields(first, {role: value})
-            if at_home(frame, split) and frame.agent != frame.recipient and len(result) < size:
-                result.setdefault(_key([frame]), frame)
-    return list(result.values())
+            if at_home(frame, split) and frame.agent != frame.recipient and frame not in group:
+                group.append(frame)
+        for frame in group[: size - len(result)]:
+            result.setdefault(_key([frame]), frame)
+    return tuple(result.values())
 
 
 def _key(told: Iterable[Frame]) -> tuple[object, ...]:

@@ -5,25 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from trainables.data.mini.frames import Asked, Bound, Frame
-from trainables.data.mini.languages.grammar import Grammar, names
+from trainables.data.mini.languages.grammar import Grammar
+from trainables.data.mini.languages.names import LATIN, names
 from trainables.data.mini.sentence import Word
 
-PEOPLE = names(
-    {
-        "anna": "Anna",
-        "daniel": "Daniel",
-        "maria_lopez": "Maria Lopez",
-        "omar": "Omar",
-        "laura_weber": "Laura Weber",
-        "robert_brown": "Robert Brown",
-        "elena": "Elena",
-        "viktor_ivanov": "Viktor Iwanow",
-        "sara": "Sara",
-        "thomas": "Thomas",
-        "julia": "Julia",
-        "martin_king": "Martin King",
-    }
-)
+PEOPLE = names(LATIN | {"viktor_ivanov": "Viktor Iwanow"})
 VERBS = {
     "buy": "kaufte",
     "find": "fand",

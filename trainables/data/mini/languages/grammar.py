@@ -19,9 +19,10 @@ class Grammar(ABC):
     times: ClassVar[Mapping[str, str]]
     # The question phrase of each asked role, as it stands in the sentence ("to whom", "where").
     question_words: ClassVar[Mapping[Asked, str]]
-    # Numerals, what stands before them ("more than"), and what stands in their place under negation ("any").
+    # Numerals, what makes bounds of them ("more than"), and what stands in their place under negation ("any").
     numbers: ClassVar[Mapping[int, str]]
     bounds: ClassVar[Mapping[Bound, str]]
+    bound_follows: ClassVar[bool] = False
     none: ClassVar[str] = ""
     conjunction: ClassVar[str]
     stop: ClassVar[str] = "."
@@ -69,15 +70,19 @@ class Grammar(ABC):
         return [word for name in self.order(frame, asked) for word in parts.get(name, ())]
 
     def quantity(self, frame: Frame, asked: Asked | None) -> list[Word]:
-        """What stands before the noun in languages that do not inflect their numerals."""
+        """The numeral with its bound, or what stands in its place in a question or under negation."""
         if asked == "count":
-            return words(self.question_words["count"])
+            return words(self.how_many(frame))
         if frame.count is None:
             return words(self.none)
+        number = [Word(self.numeral(frame, frame.count), "NUM", role="object.count")]
         bound = words(self.bounds[frame.bound], "object.bound")
-        return [*bound, Word(self.numbers[frame.count], "NUM", role="object.count")]
+        return number + bound if self.bound_follows else bound + number
 
+    def how_many(self, frame: Frame) -> str:
+        """The question for the number; overridden where it agrees with the noun."""
+        return self.question_words["count"]
 
-def names(table: Mapping[str, str]) -> dict[str, str]:
-    """The notation of plain proper names: `{"sara": "Sara"}` becomes `{"sara": "Sara/PROPN"}`."""
-    return {key: " ".join(f"{part}/PROPN" for part in name.split()) for key, name in table.items()}
+    def numeral(self, frame: Frame, count: int) -> str:
+        """The numeral's form; overridden where it inflects."""
+        return self.numbers[count]
