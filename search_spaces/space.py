@@ -117,7 +117,9 @@ def load(name: str) -> SearchSpace:
     if name not in names():
         path = Path(name)
         if not path.is_file():
-            raise UserError(Problem(f"unknown search space '{name}'", hint=f"{nearest(name, names())} (or give a file)"))
+            raise UserError(
+                Problem(f"unknown search space '{name}'", hint=f"{nearest(name, names())} (or give a file)")
+            )
     document = read_yaml(path)
     reader = _Reader(document)
     space = reader.space(name)
@@ -188,7 +190,7 @@ class _Reader:
                 return Choices(tuple(values), value.get("first", values[0]))
         if isinstance(value, dict) and {"low", "high"} <= set(value) <= {"low", "high", "log", "first"}:
             low, high, log = value["low"], value["high"], bool(value.get("log", False))
-            first = value.get("first", low)
+            first: Any = value.get("first", low)
             numbers = all(self.is_number(name, one) for one in (low, high, first))
             if numbers and low < high and (low > 0 or not log):
                 return Range(low, high, log, name in INTEGERS, first)

@@ -62,7 +62,7 @@ def _ray(address: str | None, resources: Resources, log: TextIO) -> Iterator[int
         raise UserError(problem) from error
     _log_to(log)  # again: ray.init puts its own handlers in
     try:
-        yield _room(ray.cluster_resources(), resources)
+        yield _room(dict(ray.cluster_resources()), resources)  # type: ignore[no-untyped-call]
     finally:
         ray.shutdown()
 

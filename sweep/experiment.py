@@ -59,15 +59,18 @@ def _known_model(name: str) -> str:
         if name not in shapes:
             raise _refuse(UserError(Problem(f"unknown model '{name}'", hint=nearest(name, shapes))))
     elif name.startswith((".", "/", "~")) and not (Path(name).expanduser() / "config.json").is_file():
-        raise _refuse(UserError(Problem(f"model folder '{name}' has no config.json", hint="give a checkpoint's folder")))
-    elif "/" not in name and (hint := nearest(name, ("minilm", *HUB_ROOT_MODELS))).startswith("did you mean"):
-        if name not in ("minilm", *HUB_ROOT_MODELS):
+        raise _refuse(
+            UserError(Problem(f"model folder '{name}' has no config.json", hint="give a checkpoint's folder"))
+        )
+    elif "/" not in name and name not in SHORT_NAMES:
+        hint = nearest(name, SHORT_NAMES)
+        if hint.startswith("did you mean"):  # else it may be on the hub all the same
             raise _refuse(UserError(Problem(f"unknown model '{name}'", hint=hint)))
     return name
 
 
-HUB_ROOT_MODELS = ("xlm-roberta-base", "xlm-roberta-large", "bert-base-multilingual-cased")
-"""Hub ids without an owner that a typing error may have meant."""
+SHORT_NAMES = ("minilm", "xlm-roberta-base", "xlm-roberta-large", "bert-base-multilingual-cased")
+"""Models whose names have no owner: what a typing error may have meant."""
 
 TaskName = Annotated[str, AfterValidator(_known_task)]
 Language = Annotated[str, AfterValidator(_known_language)]
@@ -252,7 +255,7 @@ def _place(location: Sequence[str | int], values: Any) -> Place:
     """Pydantic's location without the names of union members, which are not in the file."""
     place: list[str | int] = []
     for step in location:
-        if isinstance(values, dict) and step in values or isinstance(values, list) and isinstance(step, int):
+        if (isinstance(values, dict) and step in values) or (isinstance(values, list) and isinstance(step, int)):
             place.append(step)
             values = values[step]
         elif isinstance(values, dict) and step == location[-1]:
@@ -275,8 +278,7 @@ def _problems_of(error: Any, values: dict[str, Any], document: YamlFile) -> list
         case "space":
             found: list[Problem] = context["problems"]
             return [
-                problem if problem.file else document.problem(problem.message, place, problem.hint)
-                for problem in found
+                problem if problem.file else document.problem(problem.message, place, problem.hint) for problem in found
             ]
         case "extra_forbidden":
             model: Any = Experiment
@@ -284,7 +286,9 @@ def _problems_of(error: Any, values: dict[str, Any], document: YamlFile) -> list
                 model = {"trials": Trials, "resources": Resources, "limits": Limits, "conditions": Condition}.get(
                     str(step), model
                 )
-            return [document.problem(f"unknown key '{place[-1]}'", place, nearest(str(place[-1]), [*model.model_fields]))]
+            return [
+                document.problem(f"unknown key '{place[-1]}'", place, nearest(str(place[-1]), [*model.model_fields]))
+            ]
         case "missing":
             return [document.problem(f"'{name}' is missing", place[:-1])]
         case "too_short":
@@ -358,7 +362,9 @@ def _check_grid(experiment: Experiment, document: YamlFile) -> Iterable[Problem]
         sections = (("intermediate", "all"), ("target", "all"))
         if any(experiment.space.size(*section) == float("inf") for section in sections):
             hint = "use tpe or random, or a space of values"
-            yield document.problem(f"sampler grid cannot search ranges of '{experiment.search_space}'", ("sampler",), hint)
+            yield document.problem(
+                f"sampler grid cannot search ranges of '{experiment.search_space}'", ("sampler",), hint
+            )
 
 
 def read_all_data(experiment: Experiment) -> None:

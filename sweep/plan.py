@@ -132,7 +132,10 @@ def make_plan(experiment: Experiment) -> Plan:
                 condition=condition.name,
                 training_set=None,
                 question=question(
-                    "intermediate", tuple(condition.tasks), list({one for ones in languages.values() for one in ones}), uses
+                    "intermediate",
+                    tuple(condition.tasks),
+                    list({one for ones in languages.values() for one in ones}),
+                    uses,
                 ),
                 parent=None,
                 trials=experiment.trials.intermediate,

@@ -14,6 +14,9 @@ from trainables.store import Store
 VIEWS = ("trials", "scores", "predictions", "best", "transfer")
 """In the order in which they build on each other."""
 
+READING = (duckdb.StatementType.SELECT, duckdb.StatementType.MULTI)
+"""Statements that change nothing. MULTI is what PIVOT is made of."""
+
 
 def connect(store: Store) -> duckdb.DuckDBPyConnection:
     """A connection that sees the views and nothing else: no other file, no network, no setting to change that."""
@@ -39,8 +42,8 @@ def query(store: Store, sql: str) -> pa.Table:
     connection = connect(store)
     try:
         statements = connection.extract_statements(sql)
-        if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
-            raise UserError(Problem("give one SELECT statement: the ledger is never changed by a query"))
+        if len(statements) != 1 or statements[0].type not in READING:
+            raise UserError(Problem("give one SELECT (or PIVOT) statement: the ledger is never changed by a query"))
         return connection.sql(statements[0].query).to_arrow_table()
     except duckdb.CatalogException as error:
         text = str(error).splitlines()[0]

@@ -15,6 +15,7 @@ from sweep.ledger import Entry, Ledger
 from sweep.plan import Plan, Study, make_plan
 from sweep.progress import Progress
 from sweep.search import Outcome, Search
+from trainables.minilm import minilm_folder
 from trainables.spec import TrialSpec
 from trainables.store import Store
 
@@ -42,9 +43,7 @@ class Summary:
     interrupted: bool
 
 
-def run(
-    experiment: Experiment, progress: Progress, address: str | None = None, retry_failed: bool = False
-) -> Summary:
+def run(experiment: Experiment, progress: Progress, address: str | None = None, retry_failed: bool = False) -> Summary:
     """Runs or resumes an experiment, and returns when nothing is left to do or somebody stops it.
 
     Args:
@@ -64,6 +63,8 @@ def run(
     driver = Driver(experiment, search, ledger, progress)
     if not search.is_over:
         read_all_data(experiment)
+        if experiment.model == "minilm" or experiment.model.startswith("random:"):
+            minilm_folder()  # imported once, before several workers ask for it
         logs = Path(store.root) / "logs" if store.is_local else Path(tempfile.mkdtemp(prefix="sweep-logs-"))
         log = logs / f"{datetime.now():%Y%m%d-%H%M%S}.log"
         with ray_cluster(address, experiment.resources, log) as slots, progress.running(plan, search, slots, log):
@@ -134,10 +135,11 @@ def _tune(driver: Driver, experiment: Experiment, slots: int) -> None:
     from ray import tune
 
     from sweep.searcher import PlanSearcher, ReportCallback
-    from trainables.group import Broker, GroupConfig
+    from trainables.broker import Broker
+    from trainables.group import GroupConfig
     from trainables.trainable import FineTuneTrainable
 
-    broker: ActorHandle = Broker.remote()  # type: ignore[attr-defined]
+    broker: ActorHandle[Any] = Broker.remote()  # type: ignore[attr-defined]
     ray.get(broker.take_last.remote(""))  # it is up
     resources = experiment.resources
     group = GroupConfig(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from sweep.plan import Plan, Study
-from sweep.studies import suggest
+from sweep.studies import Parameters, suggest
 from trainables.spec import TrialSpec
 
 
@@ -33,6 +33,7 @@ class Search:
         self.plan = plan
         self.outcomes: dict[str, Outcome] = {}
         self.running: dict[str, tuple[Study, TrialSpec]] = {}
+        self._suggested: dict[str, tuple[object, Parameters | None]] = {}
         self._by_question: dict[str, list[Outcome]] = defaultdict(list)
         for outcome in outcomes:
             self._add(outcome)
@@ -71,15 +72,15 @@ class Search:
     def winner(self, study: Study, seed: int) -> Outcome | None:
         """The study's best trial, run with a seed; None while it is not known, or if every trial failed.
 
-        On the first seed that is the trial with the best objective once the search is over (of equal ones the smaller
-        id); on another seed the trial with the same hyper-parameters.
+        On the first seed that is the trial with the best objective once the search is over, of equal ones that which
+        moved the weights least; on another seed the trial with the same hyper-parameters.
         """
         if not self._is_searched(study):
             return None
         finished = [one for one in self._searched(study) if one.objective is not None]
         if not finished:
             return None
-        best = max(finished, key=lambda one: (one.objective or 0.0, one.spec.trial_id))
+        best = max(finished, key=_merit)
         if seed == study.seeds[0]:
             return best
         spec = self._spec(study, seed, best.spec.hyperparameters)
@@ -93,30 +94,27 @@ class Search:
 
     def ended(self, study: Study) -> list[Outcome]:
         """How the study's trials ended so far: those of the search, the winner's other seeds, or evaluations."""
+        specs: list[TrialSpec | None]
         if study.phase == "evaluate":
             specs = [self._spec(study, seed, {}) for seed in study.seeds]
         else:
-            specs = [one.spec for one in self._searched(study)] + [self._replica(study, seed) for seed in study.seeds[1:]]
+            specs = [one.spec for one in self._searched(study)]
+            specs += [self._replica(study, seed) for seed in study.seeds[1:]]
         return [self.outcomes[spec.trial_id] for spec in specs if spec and spec.trial_id in self.outcomes]
 
     def _next_of(self, study: Study) -> TrialSpec | None:
         if study.phase == "evaluate":
             specs = (self._spec(study, seed, {}) for seed in study.seeds)
             return next((spec for spec in specs if spec and self._is_new(spec)), None)
-        running = [spec for one, spec in self.running.values() if one.name == study.name and spec.seed == study.seeds[0]]
+        running = [
+            spec for one, spec in self.running.values() if one.name == study.name and spec.seed == study.seeds[0]
+        ]
         finished = self._searched(study)
         base = self._spec(study, study.seeds[0], {})
         if base is None:
             return None
         if len(finished) + len(running) < study.trials:
-            parameters = suggest(
-                study.name,
-                study.parameters,
-                study.sampler,
-                study.seeds[0],
-                [(one.spec.hyperparameters, one.objective) for one in finished],
-                [spec.hyperparameters for spec in running],
-            )
+            parameters = self._suggest(study, finished, running)
             return self._spec(study, study.seeds[0], parameters) if parameters else None
         replicas = (self._replica(study, seed) for seed in study.seeds[1:])
         return next((spec for spec in replicas if spec and self._is_new(spec)), None)
@@ -151,8 +149,22 @@ class Search:
         finished = self._searched(study)
         if not finished or len(finished) >= study.trials:
             return bool(finished)
-        told = [(one.spec.hyperparameters, one.objective) for one in finished]
-        return suggest(study.name, study.parameters, study.sampler, study.seeds[0], told, []) is None
+        return self._suggest(study, finished, []) is None
+
+    def _suggest(self, study: Study, finished: list[Outcome], running: list[TrialSpec]) -> Parameters | None:
+        """The sampler's suggestion, which is asked for once in each state of a study."""
+        state = [one.spec.trial_id for one in finished], [spec.trial_id for spec in running]
+        if self._suggested.get(study.name, (None,))[0] != state:
+            told = [(one.spec.hyperparameters, one.objective) for one in finished]
+            pending = [spec.hyperparameters for spec in running]
+            found = suggest(study.name, study.parameters, study.sampler, study.seeds[0], told, pending)
+            self._suggested[study.name] = state, found
+        return self._suggested[study.name][1]
 
     def _is_new(self, spec: TrialSpec) -> bool:
         return spec.trial_id not in self.outcomes and spec.trial_id not in self.running
+
+
+def _merit(outcome: Outcome) -> tuple[float, float, int, str]:
+    spec = outcome.spec
+    return outcome.objective or 0.0, -(spec.learning_rate or 0), -(spec.epochs or 0), spec.trial_id

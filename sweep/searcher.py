@@ -24,7 +24,7 @@ class _Unsaved:
 class PlanSearcher(_Unsaved, Searcher):
     """Hands Tune the plan's trials: None while the next one waits for another, FINISHED at the end."""
 
-    def __init__(self, driver: Driver, broker: ActorHandle) -> None:
+    def __init__(self, driver: Driver, broker: ActorHandle[Any]) -> None:
         super().__init__("progress", "max")
         self._driver, self._broker = driver, broker
         self._trial_ids: dict[str, str] = {}
@@ -55,6 +55,8 @@ class ReportCallback(_Unsaved, Callback):
     def __init__(self, driver: Driver) -> None:
         self._driver = driver
 
-    def on_trial_result(self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any) -> None:
+    def on_trial_result(
+        self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any
+    ) -> None:
         """Called by Tune after every report of a trial."""
         self._driver.report(result)

@@ -1,1 +1,4 @@
-"""The work: one fine-tuning run, from files to scores. Never imports `sweep`; only `group` and `trainable` import Ray."""
+"""The work: one fine-tuning run, from files to scores. Never imports `sweep`.
+
+Ray is imported by `broker`, `group` and `trainable` alone.
+"""

@@ -31,10 +31,8 @@ def steps_per_epoch(features: Mapping[str, Sequence[Feature]], batch_size: int) 
     return sum(-(-min(len(rows), MIXING_CAP) // batch_size) for rows in features.values())
 
 
-def epoch_steps(
-    features: Mapping[str, Sequence[Feature]], batch_size: int, seed: int, epoch: int
-) -> list[Step]:
-    """The steps of an epoch, in order: every feature once (at most MIXING_CAP a task), shuffled; tasks take turns at random.
+def epoch_steps(features: Mapping[str, Sequence[Feature]], batch_size: int, seed: int, epoch: int) -> list[Step]:
+    """The steps of an epoch: every feature once (at most MIXING_CAP a task), shuffled; tasks take turns at random.
 
     A function of its arguments alone, the same on every worker.
     """

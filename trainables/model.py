@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import copy
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -27,7 +26,7 @@ from trainables.tasks import Task
 TABLE = "encoder.embeddings.word_embeddings.weight"
 """The name of the word embeddings among a network's weights: (vocabulary, H)."""
 
-RANDOM = {
+RANDOM: dict[str, dict[str, Any]] = {
     "tiny": {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64},
     "xlm-roberta-base": {
         "hidden_size": 768,
@@ -53,11 +52,6 @@ class Base:
     tokenizer: PreTrainedTokenizerBase
 
 
-def cache_folder() -> Path:
-    """Where imported models are kept on this machine (`SWEEP_CACHE`, else `~/.cache/sweep`)."""
-    return Path(os.environ.get("SWEEP_CACHE", "~/.cache/sweep")).expanduser()
-
-
 def load_base(model: str) -> Base:
     """Loads `minilm`, `random:<config>`, a local folder or a hub id, in float32.
 
@@ -68,20 +62,26 @@ def load_base(model: str) -> Base:
         name = model.removeprefix("random:")
         if name not in RANDOM:
             raise UserError(Problem(f"unknown model 'random:{name}'", hint=nearest(name, tuple(RANDOM))))
-        tokenizer = AutoTokenizer.from_pretrained(minilm_folder(cache_folder()))  # XLM-R's vocabulary
+        tokenizer = AutoTokenizer.from_pretrained(minilm_folder())  # XLM-R's vocabulary
         config = XLMRobertaConfig(
-            vocab_size=len(tokenizer), max_position_embeddings=514, type_vocab_size=1, layer_norm_eps=1e-5, **RANDOM[name]
+            vocab_size=len(tokenizer),
+            max_position_embeddings=514,
+            type_vocab_size=1,
+            layer_norm_eps=1e-5,
+            **RANDOM[name],
         )
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
             return Base(XLMRobertaModel(config, add_pooling_layer=False).eval(), tokenizer)
-    place = str(minilm_folder(cache_folder())) if model == "minilm" else model
+    place = str(minilm_folder()) if model == "minilm" else model
     try:
         encoder = AutoModel.from_pretrained(place, add_pooling_layer=False, dtype=torch.float32)
         return Base(encoder.eval(), AutoTokenizer.from_pretrained(place))
     except (OSError, ValueError) as error:
         hint = "give a hub id such as xlm-roberta-large, a folder, minilm or random:tiny"
-        raise UserError(Problem(f"model '{model}' cannot be loaded: {str(error).splitlines()[0]}", hint=hint)) from error
+        raise UserError(
+            Problem(f"model '{model}' cannot be loaded: {str(error).splitlines()[0]}", hint=hint)
+        ) from error
 
 
 class Network(nn.Module):
@@ -104,9 +104,9 @@ def new_network(
 ) -> Network:
     """A network for training or evaluation, on the CPU.
 
-    The encoder starts from `weights` where given, from the base otherwise; so does each head that `weights` has, and the
-    other heads are drawn from torch's global random state. The word embeddings are shared with `base` or `weights`, not
-    copied: most of a multilingual model is its vocabulary, and training replaces it by the part that occurs.
+    The encoder starts from `weights` where given, from the base otherwise; so does each head that `weights` has, and
+    the other heads are drawn from torch's global random state. The word embeddings are shared with `base` or `weights`,
+    not copied: most of a multilingual model is its vocabulary, and training replaces it by the part that occurs.
     """
     table = base.encoder.get_input_embeddings().weight
     encoder = copy.deepcopy(base.encoder, {id(table): table})

@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 import json
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal
 
 CODE_VERSION = 1
@@ -27,10 +28,10 @@ def content_hash(value: Any) -> str:
 class TrialSpec:
     """One fine-tuning run, or the evaluation of one.
 
-    `tasks` are trained on in the phases intermediate and target, and scored in the phase evaluate; `languages` likewise.
+    `tasks` are trained on in the phases intermediate and target, and scored in the phase evaluate; so are `languages`.
     `data` is the fingerprint of their examples. `parent` is the trial whose weights this one starts from (None: the
-    model's own). `warmup` is a share of the optimizer steps, `dropout` None means the model's own. Limits count examples:
-    of a task over all its languages in training, of a task and language in evaluation.
+    model's own). `warmup` is a share of the optimizer steps, `dropout` None means the model's own. Limits count
+    examples: of a task over all its languages in training, of a task and language in evaluation.
 
     Hyper-parameters have no defaults that a search could fall back on silently: an evaluation has none at all.
     """
@@ -64,14 +65,15 @@ class TrialSpec:
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> TrialSpec:
         """The inverse of `to_dict`."""
-        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
+        fields: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in values.items()}
+        return cls(**fields)
 
-    @property
+    @cached_property
     def trial_id(self) -> str:
         """The hash of the content: equal work has equal ids, in every experiment."""
         return content_hash(self.to_dict())
 
-    @property
+    @cached_property
     def question(self) -> str:
         """The hash of all but the searched values: trials with the same question may stand in one study."""
         return content_hash({name: value for name, value in self.to_dict().items() if name not in SEARCHED})

@@ -8,7 +8,8 @@ from typing import Any
 from ray import tune
 from ray.actor import ActorHandle
 
-from trainables.group import GroupConfig, Job, WorkerGroup
+from trainables.broker import Job
+from trainables.group import GroupConfig, WorkerGroup
 from trainables.spec import TrialSpec
 
 
@@ -32,7 +33,7 @@ class FineTuneTrainable(tune.Trainable):
         self.spec = TrialSpec.from_dict(config["spec"])
         started = time.time()
         if self.group is None or not self.group.is_alive:
-            # Named after the trial that needed it, so that no message of a dead group is taken for one of the new group.
+            # Named after the trial that needed it: no message of a dead group is taken for one of the new group.
             self.group = WorkerGroup(f"{self.spec.trial_id}-{int(started)}", self.broker, self.group_config)
         self.group.start(Job(self.spec, started))
 

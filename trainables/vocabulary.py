@@ -8,6 +8,7 @@ once, at the end. (XLM-R large has 256 of its 560 million weights in a table of 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import cast
 
 import numpy as np
 import torch
@@ -25,7 +26,7 @@ class TrimmedVocabulary:
     """
 
     def __init__(self, encoder: PreTrainedModel, token_ids: Iterable[int], pad_id: int) -> None:
-        self.whole = encoder.get_input_embeddings().weight.detach()
+        self.whole = cast(nn.Embedding, encoder.get_input_embeddings()).weight.detach()
         self.kept = np.array(sorted({*token_ids, *range(pad_id + 1)}))
         self.small_ids = np.zeros(len(self.whole), dtype=np.int64)
         self.small_ids[self.kept] = np.arange(len(self.kept))

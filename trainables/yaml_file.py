@@ -33,7 +33,7 @@ _Loader.add_implicit_resolver(
 
 def parse_yaml(text: str) -> Any:
     """The values of a YAML text, by the rules of YAML 1.2 for numbers and truth values."""
-    return yaml.load(text, Loader=_Loader)  # noqa: S506: a subclass of the safe loader
+    return yaml.load(text, Loader=_Loader)  # noqa: S506 (a subclass of the safe loader)
 
 
 @dataclass(frozen=True)

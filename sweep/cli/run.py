@@ -14,18 +14,27 @@ from sweep.cli.plan import ExperimentArgument, OverridesArgument
 INTERRUPTED = 130
 """The exit code after Ctrl-C, as shells have it: 128 + SIGINT."""
 
+QUERIES = (
+    "select condition, target, language, mean from best where main order by all",
+    "from transfer order by delta desc",
+)
+FAILURES = "select study, error from trials where status = 'failed'"
+"""What to look at next, with and without failures."""
+
 
 def run(
     experiment: ExperimentArgument,
     overrides: OverridesArgument = None,
-    address: Annotated[str | None, typer.Option(help="Of a running Ray cluster; without it one is started here.")] = None,
+    address: Annotated[
+        str | None, typer.Option(help="Of a running Ray cluster; without it one is started here.")
+    ] = None,
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Run failed trials again.")] = False,
 ) -> None:
     """Run an experiment, or go on with one. Exit code 0: all done, 1: some trial failed, 2: something must be fixed."""
     from sweep import run as sweep_run
     from sweep.experiment import load
     from sweep.progress import Progress
-    from sweep.tables import result_table
+    from sweep.results import result_table
     from trainables.store import Store
 
     console = Console(file=sys.stdout)  # this one: while Ray runs, sys.stdout is its log
@@ -45,14 +54,10 @@ def run(
         console.print(f"failed: trial {outcome.spec.trial_id} ({outcome.spec.phase} {' '.join(outcome.spec.tasks)})")
     for study in summary.blocked:
         console.print(f"not run: {study.name}, because every trial of {study.parent} failed")
-    columns = "condition, target, language, mean"
-    failures = "select study, error from trials where status = 'failed'"
     console.print(f"Parquet files: {store.path('ledger')}", soft_wrap=True)
-    console.print("Next:", soft_wrap=True)
-    for sql in [f"select {columns} from best where main order by all", "from transfer order by delta desc"] + (
-        [failures] if summary.failed else []
-    ):
+    console.print("Next:")
+    for sql in QUERIES if not summary.failed else (*QUERIES, FAILURES):
         console.print(f'  sweep query {shlex.quote(loaded.store)} "{sql}"', soft_wrap=True, highlight=False)
     if summary.failed:
-        console.print(f"  {again} --retry-failed", soft_wrap=True, highlight=False)
+        console.print(f"  {again.removesuffix(' --retry-failed')} --retry-failed", soft_wrap=True, highlight=False)
         raise typer.Exit(1)

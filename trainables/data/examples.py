@@ -26,7 +26,7 @@ class TaggedSentence:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A span of the context: `context[start : start + len(text)] == text`, counted in code points."""
+    """A span of the context: `context[start : start + len(text)] == text`, in code points; start -1: not in it."""
 
     text: str
     start: int

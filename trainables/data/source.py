@@ -106,7 +106,9 @@ class FilesSource:
         if not looked:
             return Problem(f"task '{task.name}' has no {split} split in release files")
         hint = None if self.folder.is_dir() else f"'{self.folder}' is not a folder: set data.files=DIR"
-        return Problem(f"no {split} file of '{task.name}' in '{language}': looked for {' and '.join(looked)}", hint=hint)
+        return Problem(
+            f"no {split} file of '{task.name}' in '{language}': looked for {' and '.join(looked)}", hint=hint
+        )
 
     def _candidates(self, task: Task, split: str, language: str) -> list[str]:
         code = task.files.get("codes", {}).get(language, language)

@@ -12,7 +12,6 @@ import torch
 from torch import Tensor, nn
 from transformers import PreTrainedTokenizerBase
 
-from trainables.data.examples import Example
 from trainables.tasks import Task
 
 IGNORED = -100

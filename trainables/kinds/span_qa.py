@@ -40,9 +40,7 @@ def features(task: Task, examples: Sequence[Question], tokenizer: PreTrainedToke
             return_offsets_mapping=True,
         )
         answer = example.answers[0] if example.answers else None
-        for window, (input_ids, places) in enumerate(
-            zip(windows["input_ids"], windows["offset_mapping"], strict=True)
-        ):
+        for window, (input_ids, places) in enumerate(zip(windows["input_ids"], windows["offset_mapping"], strict=True)):
             sides = windows.sequence_ids(window)
             offsets: Offsets = [
                 (start, end) if side == 1 and end > start else None

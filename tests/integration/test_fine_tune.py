@@ -1,0 +1,180 @@
+"""Fine-tuning a real (tiny, untrained) encoder in this process: the maths, the reports, the checkpoint."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from trainables import fine_tune as module
+from trainables.checkpoint import load_checkpoint
+from trainables.data import open_source
+from trainables.fine_tune import run_trial
+from trainables.model import TABLE, load_base
+from trainables.reports import Report, TrialError
+from trainables.spec import TrialSpec
+from trainables.store import Store
+from trainables.workbench import Workbench
+
+pytestmark = pytest.mark.integration
+
+SPEC = TrialSpec(
+    phase="target",
+    model="random:tiny",
+    tasks=("mini-pos",),
+    languages=("en",),
+    data="d",
+    learning_rate=5e-3,
+    epochs=2,
+    batch_size=8,
+    warmup=0.1,
+    weight_decay=0.01,
+    dropout=0.0,
+    train_examples=40,
+    eval_examples=20,
+)
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Workbench:
+    torch.set_num_threads(1)
+    return Workbench(Store(str(tmp_path)), open_source("mini"))
+
+
+def run(spec: TrialSpec, bench: Workbench) -> list[Report]:
+    return list(run_trial(spec, bench, time.time()))
+
+
+def weights(spec: TrialSpec, bench: Workbench) -> dict[str, torch.Tensor]:
+    return load_checkpoint(bench.store, spec.trial_id).weights
+
+
+def difference(one: dict[str, torch.Tensor], two: dict[str, torch.Tensor]) -> float:
+    """The largest relative difference of a tensor."""
+    assert one.keys() == two.keys()
+    return max(float((one[name] - two[name]).norm() / two[name].norm().clamp_min(1e-6)) for name in one)
+
+
+def test_training_learns_and_reports_every_epoch(bench: Workbench) -> None:
+    spec = dataclasses.replace(SPEC, epochs=6, train_examples=200)
+    reports = run(spec, bench)
+    assert [report.epoch for report in reports] == [1, 2, 3, 4, 5, 6]
+    assert reports[-1].progress == 1
+    losses = [report.loss for report in reports if report.loss is not None]
+    assert losses[-1] < losses[0] / 3
+    (score,) = [one for one in reports[-1].scores if one.main]
+    assert (score.target, score.language, score.split, score.n) == ("mini-pos", "en", "dev", 20)
+    assert score.value == reports[-1].objective
+    assert score.value is not None
+    assert score.chance is not None
+    assert score.value > score.chance + 40
+
+
+def test_the_same_spec_gives_the_same_weights_and_another_seed_does_not(bench: Workbench, tmp_path: Path) -> None:
+    run(SPEC, bench)
+    fresh = Workbench(Store(str(tmp_path / "fresh")), open_source("mini"))
+    run(SPEC, fresh)
+    assert difference(weights(SPEC, bench), weights(SPEC, fresh)) == 0
+    other = dataclasses.replace(SPEC, seed=2)
+    run(other, bench)
+    assert difference(weights(SPEC, bench), weights(other, bench)) > 0.01
+
+
+def test_micro_batches_change_no_weight(bench: Workbench, tmp_path: Path) -> None:
+    run(SPEC, bench)
+    small = Workbench(Store(str(tmp_path / "small")), open_source("mini"))
+    small.micro_batch_tokens = 30
+    run(SPEC, small)
+    assert difference(weights(SPEC, bench), weights(SPEC, small)) < 1e-4
+
+
+def test_a_step_is_the_textbook_step(bench: Workbench) -> None:
+    """One epoch of one full batch equals AdamW on the mean loss over the padded batch, with all embeddings trained."""
+    spec = dataclasses.replace(SPEC, epochs=1, batch_size=64, train_examples=16, warmup=0.0)
+    run(spec, bench)
+    base = load_base(spec.model)
+    (task,) = (module.tasks.load(name) for name in spec.tasks)
+    rows = module.training_features(spec, bench, task)
+    torch.manual_seed(spec.seed)
+    network = module.new_network(base, [task], 0.0)
+    network.encoder = base.encoder.train()
+    network.encoder.get_input_embeddings().weight.requires_grad_(True)
+    batch = module.collate(rows, 1)
+    optimizer = torch.optim.AdamW(module.parameter_groups(network, 0.01), lr=5e-3, eps=1e-8)
+    for layer in network.modules():
+        if isinstance(layer, torch.nn.Dropout):
+            layer.p = 0.0
+    logits = network("mini-pos", batch.input_ids, batch.mask)
+    torch.nn.functional.cross_entropy(logits.flatten(0, 1), batch.targets.flatten()).backward()
+    torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+    optimizer.step()
+    expected = {name: value.detach() for name, value in network.state_dict().items()}
+    found = weights(spec, bench)
+    # Where a gradient is rounding noise (a key's bias), Adam makes the noise a step: such tensors start at zero.
+    names = [name for name in expected if not name.endswith("key.bias")]
+    assert difference({name: found[name] for name in names}, {name: expected[name] for name in names}) < 1e-3
+    torch.testing.assert_close(found[TABLE], expected[TABLE], rtol=1e-3, atol=1e-4)
+
+
+def test_a_target_starts_from_its_parents_encoder_and_a_new_head(bench: Workbench) -> None:
+    parent = dataclasses.replace(SPEC, phase="intermediate", tasks=("mini-nli",))
+    run(parent, bench)
+    # A learning rate of nearly nothing leaves the weights where they started.
+    child = dataclasses.replace(SPEC, parent=parent.trial_id, learning_rate=1e-12, epochs=1)
+    run(child, bench)
+    before, after = weights(parent, bench), weights(child, bench)
+    encoder = {name for name in before if name.startswith("encoder.")}
+    assert difference({name: after[name] for name in encoder}, {name: before[name] for name in encoder}) < 1e-6
+    assert not any(name.startswith("heads.mini-nli") for name in after)
+
+
+def test_several_tasks_share_an_encoder(bench: Workbench) -> None:
+    spec = dataclasses.replace(SPEC, phase="intermediate", tasks=("mini-nli", "mini-qa"), languages=("de", "en"))
+    last = run(spec, bench)[-1]
+    assert {score.target for score in last.scores} == {"mini-nli", "mini-qa"}
+    main = [score.value for score in last.scores if score.main and score.value is not None]
+    assert last.objective == pytest.approx(sum(main) / 2)
+    assert {name.split(".")[1] for name in weights(spec, bench) if name.startswith("heads.")} == {"mini-nli", "mini-qa"}
+
+
+def test_evaluation_scores_every_language_it_was_asked_for(bench: Workbench) -> None:
+    run(SPEC, bench)
+    spec = TrialSpec(
+        "evaluate", "random:tiny", ("mini-pos",), ("de", "en", "zh"), "d", parent=SPEC.trial_id, eval_examples=10
+    )
+    reports = run(spec, bench)
+    assert len(reports) == 3
+    main = [score for score in reports[-1].scores if score.main]
+    assert [(score.language, score.split, score.n) for score in main] == [
+        (one, "test", 10) for one in ("en", "de", "zh")
+    ]
+    assert len(reports[-1].predictions) == 30
+    assert len(reports[-1].predictions[0].prediction.split()) > 3  # a tag for every word
+
+
+def test_a_limit_is_spread_over_the_languages(bench: Workbench) -> None:
+    task = module.tasks.load("mini-nli")
+    spec = dataclasses.replace(SPEC, languages=("de", "en", "ru"), train_examples=10)
+    rows = module.training_features(spec, bench, task)
+    assert len(rows) == 10
+    assert len({row.example for row in rows}) == 10  # each language gives other examples of the parallel data
+    everything = dataclasses.replace(spec, train_examples=None)
+    assert len(module.training_features(everything, bench, task)) == 3000
+
+
+def test_a_diverging_trial_says_so(bench: Workbench) -> None:
+    with pytest.raises(TrialError, match=r"the gradient is (nan|inf) in epoch \d+, learning rate 1e\+30"):
+        run(dataclasses.replace(SPEC, learning_rate=1e30), bench)
+
+
+def test_precision_bf16_trains_nearly_the_same(bench: Workbench) -> None:
+    run(SPEC, bench)
+    half = dataclasses.replace(SPEC, precision="bf16")
+    last = run(half, bench)[-1]
+    assert last.loss is not None
+    assert math.isfinite(last.loss)
+    assert difference(weights(SPEC, bench), weights(half, bench)) > 0

@@ -1,0 +1,90 @@
+"""Ray Train workers: however many share a trial, its weights are the same; a failed trial does not end the group."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sweep.cluster import ray_cluster
+from sweep.experiment import Resources
+from tests.integration.test_fine_tune import SPEC, difference
+from trainables.checkpoint import load_checkpoint
+from trainables.spec import TrialSpec
+from trainables.store import Store
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture(scope="module")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    with ray_cluster(None, Resources(), tmp_path_factory.mktemp("ray") / "ray.log") as room:
+        from trainables.broker import Broker
+
+        assert room >= 2
+        yield Broker.remote()  # type: ignore[attr-defined]
+
+
+def run(specs: list[TrialSpec], broker: Any, store: Path, workers: int) -> list[list[Any]]:
+    """Runs trials one after the other on one group; returns the messages about each."""
+    from trainables.broker import Job
+    from trainables.group import GroupConfig, WorkerGroup
+
+    config = GroupConfig(str(store), "mini", workers, cpus_per_worker=1, gpus_per_worker=0)
+    group = WorkerGroup(f"{store.name}-{workers}", broker, config)
+    told: list[list[Any]] = []
+    for spec in specs:
+        group.start(Job(spec, time.time()))
+        messages = [group.next_message(spec.trial_id)]
+        while messages[-1].report and messages[-1].report.progress < 1:
+            messages.append(group.next_message(spec.trial_id))
+        told.append(messages)
+    group.close()
+    assert not group.is_alive
+    return told
+
+
+def test_two_workers_give_the_weights_of_one(broker: Any, tmp_path: Path) -> None:
+    """For the same TrialSpec with dropout off, to 1e-5 relative; batches of 9 that two workers cannot share evenly."""
+    spec = dataclasses.replace(SPEC, batch_size=9, learning_rate=1e-3)
+    both = dataclasses.replace(spec, phase="intermediate", tasks=("mini-nli", "mini-qa"), languages=("de", "en"))
+    evaluation = TrialSpec(
+        "evaluate", "random:tiny", ("mini-pos",), ("de", "zh"), "d", parent=spec.trial_id, eval_examples=15
+    )
+    stores = {workers: tmp_path / f"workers-{workers}" for workers in (1, 2)}
+    told = {workers: run([spec, both, evaluation], broker, store, workers) for workers, store in stores.items()}
+    for one in (spec, both):
+        weights = {n: load_checkpoint(Store(str(store)), one.trial_id).weights for n, store in stores.items()}
+        whole = {n: {"all": __import__("torch").cat([w.flatten() for w in ws.values()])} for n, ws in weights.items()}
+        assert difference(whole[2], whole[1]) < 1e-5
+    for n, messages in told[2][0], told[2][1]:
+        assert n.error is None
+        assert messages.error is None
+    losses = {workers: [message.report.loss for message in messages[0]] for workers, messages in told.items()}
+    assert losses[2] == pytest.approx(losses[1], rel=1e-4)
+    scores = {workers: messages[2][-1].report.scores for workers, messages in told.items()}
+    assert [(one.language, one.metric, one.n) for one in scores[2]] == [
+        (one.language, one.metric, one.n) for one in scores[1]
+    ]
+    assert [one.value for one in scores[2]] == pytest.approx([one.value for one in scores[1]], abs=2.0)
+
+
+def test_a_group_survives_a_trial_that_fails(broker: Any, tmp_path: Path) -> None:
+    diverging = dataclasses.replace(SPEC, learning_rate=1e30)
+    orphan = dataclasses.replace(SPEC, parent="f" * 16)
+    told = run([diverging, orphan, SPEC], broker, tmp_path, workers=1)
+    assert "the gradient is" in told[0][-1].error
+    assert "FileNotFoundError" in told[1][-1].error or "No such file" in told[1][-1].error
+    assert told[2][-1].report.progress == 1
+
+
+def test_a_second_trial_starts_at_once(broker: Any, tmp_path: Path) -> None:
+    """Base weights and features are warm: the second trial's first step comes within a second."""
+    told = run(
+        [SPEC, dataclasses.replace(SPEC, seed=2), dataclasses.replace(SPEC, seed=3)], broker, tmp_path, workers=1
+    )
+    assert all(messages[-1].report.startup_seconds < 1 for messages in told[1:])

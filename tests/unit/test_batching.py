@@ -1,0 +1,67 @@
+"""Batches: every feature once, the same on every worker, little padding."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from trainables.batching import collate, epoch_steps, micro_batches, share, steps_per_epoch
+from trainables.kinds import IGNORED, Feature
+
+lengths = st.lists(st.integers(1, 40), min_size=1, max_size=60)
+
+
+def rows(sizes: list[int]) -> list[Feature]:
+    return [Feature([5] * size, number, [number % 3]) for number, size in enumerate(sizes)]
+
+
+@given(lengths, lengths, st.integers(1, 16), st.integers(0, 99), st.integers(1, 5))
+def test_an_epoch_has_every_feature_once(
+    one: list[int], two: list[int], batch_size: int, seed: int, epoch: int
+) -> None:
+    features = {"one": rows(one), "two": rows(two)}
+    steps = epoch_steps(features, batch_size, seed, epoch)
+    assert len(steps) == steps_per_epoch(features, batch_size)
+    for task, expected in features.items():
+        seen = [row.example for step in steps if step.task == task for row in step.features]
+        assert sorted(seen) == [row.example for row in expected]
+    assert all(0 < len(step.features) <= batch_size for step in steps)
+    again = epoch_steps(features, batch_size, seed, epoch)
+    assert [[id(row) for row in step.features] for step in again] == [
+        [id(row) for row in step.features] for step in steps
+    ]
+
+
+def test_epochs_and_seeds_are_shuffled_differently() -> None:
+    features = {"one": rows([3] * 50)}
+    orders = {
+        tuple(row.example for step in epoch_steps(features, 8, seed, epoch) for row in step.features)
+        for seed, epoch in [(1, 1), (1, 2), (2, 1)]
+    }
+    assert len(orders) == 3
+
+
+@given(lengths, st.integers(1, 8))
+def test_workers_share_a_batch(sizes: list[int], workers: int) -> None:
+    batch = rows(sizes)
+    shares = [share(batch, rank, workers) for rank in range(workers)]
+    counted = [row.example for part in shares for row in part if row.weight]
+    assert sorted(counted) == list(range(len(batch)))
+    assert all(part for part in shares)  # nobody may miss a step
+    idle = [row for part in shares for row in part if not row.weight]
+    assert all(set(row.target) == {IGNORED} for row in idle)
+
+
+@given(lengths, st.integers(1, 200))
+def test_micro_batches_respect_their_size(sizes: list[int], tokens: int) -> None:
+    batches = list(micro_batches(rows(sizes), tokens))
+    assert sorted(row.example for batch in batches for row in batch) == list(range(len(sizes)))
+    for batch in batches:
+        assert len(batch) == 1 or len(batch) * max(len(row.input_ids) for row in batch) <= tokens
+
+
+def test_collating_pads_ids_and_targets() -> None:
+    batch = collate([Feature([5, 6, 7], 0, [1]), Feature([5], 1, [2, 0])], pad_id=1)
+    assert batch.input_ids.tolist() == [[5, 6, 7], [5, 1, 1]]
+    assert batch.mask.tolist() == [[1, 1, 1], [1, 0, 0]]
+    assert batch.targets.tolist() == [[1, IGNORED], [2, 0]]

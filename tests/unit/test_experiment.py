@@ -1,0 +1,159 @@
+"""The experiment file: what it may say, and how a mistake is answered."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sweep import experiment
+from tests.conftest import write_experiment
+from trainables.errors import UserError
+
+
+def problems(path: Path, *overrides: str) -> list[str]:
+    with pytest.raises(UserError) as caught:
+        experiment.load(str(path), overrides)
+    return [str(problem) for problem in caught.value.problems]
+
+
+def test_a_valid_file_is_read(tmp_path: Path) -> None:
+    loaded = experiment.load(str(write_experiment(tmp_path)))
+    assert [condition.name for condition in loaded.conditions] == ["none", "mini-nli"]
+    assert loaded.conditions[1].tasks == ["mini-nli"]
+    assert loaded.conditions[1].languages == ["en"]
+    assert loaded.trials.target == 2
+
+
+def test_values_are_overridden_by_dotted_paths(tmp_path: Path) -> None:
+    loaded = experiment.load(str(write_experiment(tmp_path)), ["trials.target=7", "seeds=[1,2]", "model=minilm"])
+    assert (loaded.trials.target, loaded.trials.intermediate, loaded.seeds, loaded.model) == (7, 2, [1, 2], "minilm")
+
+
+@pytest.mark.parametrize(
+    ("changes", "at", "message", "hint"),
+    [
+        ({"targets": ["mini-pso"]}, "- mini-pso", "unknown task 'mini-pso'", "did you mean 'mini-pos'?"),
+        ({"model": "random:tny"}, "model:", "unknown model 'random:tny'", "did you mean 'random:tiny'?"),
+        (
+            {"model": "xlm-roberta-larg"},
+            "model:",
+            "unknown model 'xlm-roberta-larg'",
+            "did you mean 'xlm-roberta-large'?",
+        ),
+        ({"search_space": "quik"}, "search_space:", "unknown search space 'quik'", "did you mean 'quick'?"),
+        ({"languages": ["en", "dee"]}, "- dee", "unknown language 'dee'", "did you mean"),
+        ({"conditions": []}, "conditions:", "'conditions' is empty", "give at least one"),
+        ({"conditions": ["none", "none"]}, "- none", "condition 'none' stands here twice", ""),
+        (
+            {"conditions": ["mini-bitext"]},
+            "- mini-bitext",
+            "'mini-bitext' has no training data of its own",
+            "scored without training",
+        ),
+        ({"conditions": [{"name": "a", "tasks": []}]}, "- name: a", "condition 'a' must have tasks", ""),
+        ({"targets": ["xnli"]}, "- xnli", "task 'mnli' is not in the embedded benchmark", "data: {files: DIR}"),
+        ({"trails": 3}, "trails: 3", "unknown key 'trails'", "did you mean 'trials'?"),
+        ({"trials": {"targt": 2}}, "targt: 2", "unknown key 'targt'", "did you mean 'target'?"),
+        ({"trials": {"target": 0}}, "target: 0", "'trials.target' is 0", ""),
+        ({"data": {"files": "/nowhere"}}, "data:", "data folder '/nowhere' does not exist", "set data.files=DIR"),
+        ({"data": "minii"}, "data:", "'data' is 'minii'", ""),
+        ({"sampler": "tpee"}, "sampler:", "'sampler' is 'tpee'", ""),
+        (
+            {"search_space": "wide", "sampler": "grid"},
+            "sampler:",
+            "sampler grid cannot search ranges",
+            "use tpe or random",
+        ),
+        ({"dropout": 1.5}, "dropout:", "'dropout' is 1.5", ""),
+    ],
+)
+def test_a_mistake_is_named_with_its_line_and_the_nearest_right_thing(
+    tmp_path: Path, changes: dict[str, Any], at: str, message: str, hint: str
+) -> None:
+    path = write_experiment(tmp_path, **changes)
+    numbered = enumerate(path.read_text().splitlines(), start=1)
+    lines = [number for number, text in numbered if text.strip().startswith(at)]
+    found = problems(path)
+    place = -1 if at == "- none" else 0  # the second of two is the one too many
+    where = f"{path}:{lines[place]}: {message}"
+    assert any(text.startswith(where) and hint in text for text in found), found
+
+
+def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
+    path = write_experiment(
+        tmp_path,
+        model="random:tny",
+        targets=["mini-pso", "mini-pos", "xnli"],
+        conditions=["none", "mini-nlii", "mini-bitext"],
+    )
+    found = problems(path, "trials.target=many", "seeds=[]", "nonsense")
+    for words in (
+        "random:tny",
+        "mini-pso",
+        "mini-nlii",
+        "mini-bitext' has no",
+        "'mnli' is not in",
+        "many",
+        "seeds",
+        "nonsense",
+    ):
+        assert any(words in text for text in found), (words, found)
+
+
+def test_lines_stay_right_when_other_values_are_wrong(tmp_path: Path) -> None:
+    """Checks that need more than one value run on what is right; what is wrong above must not move the lines."""
+    path = write_experiment(tmp_path, conditions=["none", "mini-nlii", "mini-bitext"])
+    line = path.read_text().splitlines().index("- mini-bitext") + 1
+    assert any(text.startswith(f"{path}:{line}: 'mini-bitext' has no training data") for text in problems(path))
+
+
+def test_an_unknown_experiment_is_answered_with_the_shipped_ones() -> None:
+    with pytest.raises(UserError, match="did you mean 'demo'"):
+        experiment.load("demoo")
+
+
+def test_missing_files_are_named(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    path = write_experiment(
+        tmp_path, data={"files": str(tmp_path / "data")}, conditions=["none"], targets=["xquad"], languages=["de"]
+    )
+    found = problems(path)
+    assert any(
+        "no test file of 'xquad' in 'de': looked for" in text and "xquad/xquad.de.json" in text for text in found
+    )
+    assert any("no train file of 'squad' in 'en': looked for" in text for text in found)
+
+
+def test_a_malformed_data_file_is_named_before_anything_starts(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    (data / "udpos").mkdir(parents=True)
+    for split in ("train", "dev", "test"):
+        (data / "udpos" / f"{split}-en.tsv").write_text("a\tNOUN\n\n")
+    (data / "udpos" / "train-en.tsv").write_text("a\tNOUN\nb\tNOUNN\n\n")
+    path = write_experiment(
+        tmp_path, data={"files": str(data)}, conditions=["none"], targets=["udpos"], languages=["en"]
+    )
+    with pytest.raises(UserError) as caught:
+        experiment.read_all_data(experiment.load(str(path)))
+    (problem,) = caught.value.problems
+    assert problem.file == str(data / "udpos" / "train-en.tsv")
+    assert problem.line == 2
+    assert "NOUNN" in problem.message
+
+
+@pytest.mark.parametrize("name", experiment.shipped())
+def test_shipped_experiments_are_valid(name: str, shared_data: Path) -> None:
+    loaded = experiment.load(name) if name == "demo" else experiment.load(name, [f"data.files={shared_data}"])
+    assert loaded.name == name
+
+
+def test_planning_needs_neither_torch_nor_ray() -> None:
+    code = (
+        "import sys; from sweep.experiment import load; from sweep.plan import make_plan; import sweep.cli;"
+        "make_plan(load('demo')); print(sorted({'torch', 'ray', 'transformers', 'optuna'} & set(sys.modules)))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"

@@ -1,0 +1,186 @@
+"""The search: which trial comes next, whatever has finished in whatever order."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sweep import experiment
+from sweep.plan import Plan, make_plan
+from sweep.search import Outcome, Search
+from tests.conftest import experiment_values
+from trainables.spec import TrialSpec, content_hash
+
+
+def plan_of(**changes: Any) -> Plan:
+    values = experiment_values(Path("unused"), **changes)
+    return make_plan(experiment.Experiment.model_validate(values))
+
+
+def score(spec: TrialSpec) -> float:
+    """An objective that depends on everything, as a training run's does."""
+    return int(spec.trial_id, 16) % 10_000 / 100
+
+
+def outcome(spec: TrialSpec, fails: bool = False) -> Outcome:
+    value = None if fails or spec.phase == "evaluate" else score(spec)
+    return Outcome(spec, "failed" if fails else "finished", value)
+
+
+def simulate(
+    search: Search, slots: int, rng: random.Random, failing: float = 0.0, stop_after: int = 10**9
+) -> list[TrialSpec]:
+    """Runs a search with trials that end in random order; returns what was started."""
+    started: list[TrialSpec] = []
+    ended = 0
+    while not search.is_over and ended < stop_after:
+        while len(search.running) < slots and (found := search.next()):
+            started.append(found[1])
+        if not search.running:
+            break
+        _, spec = rng.choice(list(search.running.values()))
+        # What fails is a property of the trial, not of the moment.
+        search.finish(outcome(spec, fails=int(content_hash(spec.trial_id), 16) % 1000 < failing * 1000))
+        ended += 1
+    return started
+
+
+GRID = {
+    "conditions": ["none", "mini-nli", {"name": "both", "tasks": ["mini-nli", "mini-qa"]}],
+    "targets": ["mini-pos", "mini-qa", "mini-bitext"],
+    "trials": {"intermediate": 3, "target": 4},
+    "seeds": [1, 2, 3],
+}
+
+
+def test_a_sequential_run_does_the_plan() -> None:
+    plan = plan_of(**GRID)
+    started = simulate(Search(plan), 1, random.Random(0))
+    assert len(started) == len({spec.trial_id for spec in started}) == plan.runs
+
+
+def test_a_pair_opens_when_its_condition_has_a_winner() -> None:
+    search = Search(plan_of(**GRID))
+    finished: set[str] = set()
+    for _ in range(1000):
+        found = search.next()
+        if found is None:
+            if not search.running:
+                break
+            spec = next(iter(search.running.values()))[1]
+            search.finish(outcome(spec))
+            finished.add(spec.trial_id)
+            continue
+        study, spec = found
+        if study.parent is not None:
+            parent = search.plan.study(study.parent)
+            winner = search.winner(parent, spec.seed)
+            assert winner is not None
+            assert spec.parent == winner.spec.trial_id
+            assert spec.parent in finished
+    assert search.is_over
+
+
+def test_winners_alone_are_evaluated_and_run_on_every_seed() -> None:
+    plan = plan_of(**GRID)
+    search = Search(plan)
+    started = simulate(search, 2, random.Random(0))
+    evaluated = [spec for spec in started if spec.phase == "evaluate" and spec.parent]
+    for study in plan.studies:
+        if study.phase != "evaluate":
+            objectives = [
+                one.objective for one in search.ended(study) if one.spec.seed == 1 and one.objective is not None
+            ]
+            winner = search.winner(study, 1)
+            assert winner is not None
+            assert winner.objective == max(objectives)
+            assert {one.spec.seed for one in search.ended(study)} == {1, 2, 3}
+    pairs = [study for study in plan.studies if study.phase == "target"]
+    winners = {search.winner(study, seed).spec.trial_id for study in pairs for seed in (1, 2, 3)}  # type: ignore[union-attr]
+    assert {spec.parent for spec in evaluated if spec.tasks != ("mini-bitext",)} == winners
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(1, 8), st.integers(0, 10**6), st.sampled_from([0.0, 0.2, 0.6]), st.integers(0, 60))
+def test_nothing_is_lost_or_repeated(slots: int, seed: int, failing: float, stop_after: int) -> None:
+    """Stopped anywhere, with trials that fail, and resumed from the ledger alone."""
+    plan = plan_of(**GRID)
+    first = Search(plan)
+    simulate(first, slots, random.Random(seed), failing, stop_after)
+    ledger = list(first.outcomes.values())
+    second = Search(plan, ledger)
+    started = simulate(second, slots, random.Random(seed + 1), failing)
+    assert second.is_over
+    assert not {spec.trial_id for spec in started} & {one.spec.trial_id for one in ledger}
+    assert len(started) == len({spec.trial_id for spec in started})
+    for study in plan.studies:
+        ended = len(second.ended(study))
+        assert ended <= study.runs
+        if second.is_reachable(study) and not failing:
+            assert ended == study.runs
+    again = Search(plan, second.outcomes.values())
+    assert again.is_over
+    assert again.next() is None
+
+
+def test_suggestions_depend_on_nothing_but_the_plan_and_its_results() -> None:
+    one, two = (simulate(Search(plan_of(**GRID)), 1, random.Random(0)) for _ in range(2))
+    assert [spec.trial_id for spec in one] == [spec.trial_id for spec in two]
+
+
+def test_more_trials_go_on_where_fewer_ended() -> None:
+    few = Search(plan_of(trials={"intermediate": 2, "target": 2}))
+    simulate(few, 1, random.Random(0))
+    more = Search(plan_of(trials={"intermediate": 2, "target": 4}), few.outcomes.values())
+    started = simulate(more, 1, random.Random(0))
+    # Two pairs get two more trials each; they may have new winners, which are evaluated.
+    assert [spec.phase for spec in started].count("target") == 4
+    assert [spec.phase for spec in started].count("intermediate") == 0
+
+
+def test_a_space_that_is_used_up_ends_its_study() -> None:
+    plan = plan_of(trials={"intermediate": 50, "target": 50}, sampler="grid")
+    search = Search(plan)
+    simulate(search, 3, random.Random(0))
+    assert search.is_over
+    assert len(search.ended(plan.study("target/none/mini-pos"))) == 6  # learning rates times epochs
+
+
+@pytest.mark.parametrize("sampler", ["tpe", "random", "grid"])
+def test_every_study_starts_with_the_published_values(sampler: str) -> None:
+    plan = plan_of(sampler=sampler)
+    search = Search(plan)
+    seen = set()
+    for spec in simulate(search, 1, random.Random(0)):
+        if spec.phase != "evaluate" and spec.question not in seen:
+            seen.add(spec.question)
+            assert (spec.learning_rate, spec.epochs, spec.batch_size) in ((1e-4, 2, 8), (2e-4, 2, 8))
+
+
+def test_of_equal_trials_the_one_that_moved_the_weights_least_wins() -> None:
+    plan = plan_of(trials={"intermediate": 6, "target": 1}, sampler="grid")
+    search = Search(plan)
+    while found := search.next():
+        _, spec = found
+        search.finish(Outcome(spec, "finished", 33.3))
+    winner = search.winner(plan.study("intermediate/mini-nli"), 1)
+    assert winner is not None
+    assert (winner.spec.learning_rate, winner.spec.epochs) == (5e-5, 1)
+
+
+def test_a_condition_without_a_winner_blocks_its_pairs_alone() -> None:
+    plan = plan_of()
+    search = Search(plan)
+    while not search.is_over:
+        while search.next():
+            pass
+        for _, spec in list(search.running.values()):
+            search.finish(outcome(spec, fails=spec.phase == "intermediate"))
+    blocked = [study.name for study in plan.studies if not search.is_reachable(study)]
+    assert blocked == ["target/mini-nli/mini-pos", "evaluate/mini-nli/mini-pos", "evaluate/mini-nli/untrained"]
+    assert len(search.ended(plan.study("evaluate/none/mini-pos"))) == 1

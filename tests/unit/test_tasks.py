@@ -1,0 +1,89 @@
+"""Task files: every one that ships is right, and a wrong one is answered."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from trainables import tasks
+from trainables.data import open_source
+from trainables.errors import UserError
+from trainables.tasks import Task
+
+NAMES = [
+    "mini-bitext", "mini-ner", "mini-nli", "mini-pos", "mini-qa", "mnli", "squad", "tatoeba", "udpos", "xnli", "xquad",
+]  # fmt: skip
+
+
+def test_all_tasks_are_here() -> None:
+    assert list(tasks.names()) == NAMES
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_shipped_task_is_right(name: str) -> None:
+    task = tasks.load(name)
+    assert task.name == name
+    assert len(set(task.languages)) == len(task.languages)
+    assert task.citation
+    assert task.licence
+    assert task.mini or task.files
+    if task.training_set is not None:
+        trained = tasks.load(task.training_set)
+        assert trained.is_trainable
+        # The head of the training set answers this task: its outputs must mean the same.
+        assert (trained.kind, trained.labels, trained.max_length) == (task.kind, task.labels, task.max_length)
+
+
+def test_languages_count_as_in_the_papers() -> None:
+    counts = {name: len(tasks.load(name).languages) for name in ("xnli", "udpos", "xquad", "tatoeba", "mini-nli")}
+    assert counts == {"xnli": 15, "udpos": 33, "xquad": 11, "tatoeba": 36, "mini-nli": 8}
+
+
+def test_a_wrong_file_is_answered_with_everything_in_it(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text("name: mine\nkind: taging\nmetrc: pos_f1\nlanguages: [en]\nlayer: x\n")
+    with pytest.raises(UserError) as caught:
+        tasks.parse(path)
+    text = str(caught.value)
+    for words in (
+        f"{path}:2: unknown kind 'taging'\n    did you mean 'tagging'?",
+        f"{path}:3: unknown key 'metrc'\n    did you mean 'metric'?",
+        "'title' is missing",
+        "'metric' is missing",
+        f"{path}:5: 'layer' must be a fraction",
+    ):
+        assert words in text
+
+
+def test_the_definition_follows_what_counts() -> None:
+    one = tasks.load("xnli")
+    values = {field: getattr(one, field) for field in one.__dataclass_fields__}
+    assert Task(**{**values, "citation": "somebody else"}).definition == one.definition
+    assert Task(**{**values, "max_length": 64}).definition != one.definition
+
+
+COUNTS = {
+    ("mnli", "train", "en"): 2344, ("xnli", "dev", "sw"): 1000, ("udpos", "train", "en"): 3000,
+    ("udpos", "test", "th"): 500, ("squad", "dev", "en"): 1000, ("xquad", "test", "zh"): 996,
+    ("tatoeba", "test", "sw"): 390,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "split", "language"), COUNTS)
+def test_official_files_are_read(shared_data: Path, name: str, split: str, language: str) -> None:
+    source = open_source({"files": str(shared_data)})
+    task = tasks.load(name)
+    assert language in source.languages(task, split)
+    assert len(source.examples(task, split, language)) == COUNTS[name, split, language]
+    assert source.fingerprint(task, split, language) == source.fingerprint(task, split, language)
+
+
+def test_a_changed_file_has_another_fingerprint(tmp_path: Path) -> None:
+    source, task = open_source({"files": str(tmp_path)}), tasks.load("udpos")
+    (tmp_path / "udpos").mkdir()
+    path = tmp_path / "udpos" / "dev-en.tsv"
+    path.write_text("a\tNOUN\n")
+    before = source.fingerprint(task, "dev", "en")
+    path.write_text("b\tNOUN\n")
+    assert source.fingerprint(task, "dev", "en") != before
