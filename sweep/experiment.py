@@ -255,11 +255,13 @@ def _place(location: Sequence[str | int], values: Any) -> Place:
     """Pydantic's location without the names of union members, which are not in the file."""
     place: list[str | int] = []
     for step in location:
-        if (isinstance(values, dict) and step in values) or (isinstance(values, list) and isinstance(step, int)):
-            place.append(step)
+        if isinstance(values, dict) and step in values:
             values = values[step]
-        elif isinstance(values, dict) and step == location[-1]:
-            place.append(step)  # a key that is missing
+        elif isinstance(values, list) and isinstance(step, int):
+            values = values[step]
+        elif not isinstance(values, dict) or step != location[-1]:  # else: a key that is missing
+            continue
+        place.append(step)
     return tuple(place)
 
 

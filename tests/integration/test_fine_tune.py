@@ -54,9 +54,14 @@ def weights(spec: TrialSpec, bench: Workbench) -> dict[str, torch.Tensor]:
 
 
 def difference(one: dict[str, torch.Tensor], two: dict[str, torch.Tensor]) -> float:
-    """The largest relative difference of a tensor."""
+    """The largest relative difference of a tensor.
+
+    Less the biases that cancel in a softmax, of the attention's keys and of the span head: their gradient is rounding
+    noise, of which Adam makes steps of the noise's own direction.
+    """
     assert one.keys() == two.keys()
-    return max(float((one[name] - two[name]).norm() / two[name].norm().clamp_min(1e-6)) for name in one)
+    names = [name for name in one if not name.endswith(("key.bias", "qa.out.bias"))]
+    return max(float((one[name] - two[name]).norm() / two[name].norm().clamp_min(1e-6)) for name in names)
 
 
 def test_training_learns_and_reports_every_epoch(bench: Workbench) -> None:
@@ -89,7 +94,7 @@ def test_micro_batches_change_no_weight(bench: Workbench, tmp_path: Path) -> Non
     small = Workbench(Store(str(tmp_path / "small")), open_source("mini"))
     small.micro_batch_tokens = 30
     run(SPEC, small)
-    assert difference(weights(SPEC, bench), weights(SPEC, small)) < 1e-4
+    assert difference(weights(SPEC, bench), weights(SPEC, small)) < 1e-5
 
 
 def test_a_step_is_the_textbook_step(bench: Workbench) -> None:
@@ -114,10 +119,8 @@ def test_a_step_is_the_textbook_step(bench: Workbench) -> None:
     optimizer.step()
     expected = {name: value.detach() for name, value in network.state_dict().items()}
     found = weights(spec, bench)
-    # Where a gradient is rounding noise (a key's bias), Adam makes the noise a step: such tensors start at zero.
-    names = [name for name in expected if not name.endswith("key.bias")]
-    assert difference({name: found[name] for name in names}, {name: expected[name] for name in names}) < 1e-3
-    torch.testing.assert_close(found[TABLE], expected[TABLE], rtol=1e-3, atol=1e-4)
+    assert difference(found, expected) < 1e-5
+    assert found[TABLE].shape == expected[TABLE].shape
 
 
 def test_a_target_starts_from_its_parents_encoder_and_a_new_head(bench: Workbench) -> None:

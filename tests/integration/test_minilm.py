@@ -32,4 +32,4 @@ def test_translations_are_nearest_neighbours() -> None:
     for language, texts in others.items():
         similarity = embed(english) @ embed(texts).T
         assert similarity.argmax(dim=1).tolist() == [0, 1, 2], language
-        assert similarity.diagonal().min() > 0.85
+        assert similarity.diagonal().min() > 0.75
