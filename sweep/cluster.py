@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
@@ -32,6 +33,8 @@ def ray_cluster(address: str | None, resources: Resources, log: Path) -> Iterato
     Raises:
         UserError: the cluster cannot be reached, or not even one trial has room on it.
     """
+    if address not in (None, "auto"):
+        _check_address(str(address))
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("a", encoding="utf-8") as file, redirect_stdout(file), redirect_stderr(file):
         _log_to(file)
@@ -57,14 +60,26 @@ def _ray(address: str | None, resources: Resources, log: TextIO) -> Iterator[int
         else:
             ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
     except (ConnectionError, ValueError, RuntimeError) as error:
-        hint = "start one with `ray up cluster.yaml` or `ray start --head`, or leave --address out"
-        problem = Problem(f"no Ray cluster answers at '{address}': {str(error).splitlines()[0]}", hint=hint)
-        raise UserError(problem) from error
+        raise UserError(_no_cluster(str(address), str(error).splitlines()[0])) from error
     _log_to(log)  # again: ray.init puts its own handlers in
     try:
         yield _room(dict(ray.cluster_resources()), resources)  # type: ignore[no-untyped-call]
     finally:
         ray.shutdown()
+
+
+def _check_address(address: str) -> None:
+    """Asks first: Ray itself tries for minutes before it says that nobody answers."""
+    host, _, port = address.rpartition(":")
+    try:
+        socket.create_connection((host, int(port)), timeout=10).close()
+    except (OSError, ValueError) as error:
+        raise UserError(_no_cluster(address, str(error))) from error
+
+
+def _no_cluster(address: str, reason: str) -> Problem:
+    hint = "give HOST:PORT or auto of one that was started with `ray up` or `ray start --head`, or leave --address out"
+    return Problem(f"no Ray cluster answers at '{address}': {reason}", hint=hint)
 
 
 def _room(there: dict[str, float], resources: Resources) -> int:

@@ -42,7 +42,7 @@ class FineTuneTrainable(tune.Trainable):
         message = self.group.next_message(self.spec.trial_id)
         result: dict[str, Any] = {"trial": self.spec.trial_id, "group": self.group.name}
         if message.report is None:
-            return {**result, "error": message.error, "done": True}
+            return {**result, "error": message.error, "progress": 1.0, "done": True}
         report = message.report
         return {
             **result,
