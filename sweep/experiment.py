@@ -255,8 +255,8 @@ def _place(location: Sequence[str | int], values: Any) -> Place:
     """Pydantic's location without the names of union members, which are not in the file."""
     place: list[str | int] = []
     for step in location:
-        inside = step in values if isinstance(values, dict) else isinstance(values, list)
-        if inside:
+        is_item = isinstance(values, list) and isinstance(step, int)
+        if is_item or (isinstance(values, dict) and step in values):
             values = values[step]
         elif not isinstance(values, dict) or step != location[-1]:  # else: a key that is missing
             continue

@@ -45,7 +45,7 @@ class Progress:
     def __init__(self, console: Console) -> None:
         self.console = console
         self._running: dict[str, _Running] = {}
-        self._best: dict[str, tuple[float, TrialSpec, int]] = {}
+        self._best: dict[str, tuple[float, TrialSpec]] = {}
         self._seconds: dict[str, list[float]] = {}
         self._total = self._done = self._failed = 0
         self._slots = 1
@@ -98,8 +98,8 @@ class Progress:
             reason = entry.error.splitlines()[0]
             self.console.print(f"[red]failed[/] {study.name} {settings(entry.spec)}: ", Text(reason), soft_wrap=True)
         elif entry.objective is not None and entry.objective >= self._best.get(study.name, (-1.0,))[0]:
-            runs = self._best.pop(study.name, (0.0, entry.spec, 0))[2]
-            self._best[study.name] = entry.objective, entry.spec, runs + 1
+            self._best.pop(study.name, None)  # what changed last stands last
+            self._best[study.name] = entry.objective, entry.spec
         if not self.console.is_terminal and not entry.error:
             score = f"dev {entry.objective:.1f}" if entry.objective is not None else f"{len(entry.scores)} scores"
             self.console.print(
@@ -131,7 +131,7 @@ class Progress:
         best = Table(box=None, padding=(0, 1), title_justify="left", title="best so far, English development score")
         for name, width in (("study", 36), ("settings", 28), ("dev", 6)):
             best.add_column(name, max_width=width, no_wrap=True, overflow="ellipsis")
-        for name, (objective, spec, _) in list(self._best.items())[-SHOWN_PAIRS:]:
+        for name, (objective, spec) in list(self._best.items())[-SHOWN_PAIRS:]:
             best.add_row(name, settings(spec), f"{objective:.1f}")
         return Group(head, running, best) if self._best else Group(head, running)
 

@@ -63,8 +63,7 @@ def run(experiment: Experiment, progress: Progress, address: str | None = None, 
     driver = Driver(experiment, search, ledger, progress)
     if not search.is_over:
         read_all_data(experiment)
-        if experiment.model == "minilm" or experiment.model.startswith("random:"):
-            minilm_folder()  # imported once, before several workers ask for it
+        _prepare_model(experiment.model)
         logs = Path(store.root) / "logs" if store.is_local else Path(tempfile.mkdtemp(prefix="sweep-logs-"))
         log = logs / f"{datetime.now():%Y%m%d-%H%M%S}.log"
         with ray_cluster(address, experiment.resources, log) as slots, progress.running(plan, search, slots, log):
@@ -76,6 +75,16 @@ def run(experiment: Experiment, progress: Progress, address: str | None = None, 
         blocked=[study for study in plan.studies if not search.is_reachable(study)] if search.is_over else [],
         interrupted=not search.is_over,
     )
+
+
+def _prepare_model(model: str) -> None:
+    """Imports or checks a model once, before several workers ask for it."""
+    if model == "minilm" or model.startswith("random:"):
+        minilm_folder()
+    else:
+        from trainables.model import check_model  # imports torch, which the driver does not need otherwise
+
+        check_model(model)
 
 
 class Driver:

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from transformers import (
+    AutoConfig,
     AutoModel,
     AutoTokenizer,
     PreTrainedModel,
@@ -78,10 +79,24 @@ def load_base(model: str) -> Base:
         encoder = AutoModel.from_pretrained(place, add_pooling_layer=False, dtype=torch.float32)
         return Base(encoder.eval(), AutoTokenizer.from_pretrained(place))
     except (OSError, ValueError) as error:
-        hint = "give a hub id such as xlm-roberta-large, a folder, minilm or random:tiny"
-        raise UserError(
-            Problem(f"model '{model}' cannot be loaded: {str(error).splitlines()[0]}", hint=hint)
-        ) from error
+        raise _no_model(model, error) from error
+
+
+def check_model(model: str) -> None:
+    """Makes sure that workers will find a hub id or folder, before several of them try.
+
+    Raises:
+        UserError: there is no such model, or it cannot be downloaded.
+    """
+    try:
+        AutoConfig.from_pretrained(model)
+    except (OSError, ValueError) as error:
+        raise _no_model(model, error) from error
+
+
+def _no_model(model: str, error: Exception) -> UserError:
+    hint = "give a hub id such as xlm-roberta-large, a folder, minilm or random:tiny"
+    return UserError(Problem(f"model '{model}' cannot be loaded: {str(error).splitlines()[0]}", hint=hint))
 
 
 class Network(nn.Module):

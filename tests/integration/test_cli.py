@@ -101,3 +101,17 @@ def test_a_wrong_query_exits_with_2(store: Path, tmp_path: Path, arguments: list
     assert done.returncode == 2
     assert words in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_model_that_cannot_be_had_is_refused_before_anything_starts(tmp_path: Path) -> None:
+    done = sweep("run", write_experiment(tmp_path, model="somebody/nothing"))
+    assert done.returncode == 2
+    assert "model 'somebody/nothing' cannot be loaded" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "store").exists()
+
+
+def test_an_address_is_of_the_form_host_and_port(tmp_path: Path) -> None:
+    done = sweep("run", write_experiment(tmp_path), "--address", "somewhere")
+    assert done.returncode == 2
+    assert "give HOST:PORT" in done.stderr

@@ -1,0 +1,90 @@
+"""How long an optimizer step takes, and how much memory: ours against the textbook's, in one run.
+
+The textbook pads the batch to its longest row and trains the embeddings of the whole vocabulary; ours trims the
+vocabulary and cuts the batch into micro-batches of similar length. Both give the same gradient.
+
+    python benchmarks/step.py [--model minilm] [--task mini-nli] [--batch-size 16] [--steps 10]
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+
+import torch
+from torch import nn
+
+from trainables import tasks
+from trainables.batching import Step, collate, epoch_steps
+from trainables.data import open_source
+from trainables.fine_tune import backward, parameter_groups
+from trainables.kinds import kind_of
+from trainables.model import new_network
+from trainables.spec import TrialSpec
+from trainables.store import Store
+from trainables.vocabulary import TrimmedVocabulary
+from trainables.workbench import Workbench
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", default="minilm")
+    parser.add_argument("--task", default="mini-nli")
+    parser.add_argument("--batch-size", type=int, default=16)
+    parser.add_argument("--steps", type=int, default=10)
+    arguments = parser.parse_args()
+    bench = Workbench(Store(tempfile.mkdtemp()), open_source("mini"))
+    base, task = bench.base(arguments.model), tasks.load(arguments.task)
+    rows = bench.split(task, "train", "en", arguments.model, arguments.batch_size * arguments.steps).features
+    steps = epoch_steps({task.name: rows}, arguments.batch_size, 1, 1)[: arguments.steps]
+    spec = TrialSpec("target", arguments.model, (task.name,), ("en",), "benchmark", learning_rate=1e-5)
+    pad_id = base.tokenizer.pad_token_id
+
+    ours = new_network(base, [task], 0.0).train()
+    vocabulary = TrimmedVocabulary(ours.encoder, {token for row in rows for token in row.input_ids}, pad_id)
+    textbook = new_network(base, [task], 0.0).train()
+    table = textbook.encoder.get_input_embeddings()
+    table.weight = nn.Parameter(table.weight.detach().clone())
+
+    def trimmed(step: Step) -> None:
+        backward(ours, step, spec, bench, vocabulary, pad_id)
+
+    def padded(step: Step) -> None:
+        batch = collate(step.features, pad_id)
+        kind_of(task).loss(textbook(task.name, batch.input_ids, batch.mask), batch.targets).div(step.weight).backward()
+
+    def seconds(network: nn.Module, gradient: Callable[[Step], None]) -> Callable[[Step], float]:
+        optimizer = torch.optim.AdamW(parameter_groups(network, 0.01), lr=1e-5, fused=True)
+
+        def run(step: Step) -> float:
+            begun = time.perf_counter()
+            gradient(step)
+            nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+            optimizer.step()
+            optimizer.zero_grad()
+            return time.perf_counter() - begun
+
+        return run
+
+    contestants = {"textbook": seconds(textbook, padded), "ours": seconds(ours, trimmed)}
+    times: dict[str, list[float]] = {name: [] for name in contestants}
+    for step in steps:  # in turns, so that a noisy moment meets both
+        for name, run in contestants.items():
+            times[name].append(run(step))
+    medians = {name: statistics.median(ones[1:]) for name, ones in times.items()}
+    # weights, gradients and AdamW's two moments, in float32
+    memory = {name: 16 * sum(p.numel() for p in network.parameters()) for name, network in
+              {"textbook": textbook, "ours": ours}.items()}  # fmt: skip
+    print(f"{arguments.model}, {arguments.task}, batches of {arguments.batch_size}, {torch.get_num_threads()} threads")
+    for name in contestants:
+        print(f"{name:9} {medians[name] * 1000:7.0f} ms a step  {memory[name] / 2**20:7.0f} MiB of training state")
+    print(
+        f"ratio     {medians['ours'] / medians['textbook']:7.2f}             {memory['ours'] / memory['textbook']:7.2f}"
+    )
+
+
+if __name__ == "__main__":
+    main()

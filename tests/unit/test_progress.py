@@ -1,0 +1,72 @@
+"""What a person sees while a run goes on."""
+
+from __future__ import annotations
+
+import io
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from sweep.ledger import Entry
+from sweep.progress import Progress
+from sweep.search import Outcome, Search
+from tests.unit.test_search import GRID, plan_of, score
+from trainables.reports import Score
+
+
+def shown(terminal: bool, error: str | None = None) -> tuple[str, str]:
+    """The output after five trials, and the live view while a sixth runs."""
+    plan = plan_of(**GRID)
+    search = Search(plan)
+    console = Console(file=io.StringIO(), width=80, force_terminal=terminal, color_system=None)
+    progress = Progress(console)
+    now = datetime.now(UTC)
+    with progress.running(plan, search, 2, Path("runs/x/logs/1.log")):
+        for number in range(5):
+            found = search.next()
+            assert found is not None
+            study, spec = found
+            progress.started(study, spec)
+            progress.reported(spec.trial_id, {"progress": 0.5, "objective": 12.3})
+            failed = error if number == 4 else None
+            value = None if failed or spec.phase == "evaluate" else score(spec)
+            scores = (Score("mini-bitext", None, "de", "test", "accuracy", True, 50.0, 1.0, 20),)
+            entry = Entry(
+                spec, "x", study.name, study.condition, None, now, now + timedelta(seconds=3), value, error=failed,
+                scores=scores if spec.phase == "evaluate" else (),
+            )  # fmt: skip
+            search.finish(Outcome(spec, "failed" if failed else "finished", value))
+            progress.finished(study, entry)
+        found = search.next()
+        assert found is not None
+        progress.started(*found)
+        progress.reported(found[1].trial_id, {"progress": 0.5, "objective": 12.3})
+        view = Console(file=io.StringIO(), width=80, color_system=None)
+        view.print(progress.view())
+    assert isinstance(console.file, io.StringIO)
+    assert isinstance(view.file, io.StringIO)
+    return console.file.getvalue(), view.file.getvalue()
+
+
+def test_the_view_fits_80_columns_and_says_everything() -> None:
+    _, view = shown(terminal=True)
+    assert all(len(line.rstrip()) <= 80 for line in view.splitlines())
+    for words in ("5/71 trials", "left", "running", "50%", "12.3", "best so far", "lr 1.0e-04 ep 1"):
+        assert words in view, view
+
+
+def test_without_a_terminal_there_is_a_line_a_trial() -> None:
+    output, _ = shown(terminal=False)
+    lines = output.splitlines()
+    assert lines[0].startswith("small: 71 trials in 17 studies; 2 trials at a time")
+    assert sum(" s" in line and "/71 " in line for line in lines) == 5
+    assert "\x1b" not in output
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_failures_are_told_at_once_and_stay_on_the_screen(terminal: bool) -> None:
+    output, view = shown(terminal, error="the gradient is nan\nand more")
+    assert "the gradient is nan" in output
+    assert "1 failed" in view
