@@ -24,7 +24,7 @@ def connect(store: Store) -> duckdb.DuckDBPyConnection:
     connection.execute("set TimeZone = 'UTC'")
     connection.register("ledger", Ledger(store).read())
     for view in VIEWS:
-        connection.execute(resources.files("sweep.views").joinpath(f"{view}.sql").read_text(encoding="utf-8"))
+        connection.execute(resources.files("sweep").joinpath("views", f"{view}.sql").read_text(encoding="utf-8"))
     connection.execute("set enable_external_access = false")
     connection.execute("set lock_configuration = true")
     return connection

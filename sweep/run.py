@@ -17,7 +17,7 @@ from sweep.progress import Progress
 from sweep.search import Outcome, Search
 from trainables.minilm import minilm_folder
 from trainables.spec import TrialSpec
-from trainables.store import Store
+from trainables.store import Store, checkpoint_name
 
 if TYPE_CHECKING:
     from ray.actor import ActorHandle
@@ -134,7 +134,7 @@ class Driver:
         self.ledger.write(entry)
         self.search.finish(entry.outcome)
         for loser in self.search.losers(study):
-            self.ledger.store.delete(f"checkpoints/{loser.trial_id}.safetensors")
+            self.ledger.store.delete(checkpoint_name(loser.trial_id))
         self.progress.finished(study, entry)
 
 

@@ -10,7 +10,7 @@ from safetensors import safe_open
 from safetensors.torch import load, save
 
 from trainables.spec import TrialSpec
-from trainables.store import Store
+from trainables.store import Store, checkpoint_name
 
 
 class Checkpoint(NamedTuple):
@@ -18,11 +18,6 @@ class Checkpoint(NamedTuple):
 
     spec: TrialSpec
     weights: dict[str, torch.Tensor]
-
-
-def checkpoint_name(trial_id: str) -> str:
-    """Where a trial's checkpoint lies in the store."""
-    return f"checkpoints/{trial_id}.safetensors"
 
 
 def save_checkpoint(store: Store, spec: TrialSpec, weights: dict[str, torch.Tensor]) -> None:

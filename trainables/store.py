@@ -10,6 +10,11 @@ from pyarrow import fs
 from trainables.errors import Problem, UserError
 
 
+def checkpoint_name(trial_id: str) -> str:
+    """Where a trial's weights lie in a store."""
+    return f"checkpoints/{trial_id}.safetensors"
+
+
 class Store:
     """Whole files under a root, on a local disk or in an object store.
 

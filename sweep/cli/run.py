@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shlex
+import shutil
 import sys
 from typing import Annotated
 
@@ -40,7 +42,8 @@ def run(
     console = Console(file=sys.stdout)  # this one: while Ray runs, sys.stdout is its log
     loaded = load(experiment, overrides or [])
     summary = sweep_run.run(loaded, Progress(console), address, retry_failed)
-    again = shlex.join(["sweep", *sys.argv[1:]])
+    program = "sweep" if shutil.which("sweep") else os.path.relpath(sys.argv[0])  # what can be typed here
+    again = shlex.join([program, *sys.argv[1:]])
     if summary.interrupted:
         console.print("Stopped. Everything finished is in the store; to go on:", f"\n  {again}", soft_wrap=True)
         raise typer.Exit(INTERRUPTED)
@@ -57,7 +60,7 @@ def run(
     console.print(f"Parquet files: {store.path('ledger')}", soft_wrap=True)
     console.print("Next:")
     for sql in QUERIES if not summary.failed else (*QUERIES, FAILURES):
-        console.print(f'  sweep query {shlex.quote(loaded.store)} "{sql}"', soft_wrap=True, highlight=False)
+        console.print(f'  {program} query {shlex.quote(loaded.store)} "{sql}"', soft_wrap=True, highlight=False)
     if summary.failed:
         console.print(f"  {again.removesuffix(' --retry-failed')} --retry-failed", soft_wrap=True, highlight=False)
         raise typer.Exit(1)

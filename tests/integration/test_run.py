@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+import pty
 import re
 import signal
 import subprocess
@@ -132,6 +133,28 @@ def _ray_processes(parent: int) -> list[str]:
         if f"_{parent}/" in command and "ray" in command:
             found.append(command)
     return found
+
+
+def test_on_a_terminal_the_view_is_kept_up_to_date(tmp_path: Path) -> None:
+    path = write_experiment(tmp_path, conditions=["none"], targets=["mini-pos"], trials={"target": 2})
+    ours, theirs = pty.openpty()
+    environment = {**os.environ, "COLUMNS": "80", "LINES": "40", "TERM": "xterm"}
+    process = subprocess.Popen([SWEEP, "run", str(path)], stdout=theirs, stderr=theirs, env=environment)
+    os.close(theirs)
+    shown = b""
+    try:
+        while chunk := os.read(ours, 4096):
+            shown += chunk
+    except OSError:  # what Linux says when the other side is closed
+        pass
+    assert process.wait(timeout=60) == 0
+    text = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", shown.decode())
+    for words in ("/3 trials", "running", "best so far", "target/none/mini-pos", "chance", "Next:"):
+        assert words in text, text
+    assert (
+        max(len(line.rstrip()) for line in text.replace("\r", "\n").splitlines() if "│" in line or "trials" in line)
+        <= 80
+    )
 
 
 def test_a_failing_trial_is_recorded_and_the_rest_goes_on(tmp_path: Path) -> None:
