@@ -151,10 +151,8 @@ def test_on_a_terminal_the_view_is_kept_up_to_date(tmp_path: Path) -> None:
     text = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", shown.decode())
     for words in ("/3 trials", "running", "best so far", "target/none/mini-pos", "chance", "Next:"):
         assert words in text, text
-    assert (
-        max(len(line.rstrip()) for line in text.replace("\r", "\n").splitlines() if "│" in line or "trials" in line)
-        <= 80
-    )
+    lines = text.replace("\r", "\n").splitlines()
+    assert all(len(line.rstrip()) <= 80 for line in lines if "│" in line or "trials" in line)
 
 
 def test_a_failing_trial_is_recorded_and_the_rest_goes_on(tmp_path: Path) -> None:
