@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-import experiments
 import search_spaces
 from trainables import tasks
 from trainables.data import Source, open_source
 from trainables.data.source import DataConfig
 from trainables.errors import Problem, UserError, nearest
 from trainables.tasks import Task
-from trainables.yaml_file import Place, YamlFile, parse_yaml, read_yaml
 
 BASELINE = "none"
 """The condition without intermediate training."""
-
-SHIPPED = Path(experiments.__file__).parent
 
 
 def _refuse(error: UserError) -> PydanticCustomError:
@@ -164,220 +159,6 @@ class Experiment(Section):
         """Where the examples come from."""
         config: DataConfig = "mini" if self.data == "mini" else {"files": dict(self.data)["files"]}
         return open_source(config)
-
-
-def shipped() -> tuple[str, ...]:
-    """The names of the experiments that come with the package."""
-    return tuple(sorted(path.stem for path in SHIPPED.glob("*.yaml")))
-
-
-def find(name: str) -> Path:
-    """The file of an experiment: a path, or the name of a shipped one. Raises UserError where there is none."""
-    if Path(name).is_file():
-        return Path(name)
-    if name in shipped():
-        return SHIPPED / f"{name}.yaml"
-    hint = f"{nearest(Path(name).stem, shipped())} (shipped experiments; or give a file)"
-    raise UserError(Problem(f"there is no experiment '{name}'", hint=hint))
-
-
-def load(name: str, overrides: Sequence[str] = ()) -> Experiment:
-    """Reads, overrides and checks an experiment.
-
-    Args:
-        name: a file or the name of a shipped experiment.
-        overrides: `KEY=VALUE`, the key a dotted path, the value YAML: `trials.target=4`, `seeds=[1,2]`.
-
-    Raises:
-        UserError: with every problem of the file, the overrides and the data they name.
-    """
-    document = read_yaml(find(name))
-    if not isinstance(document.values, dict):
-        raise UserError(document.problem("is not an experiment: keys and values are expected at the top"))
-    problems = list(_override(document, overrides))
-    experiment, found = _validate(document.values, document)
-    problems += found
-    # What is right is checked all the same, so that everything wrong is said at once.
-    rest = document
-    while experiment is None and (wrong := _wrong_places(rest.values)):
-        pruned = _pruned(rest, wrong)
-        if pruned.values == rest.values:
-            break
-        rest = pruned
-        experiment, _ = _validate(rest.values, rest)
-    if experiment is not None:
-        problems += _check_grid(experiment, rest)
-    if problems or experiment is None:
-        raise UserError(sorted(problems, key=lambda problem: problem.line or 0))
-    return experiment
-
-
-def _override(document: YamlFile, overrides: Iterable[str]) -> Iterable[Problem]:
-    for override in overrides:
-        path, equals, text = override.partition("=")
-        if not equals or not path:
-            yield Problem(f"'{override}' is not KEY=VALUE", hint="for example trials.target=4")
-            continue
-        *parents, last = path.split(".")
-        section = document.values
-        for parent in parents:
-            if not isinstance(section.get(parent), dict):
-                section[parent] = {}
-            section = section[parent]
-        try:
-            section[last] = parse_yaml(text)
-        except Exception as error:
-            yield Problem(f"the value of '{override}' is not YAML: {str(error).splitlines()[0]}")
-        for place in [place for place in document.lines if place[: len(parents) + 1] == (*parents, last)]:
-            del document.lines[place]  # the file's line does not say what is wrong any more
-
-
-def _errors(values: dict[str, Any]) -> list[Any]:
-    """Pydantic's findings, less those about the members of a union that the value was never meant to be."""
-    other_member = {("literal_error", list), ("literal_error", dict), ("list_type", str), ("dict_type", str)}
-    try:
-        Experiment.model_validate(values)
-    except ValidationError as error:
-        return [one for one in error.errors() if (one["type"], type(one["input"])) not in other_member]
-    return []
-
-
-def _validate(values: dict[str, Any], document: YamlFile) -> tuple[Experiment | None, list[Problem]]:
-    problems: list[Problem] = []
-    for error in _errors(values):
-        problems += _problems_of(error, values, document)
-    if problems:
-        return None, list(dict.fromkeys(problems))
-    return Experiment.model_validate(values), []
-
-
-def _place(location: Sequence[str | int], values: Any) -> Place:
-    """Pydantic's location without the names of union members, which are not in the file."""
-    place: list[str | int] = []
-    for step in location:
-        is_item = isinstance(values, list) and isinstance(step, int)
-        if is_item or (isinstance(values, dict) and step in values):
-            values = values[step]
-        elif not isinstance(values, dict) or step != location[-1]:  # else: a key that is missing
-            continue
-        place.append(step)
-    return tuple(place)
-
-
-def _wrong_places(values: dict[str, Any]) -> list[Place]:
-    """Where the values are that pydantic refuses."""
-    return [_place(error["loc"], values) for error in _errors(values)]
-
-
-def _problems_of(error: Any, values: dict[str, Any], document: YamlFile) -> list[Problem]:
-    place = _place(error["loc"], values)
-    name = ".".join(map(str, place))
-    context = error.get("ctx", {})
-    match error["type"]:
-        case "user":
-            return [document.problem(error["msg"], place, context.get("hint"))]
-        case "space":
-            found: list[Problem] = context["problems"]
-            return [
-                problem if problem.file else document.problem(problem.message, place, problem.hint) for problem in found
-            ]
-        case "extra_forbidden":
-            model: Any = Experiment
-            for step in place[:-1]:
-                model = {"trials": Trials, "resources": Resources, "limits": Limits, "conditions": Condition}.get(
-                    str(step), model
-                )
-            return [
-                document.problem(f"unknown key '{place[-1]}'", place, nearest(str(place[-1]), [*model.model_fields]))
-            ]
-        case "missing":
-            return [document.problem(f"'{name}' is missing", place[:-1])]
-        case "too_short":
-            return [document.problem(f"'{name}' is empty", place, "give at least one")]
-    given = error["input"]
-    return [document.problem(f"'{name}' is {given!r}: {error['msg'][0].lower()}{error['msg'][1:]}", place)]
-
-
-def _pruned(document: YamlFile, wrong: Sequence[Place]) -> YamlFile:
-    """The document without the values at the wrong places; what is left keeps its lines."""
-    lines: dict[Place, int] = {}
-
-    def copy(value: Any, old: Place, new: Place) -> Any:
-        if old in document.lines:
-            lines[new] = document.lines[old]
-        if isinstance(value, dict):
-            return {key: copy(one, (*old, key), (*new, key)) for key, one in value.items() if (*old, key) not in wrong}
-        if isinstance(value, list):
-            kept = [position for position in range(len(value)) if (*old, position) not in wrong]
-            return [copy(value[position], (*old, position), (*new, place)) for place, position in enumerate(kept)]
-        return value
-
-    return YamlFile(document.name, copy(document.values, (), ()), lines)
-
-
-def _check_grid(experiment: Experiment, document: YamlFile) -> Iterable[Problem]:
-    """Checks that every part of the grid has what it needs: training sets, languages, data."""
-    names = [condition.name for condition in experiment.conditions]
-    for position, name in enumerate(names):
-        if name in names[:position]:
-            yield document.problem(f"condition '{name}' stands here twice", ("conditions", position))
-    try:
-        source = experiment.source
-    except UserError as error:
-        yield from (document.problem(one.message, ("data",), one.hint) for one in error.problems)
-        return
-
-    def needs(task: Task, split: str, languages: Iterable[str], place: Place) -> Iterable[Problem]:
-        there = source.languages(task, split)
-        for language in languages:
-            if language not in there:
-                problem = source.missing(task, split, language)
-                yield document.problem(problem.message, place, problem.hint)
-
-    for position, condition in enumerate(experiment.conditions):
-        for name in condition.tasks:
-            task = tasks.load(name)
-            if not task.is_trainable:
-                hint = f"train on '{task.training_set}'" if task.training_set else "it is scored without training"
-                yield document.problem(f"'{name}' has no training data of its own", ("conditions", position), hint)
-                continue
-            place: Place = ("conditions", position)
-            wanted = source.languages(task, "train") if condition.languages == "all" else condition.languages
-            yield from needs(task, "train", wanted or ["en"], place)
-            yield from needs(task, "dev", ["en"], place)
-    for position, name in enumerate(experiment.targets):
-        target, place = tasks.load(name), ("targets", position)
-        if target.training_set is not None:
-            training_set = tasks.load(target.training_set)
-            for split in ("train", "dev"):
-                yield from needs(training_set, split, ["en"], place)
-        if experiment.languages == "all":
-            if not source.languages(target, target.score_on):
-                yield from needs(target, target.score_on, target.languages[:1], place)
-        else:
-            wanted = [language for language in experiment.languages if language in target.languages]
-            yield from needs(target, target.score_on, wanted, place)
-            if not wanted:
-                yield document.problem(f"'{name}' has none of the experiment's languages", place)
-    if experiment.space.sampler == "grid" and experiment.sampler == "grid":
-        sections = (("intermediate", "all"), ("target", "all"))
-        if any(experiment.space.size(*section) == float("inf") for section in sections):
-            hint = "use tpe or random, or a space of values"
-            yield document.problem(
-                f"sampler grid cannot search ranges of '{experiment.search_space}'", ("sampler",), hint
-            )
-
-
-def read_all_data(experiment: Experiment) -> None:
-    """Parses every file that the experiment will use. Raises UserError with the problems of all of them."""
-    problems: list[Problem] = []
-    for task, split, language in uses(experiment):
-        try:
-            experiment.source.examples(task, split, language)
-        except UserError as error:
-            problems += [one for one in error.problems if one not in problems]
-    if problems:
-        raise UserError(problems)
 
 
 def uses(experiment: Experiment) -> list[tuple[Task, str, str]]:

@@ -93,7 +93,7 @@ class Plan:
 
 
 def make_plan(experiment: Experiment) -> Plan:
-    """The studies of an experiment whose data is there (`experiment.load` checked that).
+    """The studies of an experiment whose data is there (`experiment_file.load` checked that).
 
     A pair is condition x training set: targets that share a training set share its trials. A target without a training
     set is scored on the condition's own winner.

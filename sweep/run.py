@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sweep.cluster import ray_cluster
-from sweep.experiment import Experiment, read_all_data
+from sweep.experiment import Experiment
+from sweep.experiment_file import read_all_data
 from sweep.ledger import Entry, Ledger
 from sweep.plan import Plan, Study, make_plan
 from sweep.progress import Progress
@@ -47,7 +48,7 @@ def run(experiment: Experiment, progress: Progress, address: str | None = None, 
     """Runs or resumes an experiment, and returns when nothing is left to do or somebody stops it.
 
     Args:
-        experiment: checked by `experiment.load`.
+        experiment: checked by `experiment_file.load`.
         progress: what a person sees of it.
         address: of a running Ray cluster; None starts one here.
         retry_failed: whether trials that failed before are run again.

@@ -23,7 +23,7 @@ def plan(
     as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False,
 ) -> None:
     """Show the studies and trials of an experiment; runs nothing."""
-    from sweep.experiment import load
+    from sweep.experiment_file import load
 
     made = make_plan(load(experiment, overrides or []))
     console = Console()

@@ -34,7 +34,7 @@ def run(
 ) -> None:
     """Run an experiment, or go on with one. Exit code 0: all done, 1: some trial failed, 2: something must be fixed."""
     from sweep import run as sweep_run
-    from sweep.experiment import load
+    from sweep.experiment_file import load
     from sweep.progress import Progress
     from sweep.results import result_table
     from trainables.store import Store

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sweep import experiment
+from sweep import experiment_file
 from sweep.plan import make_plan
 from tests.unit.test_search import GRID, plan_of
 
@@ -32,7 +32,7 @@ def test_studies_and_trials_are_counted() -> None:
 
 
 def test_targets_that_share_a_training_set_share_its_trials(shared_data: Path) -> None:
-    loaded = experiment.load("real", [f"data.files={shared_data}"])
+    loaded = experiment_file.load("real", [f"data.files={shared_data}"])
     plan = make_plan(loaded)
     assert sum(study.training_set == "mnli" and study.phase == "target" for study in plan.studies) == 3
     assert plan.study("evaluate/none/squad").question.tasks == ("xquad",)

@@ -9,19 +9,19 @@ from typing import Any
 
 import pytest
 
-from sweep import experiment
+from sweep import experiment_file
 from tests.conftest import write_experiment
 from trainables.errors import UserError
 
 
 def problems(path: Path, *overrides: str) -> list[str]:
     with pytest.raises(UserError) as caught:
-        experiment.load(str(path), overrides)
+        experiment_file.load(str(path), overrides)
     return [str(problem) for problem in caught.value.problems]
 
 
 def test_a_valid_file_is_read(tmp_path: Path) -> None:
-    loaded = experiment.load(str(write_experiment(tmp_path)))
+    loaded = experiment_file.load(str(write_experiment(tmp_path)))
     assert [condition.name for condition in loaded.conditions] == ["none", "mini-nli"]
     assert loaded.conditions[1].tasks == ["mini-nli"]
     assert loaded.conditions[1].languages == ["en"]
@@ -29,7 +29,7 @@ def test_a_valid_file_is_read(tmp_path: Path) -> None:
 
 
 def test_values_are_overridden_by_dotted_paths(tmp_path: Path) -> None:
-    loaded = experiment.load(str(write_experiment(tmp_path)), ["trials.target=7", "seeds=[1,2]", "model=minilm"])
+    loaded = experiment_file.load(str(write_experiment(tmp_path)), ["trials.target=7", "seeds=[1,2]", "model=minilm"])
     assert (loaded.trials.target, loaded.trials.intermediate, loaded.seeds, loaded.model) == (7, 2, [1, 2], "minilm")
 
 
@@ -113,7 +113,7 @@ def test_lines_stay_right_when_other_values_are_wrong(tmp_path: Path) -> None:
 
 def test_an_unknown_experiment_is_answered_with_the_shipped_ones() -> None:
     with pytest.raises(UserError, match="did you mean 'demo'"):
-        experiment.load("demoo")
+        experiment_file.load("demoo")
 
 
 def test_missing_files_are_named(tmp_path: Path) -> None:
@@ -138,22 +138,22 @@ def test_a_malformed_data_file_is_named_before_anything_starts(tmp_path: Path) -
         tmp_path, data={"files": str(data)}, conditions=["none"], targets=["udpos"], languages=["en"]
     )
     with pytest.raises(UserError) as caught:
-        experiment.read_all_data(experiment.load(str(path)))
+        experiment_file.read_all_data(experiment_file.load(str(path)))
     (problem,) = caught.value.problems
     assert problem.file == str(data / "udpos" / "train-en.tsv")
     assert problem.line == 2
     assert "NOUNN" in problem.message
 
 
-@pytest.mark.parametrize("name", experiment.shipped())
+@pytest.mark.parametrize("name", experiment_file.shipped())
 def test_shipped_experiments_are_valid(name: str, shared_data: Path) -> None:
-    loaded = experiment.load(name) if name == "demo" else experiment.load(name, [f"data.files={shared_data}"])
+    loaded = experiment_file.load(name) if name == "demo" else experiment_file.load(name, [f"data.files={shared_data}"])
     assert loaded.name == name
 
 
 def test_planning_needs_neither_torch_nor_ray() -> None:
     code = (
-        "import sys; from sweep.experiment import load; from sweep.plan import make_plan; import sweep.cli;"
+        "import sys; from sweep.experiment_file import load; from sweep.plan import make_plan; import sweep.cli;"
         "make_plan(load('demo')); print(sorted({'torch', 'ray', 'transformers', 'optuna'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
