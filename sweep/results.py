@@ -27,7 +27,7 @@ def result_table(store: Store, conditions: Sequence[str], targets: Sequence[str]
     if not shown:
         return None
     any_cell = {target: next(cell for cell in cells if cell["target"] == target) for target in shown}
-    heads = [f"{name}\n{any_cell[name]['metric']}, {any_cell[name]['languages']} languages" for name in shown]
+    heads = [f"{name}\n{any_cell[name]['metric']}\n{any_cell[name]['languages']} languages" for name in shown]
     rows = [
         [condition, *(f"{found[condition, name]['mean']:.1f}" if (condition, name) in found else "" for name in shown)]
         for condition in conditions
