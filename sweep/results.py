@@ -33,7 +33,7 @@ def result_table(store: Store, conditions: Sequence[str], targets: Sequence[str]
         for condition in conditions
     ]
     rows.append(["chance", *(f"{any_cell[name]['chance']:.1f}" for name in shown)])
-    table = Table(title="mean over languages, fine-tuned on English", title_justify="left")
+    table = Table(title="mean over languages", title_justify="left")
     table.add_column("condition")
     for head in heads:
         table.add_column(head, justify="right")
