@@ -38,7 +38,8 @@ def main() -> None:
     arguments = parser.parse_args()
     bench = Workbench(Store(tempfile.mkdtemp()), open_source("mini"))
     base, task = bench.base(arguments.model), tasks.load(arguments.task)
-    rows = bench.split(task, "train", "en", arguments.model, arguments.batch_size * arguments.steps).features
+    part = slice(arguments.batch_size * arguments.steps)
+    rows = bench.split(task, "train", "en", arguments.model, part).features
     steps = epoch_steps({task.name: rows}, arguments.batch_size, 1, 1)[: arguments.steps]
     spec = TrialSpec("target", arguments.model, (task.name,), ("en",), "benchmark", learning_rate=1e-5)
     pad_id = base.tokenizer.pad_token_id

@@ -56,7 +56,7 @@ def evaluate(spec: TrialSpec, bench: Workbench, started: float) -> Iterator[Repo
     scores: list[Score] = []
     predictions: list[PredictionRow] = []
     for position, (task, language) in enumerate(work, start=1):
-        split = bench.split(task, task.score_on, language, spec.model, spec.eval_examples)
+        split = bench.split(task, task.score_on, language, spec.model, slice(spec.eval_examples))
         startup = startup or time.time() - started
         begun = time.monotonic()
         found = score_split(network, spec, bench, task, task.score_on, language, split)

@@ -51,7 +51,9 @@ def fine_tune(spec: TrialSpec, bench: Workbench, started: float) -> Iterator[Rep
     base = bench.base(spec.model)
     parent = bench.checkpoint(spec.parent).weights if spec.parent else None
     features = {task.name: training_features(spec, bench, task) for task in training_sets}
-    development = [(task, bench.split(task, "dev", "en", spec.model, spec.eval_examples)) for task in training_sets]
+    development = [
+        (task, bench.split(task, "dev", "en", spec.model, slice(spec.eval_examples))) for task in training_sets
+    ]
 
     torch.manual_seed(spec.seed)
     encoder_weights = parent and {name: value for name, value in parent.items() if name.startswith("encoder.")}
@@ -114,20 +116,21 @@ def training_features(spec: TrialSpec, bench: Workbench, task: Task) -> list[Fea
     languages = [language for language in bench.source.languages(task, "train") if language in spec.languages]
     rows: list[Feature] = []
     for position, language in enumerate(languages):
-        split = bench.split(task, "train", language, spec.model, None)
-        wanted = _part(len(split.examples), spec.train_examples, position, len(languages))
-        rows += [feature for feature in split.features if feature.example in wanted and feature.weight]
+        size = len(bench.examples(task, "train", language))
+        part = share_of_language(size, spec.train_examples, position, len(languages))
+        split = bench.split(task, "train", language, spec.model, part)
+        rows += [feature for feature in split.features if feature.weight]
     if not rows:
         raise TrialError(f"no example of '{task.name}' can be trained on in {', '.join(spec.languages)}")
     return rows
 
 
-def _part(size: int, limit: int | None, position: int, parts: int) -> range:
-    """The examples that one of several languages gives: all without a limit, else every n-th up to its share."""
+def share_of_language(size: int, limit: int | None, position: int, languages: int) -> slice:
+    """Which of its examples one of several languages gives: all without a limit, else every n-th up to its share."""
     if limit is None:
-        return range(size)
-    count = limit // parts + (position < limit % parts)
-    return range(position, size, parts)[:count] if parts * count <= size else range(min(size, count))
+        return slice(None)
+    count = limit // languages + (position < limit % languages)
+    return slice(position, position + languages * count, languages) if languages * count <= size else slice(count)
 
 
 def backward(

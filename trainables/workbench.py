@@ -43,7 +43,7 @@ class Workbench:
         self.micro_batch_tokens = 16384 if self.device.type == "cuda" else 512  # what a CPU's cache holds
         self._bases = _Recent(1)
         self._checkpoints = _Recent(2)
-        self._splits = _Recent(1000)
+        self._examples, self._splits = _Recent(1000), _Recent(1000)
 
     def base(self, model: str) -> Base:
         """The pre-trained model, loaded once."""
@@ -53,14 +53,20 @@ class Workbench:
         """A finished trial's weights."""
         return self._checkpoints.get(trial_id, lambda: load_checkpoint(self.store, trial_id))
 
-    def split(self, task: Task, split: str, language: str, model: str, limit: int | None) -> Split:
-        """The first `limit` examples of a split in one language, tokenised once."""
+    def examples(self, task: Task, split: str, language: str) -> list[Example]:
+        """All examples of a split in one language, read once."""
+        key = task.definition, task.name, split, language
+        return self._examples.get(key, lambda: self.source.examples(task, split, language))
+
+    def split(self, task: Task, split: str, language: str, model: str, part: slice) -> Split:
+        """A part of the examples of a split in one language, tokenised once."""
 
         def make() -> Split:
-            examples = self.source.examples(task, split, language)[:limit]
+            examples = self.examples(task, split, language)[part]
             return Split(examples, kind_of(task).features(task, examples, self.base(model).tokenizer))
 
-        return self._splits.get((task.definition, task.name, split, language, model, limit), make)
+        key = task.definition, task.name, split, language, model, (part.start, part.stop, part.step)
+        return self._splits.get(key, make)
 
     def autocast(self, spec: TrialSpec) -> AbstractContextManager[Any]:
         """The arithmetic that a trial asks for."""

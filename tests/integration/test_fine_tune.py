@@ -164,7 +164,6 @@ def test_a_limit_is_spread_over_the_languages(bench: Workbench) -> None:
     spec = dataclasses.replace(SPEC, languages=("de", "en", "ru"), train_examples=10)
     rows = module.training_features(spec, bench, task)
     assert len(rows) == 10
-    assert len({row.example for row in rows}) == 10  # each language gives other examples of the parallel data
     everything = dataclasses.replace(spec, train_examples=None)
     assert len(module.training_features(everything, bench, task)) == 3000
 

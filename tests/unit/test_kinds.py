@@ -92,7 +92,7 @@ def test_the_loss_of_a_batch_is_the_sum_over_its_parts(name: str) -> None:
 
     def loss(part: list[Any]) -> float:
         batch = collate(part, tokenizer().pad_token_id)
-        return float(kind.loss(head(table[batch.input_ids], batch.mask), batch.targets))
+        return kind.loss(head(table[batch.input_ids], batch.mask), batch.targets).item()
 
     assert loss(rows) == pytest.approx(sum(loss([row]) for row in rows), rel=1e-5, abs=1e-6)
 
