@@ -65,6 +65,7 @@ def run(experiment: Experiment, progress: Progress, address: str | None = None, 
     if not search.is_over:
         read_all_data(experiment)
         _prepare_model(experiment.model)
+        store.check_writable()
         logs = Path(store.root) / "logs" if store.is_local else Path(tempfile.mkdtemp(prefix="sweep-logs-"))
         log = logs / f"{datetime.now():%Y%m%d-%H%M%S}.log"
         with ray_cluster(address, experiment.resources, log) as slots, progress.running(plan, search, slots, log):

@@ -69,6 +69,14 @@ class Store:
         if self.is_local:
             self.filesystem.move(target, f"{folder}/{base}")
 
+    def check_writable(self) -> None:
+        """Raises UserError where nothing can be written, before hours of work find out."""
+        try:
+            self.write("probe", b"")
+            self.delete("probe")
+        except OSError as error:
+            raise UserError(Problem(f"store '{self.uri}' cannot be written: {error}", hint="set store=DIR")) from error
+
     def delete(self, name: str) -> None:
         """Removes a file; one that is not there is fine."""
         if self.exists(name):

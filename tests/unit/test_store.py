@@ -62,6 +62,12 @@ def test_a_store_travels_between_processes(store: Store) -> None:
     assert pickle.loads(pickle.dumps(store)).read("a") == b"1"
 
 
+def test_a_place_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("not a folder")
+    with pytest.raises(UserError, match="cannot be written"):
+        Store(str(tmp_path / "file" / "store")).check_writable()
+
+
 def test_an_unknown_scheme_is_an_error() -> None:
     with pytest.raises(UserError, match="cannot be opened"):
         Store("nowhere://bucket")
