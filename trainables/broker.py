@@ -25,11 +25,12 @@ class Job:
 
 @dataclass(frozen=True)
 class Message:
-    """What the first worker says about a job: a report, or why the trial failed."""
+    """What a worker says about a job: a report, or why the trial failed, and whether its group ends with it."""
 
     trial_id: str
     report: Report | None = None
     error: str | None = None
+    ends_group: bool = False
 
 
 @ray.remote(num_cpus=0)

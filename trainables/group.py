@@ -85,7 +85,7 @@ class WorkerGroup:
                 assert isinstance(message, Message)
                 return message
             if message is None and not self.is_alive:
-                return Message(trial_id, error=self.failure)
+                return Message(trial_id, error=self.failure, ends_group=True)
 
     def close(self) -> None:
         """Sends the workers home, and waits a while until they are gone."""
@@ -119,6 +119,7 @@ def _serve(loop: dict[str, Any]) -> None:
         except Exception as error:
             where = traceback.extract_tb(error.__traceback__)[-1]
             reason = f"{type(error).__name__}: {error} ({where.filename}:{where.lineno})"
-            ray.get(broker.put_message.remote(group, Message(trial_id, error=reason)))
-            if bench.world_size > 1:
+            alone = bench.world_size == 1
+            ray.get(broker.put_message.remote(group, Message(trial_id, error=reason, ends_group=not alone)))
+            if not alone:
                 raise  # the others wait for this worker: all must go

@@ -41,6 +41,8 @@ class FineTuneTrainable(tune.Trainable):
         assert self.group is not None  # setup made it
         message = self.group.next_message(self.spec.trial_id)
         result: dict[str, Any] = {"trial": self.spec.trial_id, "group": self.group.name}
+        if message.ends_group:
+            self.group = None  # it may take a while to go; the next trial must not wait for it
         if message.report is None:
             return {**result, "error": message.error, "progress": 1.0, "done": True}
         report = message.report

@@ -84,3 +84,24 @@ def test_a_second_trial_starts_at_once(broker: Any, tmp_path: Path) -> None:
         [SPEC, dataclasses.replace(SPEC, seed=2), dataclasses.replace(SPEC, seed=3)], broker, tmp_path, workers=1
     )
     assert all(messages[-1].report.startup_seconds < 1 for messages in told[1:])
+
+
+def test_a_group_that_broke_is_replaced(broker: Any, tmp_path: Path) -> None:
+    """An error that not all workers may share ends the group; the next trial gets a new one."""
+    from ray import tune
+
+    from trainables.group import GroupConfig
+    from trainables.trainable import FineTuneTrainable
+
+    config = GroupConfig(str(tmp_path), "mini", workers=2, cpus_per_worker=1, gpus_per_worker=0)
+    orphan = dataclasses.replace(SPEC, parent="f" * 16)
+    trainable = tune.with_parameters(FineTuneTrainable, broker=broker, group=config)({"spec": orphan.to_dict()})
+    broken = trainable.train()
+    assert broken["done"]
+    assert "No such file" in broken["error"]
+    assert trainable.reset_config({"spec": SPEC.to_dict()})
+    results = [trainable.train(), trainable.train()]
+    assert [result.get("error") for result in results] == [None, None]
+    assert results[-1]["done"]
+    assert results[-1]["group"] != broken["group"]
+    trainable.stop()
