@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -91,10 +90,11 @@ class SearchSpace:
         found = {**section["all"], **section.get(training_set, {})}
         return {name: found[name] for name in SEARCHED}
 
-    def size(self, phase: str, training_set: str) -> float:
-        """How many different trials a study can have."""
-        parameters = self.parameters(phase, training_set).values()
-        return math.prod(len(one.values) if isinstance(one, Choices) else math.inf for one in parameters)
+    @property
+    def is_finite(self) -> bool:
+        """Whether every hyper-parameter, of all training sets, is one of some values."""
+        entries = (entry for section in self.sections.values() for entry in section.values())
+        return all(isinstance(parameter, Choices) for entry in entries for parameter in entry.values())
 
     def with_sampler(self, sampler: str) -> SearchSpace:
         """The same space, searched in another way."""

@@ -122,6 +122,12 @@ class Resources(Section):
     concurrent: Count | None = None
 
 
+class Files(Section):
+    """A folder of official release files."""
+
+    files: str
+
+
 class Limits(Section):
     """Caps on examples, for tests and first looks; None is no cap."""
 
@@ -134,7 +140,7 @@ class Experiment(Section):
 
     name: Annotated[str, Field(min_length=1, pattern=r"^[\w.+-]+$")]
     model: Annotated[str, AfterValidator(_known_model)] = "xlm-roberta-large"
-    data: Literal["mini"] | dict[Literal["files"], str]
+    data: Literal["mini"] | Files
     store: str
     search_space: Annotated[str, AfterValidator(_known_space)] = "paper"
     sampler: Literal["tpe", "random", "grid"] | None = None
@@ -155,10 +161,14 @@ class Experiment(Section):
         return space.with_sampler(self.sampler) if self.sampler else space
 
     @property
+    def data_config(self) -> DataConfig:
+        """The data source, its folder as workers find it, which start elsewhere."""
+        return "mini" if self.data == "mini" else {"files": str(Path(self.data.files).expanduser().absolute())}
+
+    @property
     def source(self) -> Source:
         """Where the examples come from."""
-        config: DataConfig = "mini" if self.data == "mini" else {"files": dict(self.data)["files"]}
-        return open_source(config)
+        return open_source(self.data_config)
 
 
 def uses(experiment: Experiment) -> list[tuple[Task, str, str]]:

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 import experiments
-from sweep.experiment import Condition, Experiment, Limits, Resources, Trials, uses
+from sweep.experiment import Condition, Experiment, Files, Limits, Resources, Trials, uses
 from trainables import tasks
 from trainables.errors import Problem, UserError, nearest
 from trainables.tasks import Task
@@ -86,7 +86,7 @@ def _override(document: YamlFile, overrides: Iterable[str]) -> Iterable[Problem]
 
 def _errors(values: dict[str, Any]) -> list[Any]:
     """Pydantic's findings, less those about the members of a union that the value was never meant to be."""
-    other_member = {("literal_error", list), ("literal_error", dict), ("list_type", str), ("dict_type", str)}
+    other_member = {("literal_error", list), ("literal_error", dict), ("list_type", str), ("model_type", str)}
     try:
         Experiment.model_validate(values)
     except ValidationError as error:
@@ -136,9 +136,13 @@ def _problems_of(error: Any, values: dict[str, Any], document: YamlFile) -> list
         case "extra_forbidden":
             model: Any = Experiment
             for step in place[:-1]:
-                model = {"trials": Trials, "resources": Resources, "limits": Limits, "conditions": Condition}.get(
-                    str(step), model
-                )
+                model = {
+                    "trials": Trials,
+                    "resources": Resources,
+                    "limits": Limits,
+                    "conditions": Condition,
+                    "data": Files,
+                }.get(str(step), model)
             return [
                 document.problem(f"unknown key '{place[-1]}'", place, nearest(str(place[-1]), [*model.model_fields]))
             ]
@@ -211,13 +215,9 @@ def _check_grid(experiment: Experiment, document: YamlFile) -> Iterable[Problem]
             yield from needs(target, target.score_on, wanted, place)
             if not wanted:
                 yield document.problem(f"'{name}' has none of the experiment's languages", place)
-    if experiment.space.sampler == "grid" and experiment.sampler == "grid":
-        sections = (("intermediate", "all"), ("target", "all"))
-        if any(experiment.space.size(*section) == float("inf") for section in sections):
-            hint = "use tpe or random, or a space of values"
-            yield document.problem(
-                f"sampler grid cannot search ranges of '{experiment.search_space}'", ("sampler",), hint
-            )
+    if experiment.sampler == "grid" and not experiment.space.is_finite:
+        hint = "use tpe or random, or a space of values"
+        yield document.problem(f"sampler grid cannot search ranges of '{experiment.search_space}'", ("sampler",), hint)
 
 
 def read_all_data(experiment: Experiment) -> None:

@@ -48,6 +48,7 @@ class Progress:
         self._best: dict[str, tuple[float, TrialSpec]] = {}
         self._seconds: dict[str, list[float]] = {}
         self._total = self._done = self._failed = 0
+        self._left: float | None = None
         self._slots = 1
         self._begun = time.monotonic()
         self._plan: Plan | None = None
@@ -57,7 +58,8 @@ class Progress:
     def running(self, plan: Plan, search: Search, slots: int, log: Path) -> Iterator[None]:
         """Shows the run as long as the context lasts."""
         self._plan, self._search, self._slots = plan, search, slots
-        self._total, self._done = plan.runs, sum(self._count(study) for study in plan.studies)
+        self._total = plan.runs
+        self._count()
         self._begun = time.monotonic()
         room = f"{slots} trial{'s' if slots > 1 else ''} at a time"
         kept = f", {self._done} of them in the store already" if self._done else ""
@@ -91,8 +93,8 @@ class Progress:
         """A trial is in the ledger."""
         running = self._running.pop(entry.spec.trial_id)
         seconds = time.monotonic() - running.since
-        self._done += 1
         self._seconds.setdefault(study.phase, []).append(seconds)
+        self._count()
         if entry.error:
             self._failed += 1
             reason = entry.error.splitlines()[0]
@@ -110,8 +112,7 @@ class Progress:
             )
 
     def view(self) -> RenderableType:
-        """The live view."""
-        left = self.seconds_left()
+        """The live view. Drawn by another thread, so it reads numbers and leaves the search alone."""
         went = _duration(time.monotonic() - self._begun)
         head = Table.grid(padding=(0, 1))
         head.add_row(
@@ -119,7 +120,7 @@ class Progress:
             f"{self._done}/{self._total} trials",
             f"{self._failed} failed" if self._failed else "",
             went,
-            f"about {_duration(left)} left" if left is not None else "",
+            f"about {_duration(self._left)} left" if self._left is not None else "",
         )
         running = Table(box=None, padding=(0, 1), title_justify="left", title="running")
         for name, width in (("study", 30), ("settings", 24), ("done", 5), ("dev", 5), ("time", 8)):
@@ -135,20 +136,17 @@ class Progress:
             best.add_row(name, settings(spec), f"{objective:.1f}")
         return Group(head, running, best) if self._best else Group(head, running)
 
-    def seconds_left(self) -> float | None:
-        """An estimate from the trials of each phase so far; None before the first has ended."""
-        if not self._seconds or self._plan is None:
-            return None
+    def _count(self) -> None:
+        """Counts what is in the ledger, and from the trials of each phase so far how long the rest will take."""
+        assert self._plan is not None and self._search is not None  # set when the run began
         every = [seconds for ones in self._seconds.values() for seconds in ones]
-        left = 0.0
+        left, self._done = 0.0, 0
         for study in self._plan.studies:
+            ended = len(self._search.ended(study))
             seconds = self._seconds.get(study.phase, every)
-            left += (study.runs - self._count(study)) * sum(seconds) / len(seconds)
-        return left / self._slots
-
-    def _count(self, study: Study) -> int:
-        """How many of a study's trials are in the ledger."""
-        return len(self._search.ended(study)) if self._search else 0
+            self._done += ended
+            left += (study.runs - ended) * sum(seconds) / max(1, len(seconds))
+        self._left = left / self._slots if every else None
 
 
 def settings(spec: TrialSpec) -> str:

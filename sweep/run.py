@@ -155,7 +155,7 @@ def _tune(driver: Driver, experiment: Experiment, slots: int) -> None:
     resources = experiment.resources
     group = GroupConfig(
         store=driver.ledger.store.uri if not driver.ledger.store.is_local else driver.ledger.store.root,
-        data=_absolute(experiment.data),
+        data=experiment.data_config,
         workers=resources.workers,
         cpus_per_worker=resources.cpus_per_worker,
         gpus_per_worker=resources.gpus_per_worker,
@@ -181,8 +181,3 @@ def _tune(driver: Driver, experiment: Experiment, slots: int) -> None:
                 checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False, checkpoint_frequency=0),
             ),
         ).fit()
-
-
-def _absolute(data: Any) -> Any:
-    """The data folder as workers, which start elsewhere, find it."""
-    return data if data == "mini" else {"files": str(Path(data["files"]).expanduser().absolute())}

@@ -106,13 +106,9 @@ class Search:
         if study.phase == "evaluate":
             specs = (self._spec(study, seed, {}) for seed in study.seeds)
             return next((spec for spec in specs if spec and self._is_new(spec)), None)
-        running = [
-            spec for one, spec in self.running.values() if one.name == study.name and spec.seed == study.seeds[0]
-        ]
-        finished = self._searched(study)
-        base = self._spec(study, study.seeds[0], {})
-        if base is None:
+        if not self.is_reachable(study):
             return None
+        finished, running = self._searched(study), self._searching(study)
         if len(finished) + len(running) < study.trials:
             parameters = self._suggest(study, finished, running)
             return self._spec(study, study.seeds[0], parameters) if parameters else None
@@ -142,9 +138,14 @@ class Search:
         )
         return sorted(outcomes, key=lambda one: one.spec.trial_id)
 
+    def _searching(self, study: Study) -> list[TrialSpec]:
+        """The running trials of the search, whichever of the studies with its question started them."""
+        base = self._spec(study, study.seeds[0], {})
+        return [spec for _, spec in self.running.values() if base and spec.question == base.question]
+
     def _is_searched(self, study: Study) -> bool:
         """Whether the study's search is over: it has its trials, or its sampler finds no other ones."""
-        if any(one.name == study.name and spec.seed == study.seeds[0] for one, spec in self.running.values()):
+        if self._searching(study):
             return False
         finished = self._searched(study)
         if not finished or len(finished) >= study.trials:

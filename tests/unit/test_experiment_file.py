@@ -60,6 +60,9 @@ def test_values_are_overridden_by_dotted_paths(tmp_path: Path) -> None:
         ({"trials": {"targt": 2}}, "targt: 2", "unknown key 'targt'", "did you mean 'target'?"),
         ({"trials": {"target": 0}}, "target: 0", "'trials.target' is 0", ""),
         ({"data": {"files": "/nowhere"}}, "data:", "data folder '/nowhere' does not exist", "set data.files=DIR"),
+        ({"data": {}}, "data:", "'data.files' is missing", ""),
+        ({"data": {"filse": "x"}}, "filse:", "unknown key 'filse'", "did you mean 'files'?"),
+        ({"data": [1]}, "data:", "'data' is [1]", ""),
         ({"data": "minii"}, "data:", "'data' is 'minii'", ""),
         ({"sampler": "tpee"}, "sampler:", "'sampler' is 'tpee'", ""),
         (
@@ -157,3 +160,13 @@ def test_planning_needs_neither_torch_nor_ray() -> None:
         "make_plan(load('demo')); print(sorted({'torch', 'ray', 'transformers', 'optuna'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+def test_a_grid_needs_values_for_every_training_set(tmp_path: Path) -> None:
+    fixed = "batch_size: 8, warmup: 0.0, weight_decay: 0.01, epochs: {values: [1, 2]}"
+    entry = f"all: {{learning_rate: {{values: [1e-4, 2e-4]}}, {fixed}}}"
+    space = tmp_path / "space.yaml"
+    override = "mini-pos: {learning_rate: {low: 1e-5, high: 1e-4}}"
+    space.write_text(f"intermediate:\n  {entry}\ntarget:\n  {entry}\n  {override}\n")
+    path = write_experiment(tmp_path, search_space=str(space), sampler="grid")
+    assert any("sampler grid cannot search ranges" in text for text in problems(path))

@@ -173,6 +173,20 @@ def test_of_equal_trials_the_one_that_moved_the_weights_least_wins() -> None:
     assert (winner.spec.learning_rate, winner.spec.epochs) == (5e-5, 1)
 
 
+@pytest.mark.parametrize("slots", [1, 4])
+def test_conditions_that_are_the_same_work_run_it_once(slots: int) -> None:
+    conditions = ["none", {"name": "a", "tasks": ["mini-nli"]}, {"name": "b", "tasks": ["mini-nli"]}]
+    plan = plan_of(conditions=conditions, seeds=[1, 2])
+    search = Search(plan)
+    started = simulate(search, slots, random.Random(0))
+    assert len(started) == len({spec.trial_id for spec in started})
+    assert search.is_over
+    for phase in ("intermediate/{}", "target/{}/mini-pos"):
+        one, two = (plan.study(phase.format(name)) for name in "ab")
+        assert search.ended(one) == search.ended(two)
+        assert len(search.ended(one)) == one.runs
+
+
 def test_a_condition_without_a_winner_blocks_its_pairs_alone() -> None:
     plan = plan_of()
     search = Search(plan)
