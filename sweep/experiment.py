@@ -12,31 +12,29 @@ import search_spaces
 from trainables import tasks
 from trainables.data import Source, open_source
 from trainables.data.source import DataConfig
-from trainables.errors import Problem, UserError, nearest
+from trainables.errors import UserError, nearest
+from trainables.shapes import SHAPES
 from trainables.tasks import Task
 
 BASELINE = "none"
 """The condition without intermediate training."""
 
 
-def _refuse(error: UserError) -> PydanticCustomError:
-    """A user error in pydantic's clothes, so that all of them are collected."""
-    problem = error.problems[0]
-    return PydanticCustomError("user", "{message}", {"message": str(problem.message), "hint": problem.hint})
+def _refuse(message: str, hint: str | None = None) -> PydanticCustomError:
+    """A problem in pydantic's clothes, so that all of them are collected."""
+    return PydanticCustomError("user", "{message}", {"message": message, "hint": hint})
 
 
 def _known_task(name: str) -> str:
-    try:
-        tasks.load(name)
-    except UserError as error:
-        raise _refuse(error) from error
+    if name not in tasks.names():
+        raise _refuse(f"unknown task '{name}'", nearest(name, tasks.names()))
     return name
 
 
 def _known_language(language: str) -> str:
     known = sorted({language for name in tasks.names() for language in tasks.load(name).languages})
     if language not in known:
-        raise _refuse(UserError(Problem(f"unknown language '{language}'", hint=nearest(language, known))))
+        raise _refuse(f"unknown language '{language}'", nearest(language, known))
     return language
 
 
@@ -50,17 +48,15 @@ def _known_space(name: str) -> str:
 
 def _known_model(name: str) -> str:
     if name.startswith("random:"):
-        shapes = ("random:tiny", "random:xlm-roberta-base", "random:xlm-roberta-large")
-        if name not in shapes:
-            raise _refuse(UserError(Problem(f"unknown model '{name}'", hint=nearest(name, shapes))))
+        known = [f"random:{shape}" for shape in SHAPES]
+        if name not in known:
+            raise _refuse(f"unknown model '{name}'", nearest(name, known))
     elif name.startswith((".", "/", "~")) and not (Path(name).expanduser() / "config.json").is_file():
-        raise _refuse(
-            UserError(Problem(f"model folder '{name}' has no config.json", hint="give a checkpoint's folder"))
-        )
+        raise _refuse(f"model folder '{name}' has no config.json", "give a checkpoint's folder")
     elif "/" not in name and name not in SHORT_NAMES:
         hint = nearest(name, SHORT_NAMES)
         if hint.startswith("did you mean"):  # else it may be on the hub all the same
-            raise _refuse(UserError(Problem(f"unknown model '{name}'", hint=hint)))
+            raise _refuse(f"unknown model '{name}'", hint)
     return name
 
 
@@ -98,7 +94,7 @@ class Condition(Section):
     @model_validator(mode="after")
     def _baseline_alone_is_empty(self) -> Condition:
         if (self.name == BASELINE) == bool(self.tasks):
-            raise _refuse(UserError(Problem(f"condition '{self.name}' must have tasks; only '{BASELINE}' has none")))
+            raise _refuse(f"condition '{self.name}' must have tasks; only '{BASELINE}' has none")
         return self
 
 

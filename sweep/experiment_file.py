@@ -47,16 +47,16 @@ def load(name: str, overrides: Sequence[str] = ()) -> Experiment:
     if not isinstance(document.values, dict):
         raise UserError(document.problem("is not an experiment: keys and values are expected at the top"))
     problems = list(_override(document, overrides))
-    experiment, found = _validate(document.values, document)
-    problems += found
+    experiment, errors = _validate(document)
+    problems += dict.fromkeys(problem for error in errors for problem in _problems_of(error, document))
     # What is right is checked all the same, so that everything wrong is said at once.
     rest = document
-    while experiment is None and (wrong := _wrong_places(rest.values)):
-        pruned = _pruned(rest, wrong)
+    while errors:
+        pruned = _pruned(rest, [_place(error, rest.values) for error in errors])
         if pruned.values == rest.values:
             break
         rest = pruned
-        experiment, _ = _validate(rest.values, rest)
+        experiment, errors = _validate(rest)
     if experiment is not None:
         problems += _check_grid(experiment, rest)
     if problems or experiment is None:
@@ -84,45 +84,35 @@ def _override(document: YamlFile, overrides: Iterable[str]) -> Iterable[Problem]
             del document.lines[place]  # the file's line does not say what is wrong any more
 
 
-def _errors(values: dict[str, Any]) -> list[Any]:
-    """Pydantic's findings, less those about the members of a union that the value was never meant to be."""
+def _validate(document: YamlFile) -> tuple[Experiment | None, list[Any]]:
+    """The experiment, or pydantic's findings, less those about members of a union that a value was not meant to be."""
     other_member = {("literal_error", list), ("literal_error", dict), ("list_type", str), ("model_type", str)}
+
+    def is_noise(error: Any) -> bool:
+        of_a_member = len(_place(error, document.values)) < len(error["loc"])  # named there, and not in the file
+        return of_a_member and (error["type"], type(error["input"])) in other_member
+
     try:
-        Experiment.model_validate(values)
+        return Experiment.model_validate(document.values), []
     except ValidationError as error:
-        return [one for one in error.errors() if (one["type"], type(one["input"])) not in other_member]
-    return []
+        return None, [one for one in error.errors() if not is_noise(one)]
 
 
-def _validate(values: dict[str, Any], document: YamlFile) -> tuple[Experiment | None, list[Problem]]:
-    problems: list[Problem] = []
-    for error in _errors(values):
-        problems += _problems_of(error, values, document)
-    if problems:
-        return None, list(dict.fromkeys(problems))
-    return Experiment.model_validate(values), []
-
-
-def _place(location: Sequence[str | int], values: Any) -> Place:
-    """Pydantic's location without the names of union members, which are not in the file."""
+def _place(error: Any, values: Any) -> Place:
+    """Pydantic's location of an error without the names of union members, which are not in the file."""
     place: list[str | int] = []
-    for step in location:
+    for step in error["loc"]:
         is_item = isinstance(values, list) and isinstance(step, int)
         if is_item or (isinstance(values, dict) and step in values):
             values = values[step]
-        elif not isinstance(values, dict) or step != location[-1]:  # else: a key that is missing
+        elif error["type"] != "missing" or step != error["loc"][-1]:  # else: the key that is missing
             continue
         place.append(step)
     return tuple(place)
 
 
-def _wrong_places(values: dict[str, Any]) -> list[Place]:
-    """Where the values are that pydantic refuses."""
-    return [_place(error["loc"], values) for error in _errors(values)]
-
-
-def _problems_of(error: Any, values: dict[str, Any], document: YamlFile) -> list[Problem]:
-    place = _place(error["loc"], values)
+def _problems_of(error: Any, document: YamlFile) -> list[Problem]:
+    place = _place(error, document.values)
     name = ".".join(map(str, place))
     context = error.get("ctx", {})
     match error["type"]:

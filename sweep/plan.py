@@ -67,12 +67,11 @@ class Plan:
     @property
     def naive_runs(self) -> int:
         """Fine-tuning runs of a loop over condition x target x trial that trains everything anew."""
-        by_name = {study.name: study for study in self.studies}
         count = 0
         for study in self.studies:
             if study.phase == "evaluate":
-                trained = by_name[study.parent] if study.parent else None
-                before = by_name[trained.parent] if trained and trained.parent else None
+                trained = self.study(study.parent) if study.parent else None
+                before = self.study(trained.parent) if trained and trained.parent else None
                 runs = sum(one.runs for one in (trained, before) if one)
                 count += len(study.question.tasks) * runs
         return count

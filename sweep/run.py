@@ -95,7 +95,7 @@ class Driver:
     def __init__(self, experiment: Experiment, search: Search, ledger: Ledger, progress: Progress) -> None:
         self.experiment, self.search, self.ledger, self.progress = experiment, search, ledger, progress
         self.started = 0
-        self._begun: dict[str, tuple[Study, TrialSpec, float]] = {}
+        self._begun: dict[str, float] = {}
 
     def next(self) -> tuple[Study, TrialSpec] | None:
         """The next trial, or None if there is none for now."""
@@ -103,7 +103,7 @@ class Driver:
         if found is not None:
             study, spec = found
             self.started += 1
-            self._begun[spec.trial_id] = study, spec, time.time()
+            self._begun[spec.trial_id] = time.time()
             self.progress.started(study, spec)
         return found
 
@@ -113,18 +113,17 @@ class Driver:
 
     def finish(self, trial_id: str, result: dict[str, Any] | None, message: Any) -> None:
         """Writes a trial that ended, well or not, into the ledger, and drops the checkpoints nobody needs any more."""
-        study, spec, begun = self._begun.pop(trial_id)
+        study, spec = self.search.running[trial_id]
         report = message.report if message else None
         error = (message.error if message else None) or (None if report else "the process of the trial died")
-        now = datetime.now(UTC)
         entry = Entry(
             spec=spec,
             experiment=self.experiment.name,
             study=study.name,
             condition=study.condition,
             training_set=study.training_set,
-            started_at=datetime.fromtimestamp(begun, UTC),
-            finished_at=now,
+            started_at=datetime.fromtimestamp(self._begun.pop(trial_id), UTC),
+            finished_at=datetime.now(UTC),
             objective=report.objective if report else None,
             startup_seconds=report.startup_seconds if report else None,
             examples_per_second=report.examples_per_second if report else None,

@@ -13,17 +13,9 @@ from rich.console import Console
 from rich.table import Table
 
 
-def render(table: Table, width: int = 80) -> str:
-    """A rich table as text, without colours."""
-    console = Console(file=io.StringIO(), width=width)
-    console.print(table)
-    assert isinstance(console.file, io.StringIO)
-    return console.file.getvalue()
-
-
-def rich_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], title: str | None = None) -> Table:
+def rich_table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> Table:
     """Rows under their columns, numbers to the right."""
-    table = Table(title=title, title_justify="left")
+    table = Table()
     for position, column in enumerate(columns):
         numbers = all(isinstance(row[position], (int, float, type(None))) for row in rows)
         table.add_column(column, justify="right" if numbers else "left", overflow="fold")
@@ -41,7 +33,9 @@ def _cell(value: Any) -> str:
 def as_text(table: pa.Table) -> str:
     """For a person. Never cut: as wide as it needs to be."""
     rows = [list(row.values()) for row in table.to_pylist()]
-    return render(rich_table(table.column_names, rows), width=10_000)
+    text = io.StringIO()
+    Console(file=text, width=10_000).print(rich_table(table.column_names, rows))
+    return text.getvalue()
 
 
 def as_csv(table: pa.Table) -> str:

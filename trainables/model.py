@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -22,27 +21,11 @@ from transformers import (
 from trainables.errors import Problem, UserError, nearest
 from trainables.kinds import kind_of
 from trainables.minilm import minilm_folder
+from trainables.shapes import SHAPES
 from trainables.tasks import Task
 
 TABLE = "encoder.embeddings.word_embeddings.weight"
 """The name of the word embeddings among a network's weights: (vocabulary, H)."""
-
-RANDOM: dict[str, dict[str, Any]] = {
-    "tiny": {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64},
-    "xlm-roberta-base": {
-        "hidden_size": 768,
-        "num_hidden_layers": 12,
-        "num_attention_heads": 12,
-        "intermediate_size": 3072,
-    },
-    "xlm-roberta-large": {
-        "hidden_size": 1024,
-        "num_hidden_layers": 24,
-        "num_attention_heads": 16,
-        "intermediate_size": 4096,
-    },
-}
-"""Shapes for `random:<config>`: untrained weights, for benchmarks and tests (Conneau et al. 2020, table 6)."""
 
 
 @dataclass(frozen=True)
@@ -61,15 +44,15 @@ def load_base(model: str) -> Base:
     """
     if model.startswith("random:"):
         name = model.removeprefix("random:")
-        if name not in RANDOM:
-            raise UserError(Problem(f"unknown model 'random:{name}'", hint=nearest(name, tuple(RANDOM))))
+        if name not in SHAPES:
+            raise UserError(Problem(f"unknown model 'random:{name}'", hint=nearest(name, tuple(SHAPES))))
         tokenizer = AutoTokenizer.from_pretrained(minilm_folder())  # XLM-R's vocabulary
         config = XLMRobertaConfig(
             vocab_size=len(tokenizer),
             max_position_embeddings=514,
             type_vocab_size=1,
             layer_norm_eps=1e-5,
-            **RANDOM[name],
+            **SHAPES[name],
         )
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)

@@ -60,6 +60,9 @@ def test_values_are_overridden_by_dotted_paths(tmp_path: Path) -> None:
         ({"trials": {"targt": 2}}, "targt: 2", "unknown key 'targt'", "did you mean 'target'?"),
         ({"trials": {"target": 0}}, "target: 0", "'trials.target' is 0", ""),
         ({"data": {"files": "/nowhere"}}, "data:", "data folder '/nowhere' does not exist", "set data.files=DIR"),
+        ({"targets": "mini-pos"}, "targets:", "'targets' is 'mini-pos'", ""),
+        ({"trials": "many"}, "trials:", "'trials' is 'many'", ""),
+        ({"languages": "germn"}, "languages:", "'languages' is 'germn'", ""),
         ({"data": {}}, "data:", "'data.files' is missing", ""),
         ({"data": {"filse": "x"}}, "filse:", "unknown key 'filse'", "did you mean 'files'?"),
         ({"data": [1]}, "data:", "'data' is [1]", ""),
@@ -84,6 +87,11 @@ def test_a_mistake_is_named_with_its_line_and_the_nearest_right_thing(
     place = -1 if at == "- none" else 0  # the second of two is the one too many
     where = f"{path}:{lines[place]}: {message}"
     assert any(text.startswith(where) and hint in text for text in found), found
+
+
+@pytest.mark.parametrize("changes", [{"data": {"files": 3}}, {"languages": ["xx"]}, {"data": "minii"}])
+def test_a_mistake_in_one_of_two_forms_is_told_once(tmp_path: Path, changes: dict[str, Any]) -> None:
+    assert len(problems(write_experiment(tmp_path, **changes))) == 1
 
 
 def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
