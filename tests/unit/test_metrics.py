@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from statistics import mean
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trainables.metrics import MAIN, METRICS, accuracy, entity_f1, pos_f1, squad
-
-ROOT = Path(__file__).parents[2]
-MOCK = (ROOT / os.environ.get("SWEEP_TEST_DATA", "../shared/data") / "xtreme_mock_test_data").resolve()
-needs_mock = pytest.mark.skipif(not MOCK.is_dir(), reason="no xtreme_mock_test_data under SWEEP_TEST_DATA")
+from trainables.metrics import (
+    MAIN,
+    METRICS,
+    SCORES,
+    accuracy,
+    accuracy_f1,
+    entity_f1,
+    map_at_20,
+    mining_f1,
+    mlqa,
+    pos_f1,
+    squad,
+    squad2,
+    tag_accuracy,
+)
 
 UPOS = ["ADJ", "CCONJ", "DET", "INTJ", "NOUN", "PROPN", "PUNCT", "SCONJ", "SYM", "VERB", "X"]
 IOB2 = ["O", "B-LOC", "I-LOC", "B-ORG", "I-ORG"]
@@ -30,53 +40,77 @@ def sentences_of(path: Path) -> list[list[str]]:
     return [block.split("\n") for block in path.read_text(encoding="utf-8").strip("\n").split("\n\n")]
 
 
-def languages(task: str) -> Iterator[tuple[Path, Path]]:
-    for gold in sorted((MOCK / "labels" / task).iterdir()):
-        yield gold, MOCK / "predictions" / task / gold.name
+def questions_of(path: Path) -> dict[str, list[str]]:
+    document = json.loads(path.read_text(encoding="utf-8"))
+    questions = [qa for item in document["data"] for paragraph in item["paragraphs"] for qa in paragraph["qas"]]
+    return {qa["id"]: [answer["text"] for answer in qa["answers"]] for qa in questions}
 
 
-def averages(task: str, metric: Callable[..., dict[str, float]], read: Callable[[Path], object]) -> dict[str, float]:
-    scores = [metric(read(gold), read(predicted)) for gold, predicted in languages(task)]
-    return {key: mean(score[key] for score in scores) for key in scores[0]}
+def by_position(read: Callable[[Path], Any]) -> Callable[[Path, Path], tuple[Any, Any]]:
+    return lambda gold, predicted: (read(gold), read(predicted))
+
+
+def by_id(read_gold: Callable[[Path], Any]) -> Callable[[Path, Path], tuple[Any, Any]]:
+    def read(gold_path: Path, predicted_path: Path) -> tuple[Any, Any]:
+        gold, predicted = read_gold(gold_path), json.loads(predicted_path.read_text(encoding="utf-8"))
+        return list(gold.values()), [predicted[own_id] for own_id in gold]
+
+    return read
+
+
+def by_source(gold_path: Path, predicted_path: Path) -> tuple[Any, Any]:
+    gold, predicted = (
+        [line.split("\t") for line in path.read_text().splitlines()] for path in (gold_path, predicted_path)
+    )
+    sources = {source for source, _ in (*gold, *predicted)}
+
+    def ids(pairs: list[list[str]]) -> list[set[str]]:
+        return [{target for own, target in pairs if own == source} for source in sources]
+
+    return ids(gold), ids(predicted)
 
 
 # Expected values: the averages over languages that XTREME's evaluate_test.py asserts.
-@needs_mock
 @pytest.mark.parametrize(
-    ("task", "expected"),
-    [("pawsx", 51.42857142857143), ("xnli", 30.666666666666668), ("tatoeba", 53.611111111111114)],
+    ("task", "metric", "read", "expected"),
+    [
+        ("pawsx", "accuracy", by_position(lines_of), {"accuracy": 51.42857142857143}),
+        ("xnli", "accuracy", by_position(lines_of), {"accuracy": 30.666666666666668}),
+        ("tatoeba", "accuracy", by_position(lines_of), {"accuracy": 53.611111111111114}),
+        (
+            "panx",
+            "entity_f1",
+            by_position(sentences_of),
+            {"f1": 57.50793650793652, "precision": 54.729166666666664, "recall": 62.750000000000014},
+        ),
+        (
+            "udpos",
+            "pos_f1",
+            by_position(sentences_of),
+            {"f1": 70.21746048354693, "precision": 71.02232625883823, "recall": 69.54982073976082},
+        ),
+        ("xquad", "squad", by_id(questions_of), {"exact_match": 77.27272727272727, "f1": 79.9586776859504}),
+        ("tydiqa", "squad", by_id(questions_of), {"exact_match": 88.88888888888889, "f1": 97.22222222222223}),
+        ("mlqa", "mlqa", by_id(questions_of), {"exact_match": 57.142857142857146, "f1": 81.76870748299321}),
+        ("bucc2018", "mining_f1", by_source, {"f1": 55.0}),
+        ("mewslix", "map_at_20", by_id(lambda path: json.loads(path.read_text())), {"map@20": 14.39025156130419}),
+    ],
 )
-def test_accuracy_matches_official_scorer(task: str, expected: float) -> None:
-    assert averages(task, accuracy, lines_of) == pytest.approx({"accuracy": expected}, abs=1e-9)
-
-
-@needs_mock
-def test_entity_f1_matches_official_scorer() -> None:
-    expected = {"f1": 57.50793650793652, "precision": 54.729166666666664, "recall": 62.750000000000014}
-    assert averages("panx", entity_f1, sentences_of) == pytest.approx(expected, abs=1e-9)
-
-
-@needs_mock
-def test_pos_f1_matches_official_scorer() -> None:
-    expected = {"f1": 70.21746048354693, "precision": 71.02232625883823, "recall": 69.54982073976082}
-    assert averages("udpos", pos_f1, sentences_of) == pytest.approx(expected, abs=1e-9)
-
-
-@needs_mock
-@pytest.mark.parametrize(
-    ("task", "exact_match", "f1"),
-    [("xquad", 77.27272727272727, 79.9586776859504), ("tydiqa", 88.88888888888889, 97.22222222222223)],
-)
-def test_squad_matches_official_scorer(task: str, exact_match: float, f1: float) -> None:
+def test_averages_match_the_official_scorer(
+    shared_data: Path,
+    task: str,
+    metric: str,
+    read: Callable[[Path, Path], tuple[Any, Any]],
+    expected: dict[str, float],
+) -> None:
+    mock = shared_data / "xtreme_mock_test_data"
     scores = []
-    for gold_path, predicted_path in languages(task):
-        document = json.loads(gold_path.read_text(encoding="utf-8"))
-        predicted = json.loads(predicted_path.read_text(encoding="utf-8"))
-        questions = [qa for item in document["data"] for paragraph in item["paragraphs"] for qa in paragraph["qas"]]
-        gold = [[answer["text"] for answer in qa["answers"]] for qa in questions]
-        scores.append(squad(gold, [predicted[qa["id"]] for qa in questions]))
-    assert mean(score["exact_match"] for score in scores) == pytest.approx(exact_match, abs=1e-9)
-    assert mean(score["f1"] for score in scores) == pytest.approx(f1, abs=1e-9)
+    for gold in sorted((mock / "labels" / task).iterdir()):
+        language = gold.stem.removeprefix("test-")
+        scores.append(METRICS[metric](*read(gold, mock / "predictions" / task / gold.name), language))
+    assert len(scores) > 3
+    found = {name: mean(score[name] for score in scores) for name in scores[0]}
+    assert {name: found[name] for name in expected} == pytest.approx(expected, abs=1e-9)
 
 
 def test_accuracy_compares_whole_labels() -> None:
@@ -153,12 +187,116 @@ def test_squad_averages_over_questions() -> None:
     assert squad([["cat"], ["dog"]], ["cat", "cow"]) == {"f1": 50, "exact_match": 50}
 
 
+@pytest.mark.parametrize(
+    ("gold", "predicted", "language", "f1", "exact_match"),
+    [
+        pytest.param(["北京"], "北京市", "zh", 80, 0, id="Han characters are tokens"),
+        pytest.param(["iPhone 7 手机"], "iphone 7", "zh", 200 / 3, 0, id="between them words are"),
+        pytest.param(["北京。"], "北京", "zh", 100, 100, id="Chinese punctuation does not count"),
+        pytest.param(["«été»"], "été", "es", 100, 100, id="nor does any other"),
+        pytest.param(["$5 + 3"], "5 3", "en", 100, 100, id="nor do ASCII's symbols"),
+        pytest.param(["5 €"], "5", "en", 200 / 3, 0, id="other symbols do"),
+        pytest.param(["the Cat"], "a cat", "en", 100, 100, id="English articles"),
+        pytest.param(["des Hundes"], "einem Hundes", "de", 100, 100, id="German articles"),
+        pytest.param(["the Hund"], "Hund", "de", 200 / 3, 0, id="only those of the language"),
+        pytest.param(["los gatos"], "unas gatos", "es", 100, 100, id="Spanish articles"),
+        pytest.param(["những con mèo"], "con mèo", "vi", 100, 100, id="Vietnamese articles"),
+        pytest.param(["البيت"], "بيت", "ar", 100, 100, id="the Arabic article"),
+        pytest.param(["the साल"], "साल", "hi", 200 / 3, 0, id="none in Hindi"),
+        pytest.param(["the"], "a", "en", 0, 100, id="nothing against nothing, as in SQuAD 1.1"),
+    ],
+)
+def test_mlqa_single_question(gold: list[str], predicted: str, language: str, f1: float, exact_match: float) -> None:
+    assert mlqa([gold], [predicted], language) == pytest.approx({"f1": f1, "exact_match": exact_match})
+
+
+def test_mlqa_has_seven_languages() -> None:
+    with pytest.raises(ValueError, match="no rules for the language 'fr'"):
+        mlqa([["chat"]], ["chat"], "fr")
+
+
+@pytest.mark.parametrize(
+    ("gold", "predicted", "f1", "exact_match"),
+    [
+        pytest.param([], "", 100, 100, id="unanswerable and not answered"),
+        pytest.param([], "cat", 0, 0, id="unanswerable, but answered"),
+        pytest.param([], "the", 100, 100, id="an answer that normalises to nothing is none"),
+        pytest.param(["cat"], "", 0, 0, id="answerable, but not answered"),
+        pytest.param(["the", "black cat"], "", 0, 0, id="gold texts that normalise to nothing do not count"),
+        pytest.param(["the", "..."], "", 100, 100, id="and if all do, there is no answer"),
+        pytest.param(["x", "black cat"], "the black cats", 50, 0, id="else as in SQuAD 1.1"),
+    ],
+)
+def test_squad2_single_question(gold: list[str], predicted: str, f1: float, exact_match: float) -> None:
+    assert squad2([gold], [predicted]) == pytest.approx({"f1": f1, "exact_match": exact_match})
+
+
+@pytest.mark.parametrize(
+    ("gold", "predicted", "accuracy", "f1"),
+    [
+        pytest.param("1100", "1010", 50, 50, id="one hit, one miss, one false alarm"),
+        pytest.param("1110", "1000", 50, 50, id="precision 1, recall 1/3"),
+        pytest.param("0000", "0000", 100, 0, id="nothing positive"),
+        pytest.param("0001", "0010", 50, 0, id="no hit"),
+    ],
+)
+def test_accuracy_f1_counts(gold: str, predicted: str, accuracy: float, f1: float) -> None:
+    assert accuracy_f1(list(gold), list(predicted)) == pytest.approx({"accuracy": accuracy, "f1": f1})
+
+
+@pytest.mark.parametrize(
+    ("gold", "predicted", "right", "in_gold", "in_predicted"),
+    [
+        pytest.param([{"a"}, {"b"}, set()], [{"a"}, {"c"}, {"d"}], 1, 2, 3, id="by sentence"),
+        pytest.param([{"a", "b"}], [("b", "b")], 1, 2, 1, id="pairs are a set"),
+        pytest.param([{"a"}, set()], [set(), {"a"}], 0, 1, 1, id="an id belongs to its sentence"),
+        pytest.param([set()], [set()], 0, 0, 0, id="no pairs at all score 0"),
+    ],
+)
+def test_mining_f1_counts(gold: list[Any], predicted: list[Any], right: int, in_gold: int, in_predicted: int) -> None:
+    assert_counts(mining_f1(gold, predicted), right, in_gold, in_predicted)
+
+
+@pytest.mark.parametrize(
+    ("gold", "ranking", "score"),
+    [
+        pytest.param("a", "a", 1, id="first"),
+        pytest.param("a", "xya", 1 / 3, id="one right passage: the reciprocal rank"),
+        pytest.param("ab", "axb", (1 + 2 / 3) / 2, id="precision at each hit"),
+        pytest.param("ab", "a", 1 / 2, id="what is not found counts 0"),
+        pytest.param("ab", "aab", (1 + 2 / 3) / 2, id="a passage counts once"),
+        pytest.param("a", "bcdefghijklmnopqrstua", 0, id="place 21 is too deep"),
+        pytest.param("a", "bcdefghijklmnopqrsta", 1 / 20, id="place 20 is not"),
+        pytest.param("abcdefghijklmnopqrstuvwxyz", "abcdefghijklmnopqrstuvwxyz", 1, id="more right ones than places"),
+        pytest.param("a", "", 0, id="an empty ranking"),
+    ],
+)
+def test_map_at_20_single_query(gold: str, ranking: str, score: float) -> None:
+    assert map_at_20([list(gold)], [list(ranking)]) == pytest.approx({"map@20": 100 * score})
+
+
+def test_map_at_20_averages_over_queries() -> None:
+    assert map_at_20([["a"], ["a"]], [["a"], ["b", "a"]]) == {"map@20": 75}
+
+
+@pytest.mark.parametrize("gold", [[], "a"])
+def test_map_at_20_needs_right_passages(gold: list[str] | str) -> None:
+    with pytest.raises(ValueError, match="query 0: a non-empty collection"):
+        map_at_20([gold], [["a"]])
+
+
 @pytest.mark.parametrize("name", METRICS)
 def test_different_lengths_and_nothing_to_score_are_errors(name: str) -> None:
     with pytest.raises(ValueError, match=r"2 gold .* but 1 predicted"):
-        METRICS[name](["O", "O"], ["O"])
+        METRICS[name](["O", "O"], ["O"], "en")
     with pytest.raises(ValueError, match=r"no .* to score"):
-        METRICS[name]([], [])
+        METRICS[name]([], [], "en")
+
+
+def test_tag_accuracy_counts_tags_over_all_sentences() -> None:
+    assert tag_accuracy([["N"], ["N", "S/NP", "N"]], [["N"], ["N", "S", "NP"]]) == {"accuracy": 50}
+    with pytest.raises(ValueError, match="2 gold words but 1 predicted"):
+        tag_accuracy([["N", "N"]], [["N"]])
 
 
 @pytest.mark.parametrize("metric", [entity_f1, pos_f1])
@@ -174,17 +312,36 @@ def test_entity_f1_takes_iob2_only(tag: str) -> None:
 
 
 @pytest.mark.parametrize("gold", [[], "cat"])
-def test_squad_needs_a_list_of_gold_texts(gold: list[str] | str) -> None:
-    with pytest.raises(ValueError, match="question 0: a non-empty list"):
-        squad([gold], ["cat"])
+def test_squad_and_mlqa_need_a_list_of_gold_texts(gold: list[str] | str) -> None:
+    for metric in ("squad", "mlqa"):
+        with pytest.raises(ValueError, match="question 0: a non-empty list"):
+            METRICS[metric]([gold], ["cat"], "en")
 
 
-def test_main_score_is_among_each_metrics_scores() -> None:
-    one_each = {"accuracy": ["a"], "entity_f1": [["B-LOC"]], "pos_f1": [["X"]]}
-    assert MAIN.keys() == METRICS.keys() == {*one_each, "squad"}
-    for name, gold in one_each.items():
-        assert METRICS[name](gold, gold)[MAIN[name]] == 100
-    assert METRICS["squad"]([["a cat"]], ["cat"])[MAIN["squad"]] == 100
+def test_squad2_needs_a_list_of_gold_texts() -> None:
+    with pytest.raises(ValueError, match="question 0: a list of gold texts"):
+        squad2(["cat"], ["cat"])
+
+
+PERFECT: dict[str, tuple[list[Any], list[Any]]] = {
+    "accuracy": (["a"], ["a"]),
+    "accuracy_f1": (["1"], ["1"]),
+    "entity_f1": ([["B-LOC"]], [["B-LOC"]]),
+    "pos_f1": ([["X"]], [["X"]]),
+    "tag_accuracy": ([["X"]], [["X"]]),
+    "squad": ([["a cat"]], ["cat"]),
+    "squad2": ([["a cat"], []], ["cat", ""]),
+    "mlqa": ([["a cat"]], ["cat"]),
+    "mining_f1": ([{"en-1"}, set()], [{"en-1"}, set()]),
+    "map_at_20": ([["Q1"]], [["Q1", "Q2"]]),
+}
+
+
+def test_every_metric_names_its_scores_and_has_100_as_its_best() -> None:
+    assert MAIN.keys() == SCORES.keys() == METRICS.keys() == PERFECT.keys()
+    for name, (gold, predicted) in PERFECT.items():
+        assert METRICS[name](gold, predicted, "en") == dict.fromkeys(SCORES[name], 100)
+        assert MAIN[name] == SCORES[name][0]
 
 
 def tag_pairs(tags: list[str]) -> st.SearchStrategy[list[list[tuple[str, str]]]]:
@@ -233,3 +390,41 @@ def test_squad_properties(questions: list[tuple[list[str], str]]) -> None:
     assert squad(gold, [texts[0] for texts in gold])["exact_match"] == 100
     more = squad([[*texts, "another"] for texts in gold], predicted)
     assert all(more[key] >= scores[key] - 1e-9 for key in scores)
+
+
+@given(st.lists(st.tuples(st.lists(answer_text, max_size=3), answer_text), min_size=1, max_size=8))
+def test_squad2_properties(questions: list[tuple[list[str], str]]) -> None:
+    gold, predicted = [texts for texts, _ in questions], [guess for _, guess in questions]
+    scores = squad2(gold, predicted)
+    assert 0 <= scores["exact_match"] <= scores["f1"] + 1e-9 <= 100 + 1e-6
+    answerable = [(texts, guess) for texts, guess in questions if squad2([texts], [""])["f1"] == 0]
+    if answerable:  # where every question has an answer, the two versions differ in empty texts alone
+        sides = [texts for texts, _ in answerable], [guess for _, guess in answerable]
+        assert squad2(*sides)["f1"] == pytest.approx(squad(*sides)["f1"])
+
+
+@given(st.lists(st.tuples(st.lists(answer_text, min_size=1, max_size=3), answer_text), min_size=1, max_size=8))
+def test_mlqa_equals_squad_in_english_where_punctuation_is_ascii(questions: list[tuple[list[str], str]]) -> None:
+    gold, predicted = [texts for texts, _ in questions], [guess for _, guess in questions]
+    assert mlqa(gold, predicted, "en") == squad(gold, predicted)
+
+
+id_sets = st.sets(st.sampled_from("abcd"))
+
+
+@given(st.lists(st.tuples(id_sets, id_sets), min_size=1))
+def test_mining_f1_is_that_of_one_set_of_pairs(sentences: list[tuple[set[str], set[str]]]) -> None:
+    gold = {(number, one) for number, (ids, _) in enumerate(sentences) for one in ids}
+    predicted = {(number, one) for number, (_, ids) in enumerate(sentences) for one in ids}
+    scores = mining_f1([ids for ids, _ in sentences], [ids for _, ids in sentences])
+    assert_counts(scores, len(gold & predicted), len(gold), len(predicted))
+
+
+@given(st.sets(st.integers(0, 40), min_size=1), st.permutations(range(41)))
+def test_map_at_20_properties(gold: set[int], ranking: list[int]) -> None:
+    right, ranked = [str(one) for one in gold], [str(one) for one in ranking]
+    score = map_at_20([right], [ranked])["map@20"]
+    assert 0 <= score <= 100 + 1e-9
+    assert map_at_20([right], [ranked[:20]])["map@20"] == score
+    best = sorted(ranked, key=lambda one: one not in right)
+    assert map_at_20([right], [best])["map@20"] == pytest.approx(100)

@@ -13,6 +13,15 @@ _ALWAYS_SINGLE = frozenset("BES")  # read as "begin", "end" and "single" by seqe
 _NEVER_A_CHUNK = frozenset("O.")
 
 
+def tag_accuracy(gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]]) -> dict[str, float]:
+    """Share of words with the right tag, in percent: how CCG supertagging is scored.
+
+    ValueError where the numbers of sentences or words differ.
+    """
+    words = [pair for sentences in paired(gold, predicted, "sentence") for pair in paired(*sentences, "word")]
+    return {"accuracy": 100 * sum(right == guess for right, guess in words) / len(words)}
+
+
 def entity_f1(gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]]) -> dict[str, float]:
     """Micro F1, precision and recall of entities, in percent.
 
