@@ -12,7 +12,9 @@ from trainables.errors import UserError
 from trainables.tasks import Task
 
 NAMES = [
-    "mini-bitext", "mini-ner", "mini-nli", "mini-pos", "mini-qa", "mnli", "squad", "tatoeba", "udpos", "xnli", "xquad",
+    "anli", "anli+", "bucc2018", "ccg", "commonsenseqa", "copa", "cosmosqa", "hellaswag", "lareqa", "mewslix",
+    "mini-bitext", "mini-ner", "mini-nli", "mini-pos", "mini-qa", "mlqa", "mnli", "panx", "pawsx", "qqp",
+    "siqa", "snli", "squad", "squad2", "tatoeba", "tydiqa", "udpos", "xcopa", "xnli", "xquad",
 ]  # fmt: skip
 
 
@@ -27,7 +29,7 @@ def test_a_shipped_task_is_right(name: str) -> None:
     assert len(set(task.languages)) == len(task.languages)
     assert task.citation
     assert task.licence
-    assert task.mini or task.files
+    assert task.mini or task.files or task.parts
     if task.training_set is not None:
         trained = tasks.load(task.training_set)
         assert trained.is_trainable
@@ -35,9 +37,15 @@ def test_a_shipped_task_is_right(name: str) -> None:
         assert (trained.kind, trained.labels, trained.max_length) == (task.kind, task.labels, task.max_length)
 
 
-def test_languages_count_as_in_the_papers() -> None:
-    counts = {name: len(tasks.load(name).languages) for name in ("xnli", "udpos", "xquad", "tatoeba", "mini-nli")}
-    assert counts == {"xnli": 15, "udpos": 33, "xquad": 11, "tatoeba": 36, "mini-nli": 8}
+LANGUAGES = {  # of XTREME and XTREME-R together
+    "bucc2018": 4, "lareqa": 11, "mewslix": 11, "mlqa": 7, "panx": 48, "pawsx": 7, "tatoeba": 41, "tydiqa": 9,
+    "udpos": 38, "xcopa": 11, "xnli": 15, "xquad": 12, "mini-nli": 8, "anli+": 1,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", LANGUAGES)
+def test_languages_count_as_in_the_papers(name: str) -> None:
+    assert len(tasks.load(name).languages) == LANGUAGES[name]
 
 
 def test_a_wrong_file_is_answered_with_everything_in_it(tmp_path: Path) -> None:
@@ -54,6 +62,47 @@ def test_a_wrong_file_is_answered_with_everything_in_it(tmp_path: Path) -> None:
         f"{path}:5: 'layer' must be a fraction",
     ):
         assert words in text
+
+
+TASK = "name: mine\ntitle: Mine\nkind: {kind}\nmetric: accuracy\nlanguages: [de, fr]\nfiles:\n  - {layout}\n"
+
+
+@pytest.mark.parametrize(
+    ("kind", "layout", "words"),
+    [
+        ("tagging", "{format: conl, dev: [a]}", "unknown format 'conl'\n    did you mean 'conll'?"),
+        (
+            "tagging",
+            "{format: conll, seperator: x, dev: [a]}",
+            "unknown key 'seperator'\n    did you mean 'separator'?",
+        ),
+        ("tagging", "{format: conll, dev: [a]}", "which language is 'a' in?"),
+        ("tagging", "{format: conll, dev: a}", "'dev' must be a list of file names"),
+        ("tagging", "{format: conll}", "the layout names no files"),
+        ("tagging", "{format: conll, dev: [a], languages: [it]}", "not languages of the task: it"),
+        ("span_qa", "{format: squad, dev: [a], language_of_id: german}", "'language_of_id' must be keys and values"),
+        ("pair_classification", "{format: tsv, dev: [a]}", "'columns' is missing"),
+        ("pair_classification", "{format: tsv, dev: [a], columns: {text_a: 0}}", "no column for 'text_b'"),
+        ("multiple_choice", "{format: tsv, dev: [a], columns: {context: 0, choices: 1}}", "must be a list of columns"),
+        ("bitext_mining", "{format: tsv, dev: [a], columns: {text: 0}}", "a table cannot hold a task of kind"),
+    ],
+)
+def test_a_wrong_layout_is_answered(tmp_path: Path, kind: str, layout: str, words: str) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(TASK.format(kind=kind, layout=layout))
+    with pytest.raises(UserError) as caught:
+        tasks.parse(path)
+    assert words in str(caught.value)
+    assert f"{path}:7: " in str(caught.value)
+
+
+def test_rows_may_say_their_language(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    layout = "{format: squad, dev: [a], language_of_id: {german: de, french: fr}}"
+    path.write_text(TASK.format(kind="span_qa", layout=layout).replace("accuracy", "squad"))
+    (own,) = tasks.parse(path).files
+    assert own.says_language
+    assert own.splits == {"dev": ("a",)}
 
 
 def test_the_definition_follows_what_counts() -> None:

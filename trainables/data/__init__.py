@@ -1,5 +1,6 @@
 """Where examples come from. `open_source` turns the experiment's `data` into a `Source`."""
 
-from trainables.data.source import Source, open_source
+from trainables.data.places import DataConfig, open_source
+from trainables.data.source import Source, fingerprint, references
 
-__all__ = ["Source", "open_source"]
+__all__ = ["DataConfig", "Source", "fingerprint", "open_source", "references"]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from trainables.tasks.layout import CANDIDATES as CANDIDATES
+
 
 @dataclass(frozen=True, slots=True)
 class TextPair:
@@ -12,6 +14,16 @@ class TextPair:
     id: str
     text_a: str
     text_b: str
+    label: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class MultipleChoice:
+    """A context and its continuations or answers. `label` is the right one's position ("0" is the first), or None."""
+
+    id: str
+    context: str
+    choices: tuple[str, ...]
     label: str | None
 
 
@@ -34,7 +46,10 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A question on a passage. `answers` holds every annotator's answer; it is None where the release hides them."""
+    """A question on a passage. `answers` holds every annotator's answer; it is None where the release hides them.
+
+    No answers at all: the question cannot be answered from the passage.
+    """
 
     id: str
     question: str
@@ -44,11 +59,50 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Translation:
-    """A sentence in the scored language and its English translation."""
+    """A sentence in the scored language and its English translation. `id` is its row in the release (0-based)."""
 
     id: str
     text: str
     english: str
 
 
-Example = TextPair | TaggedSentence | Question | Translation
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """A sentence of one of the two pools that translations are mined from.
+
+    `translations` are the ids of its English translations, for a sentence that is not English; None where hidden.
+    """
+
+    id: str
+    text: str
+    is_english: bool
+    translations: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """What a query is answered with: a sentence and the text around it, or the description of an entity.
+
+    `answers` are the keys of the queries that it answers.
+    """
+
+    id: str
+    text: str
+    context: str
+    answers: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A question or mention that passages of any language answer: all those with its `key` among their `answers`.
+
+    `key` is None where the release hides it. `passage` is the one that is trained on, if there is one.
+    """
+
+    id: str
+    text: str
+    key: str | None
+    passage: Passage | None = None
+
+
+Example = TextPair | MultipleChoice | TaggedSentence | Question | Translation | Sentence | Passage | Query

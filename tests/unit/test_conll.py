@@ -1,0 +1,126 @@
+"""Tagged sentences: CoNLL columns and CCGbank's derivations, with every trap that an official file has held."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.unit.conftest import Save
+from tests.unit.reading import problem, task
+from trainables.data.conll import read_ccgbank, read_conll
+from trainables.data.examples import TaggedSentence
+
+UDPOS = task("udpos")
+
+
+def tagged(path: Path, name: str = "udpos", **options: Any) -> list[TaggedSentence]:
+    return read_conll(path, options, task(name))
+
+
+def test_blank_lines_separate_sentences(save: Save) -> None:
+    assert tagged(save("\nEin\tDET\nHund\tNOUN\n\n \n\nJa\tINTJ\n")) == [
+        TaggedSentence("dev-de-0", ("Ein", "Hund"), ("DET", "NOUN")),
+        TaggedSentence("dev-de-1", ("Ja",), ("INTJ",)),
+    ]
+
+
+def test_no_break_space_is_a_token(save: Save) -> None:
+    path = save("a\n\u3000\n\u00a0\n")
+    assert tagged(path)[0].tokens == ("a", "\u3000", "\u00a0")
+    assert tagged(path, separator=" ")[0].tokens == ("a", "\u3000", "\u00a0")
+
+
+def test_one_column_hides_tags(save: Save) -> None:
+    assert tagged(save("Ein\nHund\n\nJa\n")) == [
+        TaggedSentence("dev-de-0", ("Ein", "Hund"), None),
+        TaggedSentence("dev-de-1", ("Ja",), None),
+    ]
+
+
+def test_columns_may_be_chosen_and_blanks_come_in_runs(save: Save) -> None:
+    path = save("1 Ein  DET _\n2 Hund\t NOUN _ \n")
+    assert tagged(path, separator=" ", token_column=1, tag_column=2) == [
+        TaggedSentence("dev-de-0", ("Ein", "Hund"), ("DET", "NOUN"))
+    ]
+
+
+def test_wrong_separator_is_not_taken_for_hidden_tags(save: Save) -> None:
+    path = save("Ein DET\nHund NOUN\n")
+    found = problem(lambda: tagged(path))
+    assert (found.message, found.line) == (r"has no '\t' to split at", 1)
+
+
+def test_prefixes_are_cut_at_the_first_place(save: Save) -> None:
+    path = save("de:Ein\tO\nde:12:30\tO\n")
+    assert tagged(path, "panx", separator="\t", token_prefix=":")[0].tokens == ("Ein", "12:30")
+    path = save("de:Ein\tO\nHund\tO\n")
+    assert problem(lambda: tagged(path, "panx", token_prefix=":")).message == "no ':' in 'Hund'"
+
+
+def test_skipped_lines_end_a_sentence(save: Save) -> None:
+    path = save("-DOCSTART- -X- O\n\nUlm NNP B-LOC\n-DOCSTART- -X- O\nda RB O\n")
+    read = tagged(path, "panx", separator=" ", skip=["-DOCSTART-"])
+    assert [one.tokens for one in read] == [("Ulm",), ("da",)]
+
+
+def test_tags_may_be_named_otherwise(save: Save) -> None:
+    path = save("Ulm\tLOC\n")
+    assert tagged(path, "panx", label_map={"LOC": "B-LOC"})[0].tags == ("B-LOC",)
+    assert tagged(path, "ccg")[0].tags == ("LOC",)  # a task without labels takes any
+
+
+def test_unknown_tag_names_the_nearest(save: Save) -> None:
+    path = save("Ein\tDET\n\nHund\tNOUNS\n")
+    found = problem(lambda: tagged(path))
+    assert (found.message, found.line, found.hint) == ("unknown tag 'NOUNS'", 3, "did you mean 'NOUN'?")
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [("Hund", "columns: 1, where the file has 2"), ("\tNOUN", "empty token"), ("Hund\t", "unknown tag ''")],
+)
+def test_incomplete_token_line_is_a_problem(save: Save, line: str, message: str) -> None:
+    path = save(f"Ein\tDET\n{line}\nJa\tINTJ\n")
+    found = problem(lambda: tagged(path))
+    assert (found.message, found.line) == (message, 2)
+
+
+@pytest.mark.parametrize("options", [{"token_column": 2}, {"tag_column": 2}, {"tag_column": -3}])
+def test_column_beyond_the_file_is_a_problem(save: Save, options: dict[str, int]) -> None:
+    path = save("Ein\tDET\n")
+    found = problem(lambda: tagged(path, **options))
+    assert found.message.startswith("columns: 2; wanted: ")
+    assert (found.line, found.hint) == (1, "columns count from 0")
+
+
+AUTO = """ID=wsj_0001.1 PARSER=GOLD NUMPARSE=1
+(<T S[dcl] 0 2> (<L NP NNP NNP Vinken NP>) (<L S[dcl]\\NP VBZ VBZ sleeps S[dcl]\\NP_1>) (<L . . . . .>) )
+"""
+
+
+def test_ccgbank_leaves_are_words_and_categories(save: Save) -> None:
+    assert read_ccgbank(save(AUTO), {}, task("ccg")) == [
+        TaggedSentence("dev-de-0", ("Vinken", "sleeps", "."), ("NP", "S[dcl]\\NP", "."))
+    ]
+
+
+def test_a_line_without_leaves_is_a_problem(save: Save) -> None:
+    path = save(AUTO + "(S sleeps)\n")
+    found = problem(lambda: read_ccgbank(path, {}, task("ccg")))
+    assert (found.message, found.line) == ("is not a derivation", 3)
+
+
+tokens = st.text(st.characters(codec="utf-8", exclude_characters="\t\r\n \ufeff"), min_size=1)
+sentence = st.lists(st.tuples(tokens, st.sampled_from(UDPOS.labels)), min_size=1)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(sentences=st.lists(sentence, min_size=1), separator=st.sampled_from(["\t", " "]))
+def test_tagged_round_trip(save: Save, sentences: list[list[tuple[str, str]]], separator: str) -> None:
+    path = save("\n\n".join("\n".join(separator.join(row) for row in rows) for rows in sentences))
+    read = tagged(path, separator=separator)
+    assert [list(zip(each.tokens, each.tags or (), strict=True)) for each in read] == sentences

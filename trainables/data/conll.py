@@ -1,0 +1,115 @@
+"""Tagged sentences: CoNLL columns, CoNLL-U treebanks, CCGbank's derivations."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from trainables.data.examples import TaggedSentence
+from trainables.data.findings import Findings, read_lines
+from trainables.errors import nearest
+from trainables.tasks import Task
+
+Row = tuple[int, list[str]]  # its line, its cells; no cells: the end of a sentence
+
+
+def read_conll(path: Path, options: Mapping[str, Any], task: Task) -> list[TaggedSentence]:
+    """A token a line, a blank line between sentences.
+
+    Options: `encoding`; `separator`, a tab or " " (any run of blanks and tabs); `token_column` and `tag_column`, which
+    count from 0 or, negative, from the end (if not said, the first and the last); `token_prefix`, up to which tokens
+    are cut (":" of en:word); `skip`, the first cells of lines that are left out, such as -DOCSTART-; `label_map`, from
+    the file's tags to the task's. Tags are None where the file has one column only.
+
+    Raises:
+        UserError: lines differ in width, a token is empty, a tag is unknown.
+    """
+    findings = Findings(path)
+    separator = options.get("separator", "\t")
+    lines = read_lines(path, findings, options.get("encoding", "utf-8"))
+    # Not str.strip(): a token may be a no-break or ideographic space.
+    split = [(n, _cells(line, separator) if line.strip(" \t") else []) for n, line in enumerate(lines, 1)]
+    skipped = frozenset(options.get("skip", ()))
+    rows = [(number, [] if cells and cells[0] in skipped else cells) for number, cells in split]
+    filled = [(number, cells) for number, cells in rows if cells]
+    width = _even_width(filled, findings)
+    hidden = width == 1
+    if hidden and all({" ", "\t"} & set(cells[0]) for _, cells in filled):
+        findings.stop(f"has no {separator!r} to split at", 1, "every line has a space or tab: is it the separator?")
+    token_column, tag_column = options.get("token_column", 0), -1 if hidden else options.get("tag_column", -1)
+    if not all(-width <= column < width for column in (token_column, tag_column)):
+        findings.stop(f"columns: {width}; wanted: token {token_column}, tag {tag_column}", 1, "columns count from 0")
+    prefix, named = options.get("token_prefix"), options.get("label_map", {})
+    sentences: list[TaggedSentence] = []
+    for block in _blocks(rows):
+        tokens, tags = [], []
+        for number, cells in block:
+            tokens.append(_token(cells[token_column], prefix, number, findings))
+            tags.append(named.get(cells[tag_column], cells[tag_column]))
+            if not hidden:
+                _check_tag(tags[-1], task, number, findings)
+        own_id = f"{path.stem}-{len(sentences)}"
+        sentences.append(TaggedSentence(own_id, tuple(tokens), None if hidden else tuple(tags)))
+    findings.check()
+    return sentences
+
+
+def read_ccgbank(path: Path, options: Mapping[str, Any], task: Task) -> list[TaggedSentence]:
+    """Words and categories of CCGbank's .auto files: a line with an ID, then one with the derivation.
+
+    The leaves of a derivation are <L category POS POS word predicate-argument-category>. Option: `encoding`.
+
+    Raises:
+        UserError: a derivation has no leaves.
+    """
+    findings = Findings(path)
+    sentences: list[TaggedSentence] = []
+    for number, line in enumerate(read_lines(path, findings, options.get("encoding", "utf-8")), 1):
+        if line.startswith("ID=") or not line.strip():
+            continue
+        leaves = re.findall(r"<L (\S+) \S+ \S+ (\S+) \S+>", line)
+        if not leaves:
+            findings.add("is not a derivation", number, "it has no leaf <L ...>")
+        for category, _ in leaves:
+            _check_tag(category, task, number, findings)
+        words, categories = tuple(word for _, word in leaves), tuple(category for category, _ in leaves)
+        sentences.append(TaggedSentence(f"{path.stem}-{len(sentences)}", words, categories))
+    findings.check()
+    return sentences
+
+
+def _cells(line: str, separator: str) -> list[str]:
+    return re.split("[ \t]+", line.strip(" \t")) if separator == " " else line.split(separator)
+
+
+def _blocks(rows: Sequence[Row]) -> Iterator[list[Row]]:
+    return (list(block) for full, block in groupby(rows, key=lambda row: bool(row[1])) if full)
+
+
+def _token(cell: str, prefix: str | None, line: int, findings: Findings) -> str:
+    before, found, token = cell.partition(prefix) if prefix else ("", "", cell)
+    if prefix and not found:
+        findings.add(f"no '{prefix}' in '{before}'", line, "tokens are written en:word")
+    elif not token:
+        findings.add("empty token", line, "a line between sentences has no separator")
+    return token
+
+
+def _check_tag(tag: str, task: Task, line: int, findings: Findings) -> None:
+    if not tag or (task.labels and tag not in task.labels):
+        findings.add(f"unknown tag '{tag}'", line, nearest(tag, task.labels) if task.labels else None)
+
+
+def _even_width(rows: Sequence[Row], findings: Findings) -> int:
+    """The number of columns that most rows have. Problems: the other rows."""
+    widths = Counter(len(cells) for _, cells in rows)
+    width = max(widths, key=lambda width: (widths[width], width), default=0)
+    for line, cells in rows:
+        if len(cells) != width:
+            findings.add(f"columns: {len(cells)}, where the file has {width}", line, "a separator too few or too many?")
+    findings.check()
+    return width

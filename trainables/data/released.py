@@ -1,0 +1,111 @@
+"""Examples as they were released, in folders and on the hub, and what tasks make of them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Protocol
+
+from trainables.data.examples import Example, Passage
+from trainables.errors import Problem, UserError
+from trainables.spec import content_hash
+from trainables.tasks import Task
+
+
+class Place(Protocol):
+    """Where splits lie as they were released: a folder, the hub."""
+
+    def holds(self, task: Task, split: str, language: str) -> bool:
+        """Whether the split is there."""
+        ...
+
+    def read(self, task: Task, split: str, language: str) -> Sequence[Example]:
+        """The examples of a split that is there. Raises UserError where it is malformed."""
+        ...
+
+    def version(self, task: Task, split: str, language: str) -> str:
+        """A hash of the content of a split that is there, and of how it is read."""
+        ...
+
+    def absent(self, task: Task, split: str, language: str) -> Problem:
+        """Says what was looked for where."""
+        ...
+
+
+class ReleasedSource:
+    """The source over one or more places (see `trainables.data.source.Source`).
+
+    Of each split and language the first place that has it counts. A task with `parts` has what all its parts have, one
+    after the other. A task with `holdout` and no dev split holds back the last of each language's training examples:
+    its share of them, rounded, at least one.
+
+    Args:
+        tasks: where parts are looked up.
+    """
+
+    def __init__(self, places: Sequence[Place], tasks: Mapping[str, Task]) -> None:
+        self._places, self._tasks = places, tasks
+
+    def languages(self, task: Task, split: str) -> tuple[str, ...]:
+        if task.parts:
+            had = [set(self.languages(part, split)) for part in self._parts(task)]
+            return tuple(language for language in task.languages if all(language in one for one in had))
+        return tuple(one for one in task.languages if self._holder(task, self._released(task, split, one), one))
+
+    def examples(self, task: Task, split: str, language: str) -> list[Example]:
+        """All examples, with ids made unique: behind the second of an id stands #2."""
+        if task.parts:
+            parts = [self.examples(part, split, language) for part in self._parts(task)]
+            return _with_own_ids([example for part in parts for example in part])
+        released = self._released(task, split, language)
+        found = _with_own_ids(self._held(task, split, language).read(task, released, language))
+        if not self._holds_back(task, split, language):
+            return found
+        kept = len(found) - max(1, round(task.holdout * len(found)))
+        return found[kept:] if split == "dev" else found[:kept]
+
+    def fingerprint(self, task: Task, split: str, language: str) -> str:
+        if task.parts:
+            parts = [self.fingerprint(part, split, language) for part in self._parts(task)]
+            return content_hash([task.definition, parts])
+        place, released = self._held(task, split, language), self._released(task, split, language)
+        return content_hash([place.version(task, released, language), split, language, task.definition])
+
+    def missing(self, task: Task, split: str, language: str) -> Problem:
+        for part in self._parts(task):
+            if language not in self.languages(part, split):
+                return self.missing(part, split, language)
+        problems = [place.absent(task, split, language) for place in self._places]
+        hints = dict.fromkeys(problem.hint for problem in problems if problem.hint)
+        return Problem("; ".join(problem.message for problem in problems), hint="; ".join(hints) or None)
+
+    def _parts(self, task: Task) -> list[Task]:
+        return [self._tasks[name] for name in task.parts]
+
+    def _holder(self, task: Task, split: str, language: str) -> Place | None:
+        return next((place for place in self._places if place.holds(task, split, language)), None)
+
+    def _held(self, task: Task, split: str, language: str) -> Place:
+        place = self._holder(task, self._released(task, split, language), language)
+        if place is None:
+            raise UserError(self.missing(task, split, language))
+        return place
+
+    def _holds_back(self, task: Task, split: str, language: str) -> bool:
+        return bool(task.holdout) and split in ("train", "dev") and self._holder(task, "dev", language) is None
+
+    def _released(self, task: Task, split: str, language: str) -> str:
+        """The split whose examples, or a share of them, make up this one."""
+        return "train" if split == "dev" and self._holds_back(task, split, language) else split
+
+
+def _with_own_ids(found: Sequence[Example]) -> list[Example]:
+    """Answers are looked up by id, and TyDiQA's and joined tasks' ids are not unique. Passages keep theirs."""
+    seen: Counter[str] = Counter()
+    unique: list[Example] = []
+    for example in found:
+        seen[example.id] += 1
+        again = seen[example.id] > 1 and not isinstance(example, Passage)
+        unique.append(replace(example, id=f"{example.id}#{seen[example.id]}") if again else example)
+    return unique

@@ -1,0 +1,98 @@
+"""What a task is."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from fractions import Fraction
+
+from trainables.metrics import MAIN
+from trainables.spec import content_hash
+from trainables.tasks.layout import FileLayout, HubLayout
+
+KINDS = (
+    "pair_classification",
+    "multiple_choice",
+    "tagging",
+    "span_qa",
+    "retrieval",
+    "bitext_retrieval",
+    "bitext_mining",
+)
+"""The modules of `trainables.kinds`."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a task is: its shape, its languages, its metric, and where its examples lie.
+
+    Attributes:
+        labels: all labels; for multiple_choice the positions of the choices. Empty: those of the training data.
+        training_set: the task that it is trained on, itself if it has training data; None: never trained on.
+        source_language: the language of the training that the target languages are transferred from.
+        after: the training set on which models are trained before they are trained on this one (`siqa` for copa).
+        parts: the tasks whose examples this one joins (`anli+`); it has no files of its own then.
+        holdout: the share of the training examples, the last ones, that serve as development set where the release has
+            none of its own.
+        score_on: the split that stands for the task in tables. `test` is predicted as well, for submissions.
+        mini: the generator of the embedded benchmark that makes its examples, if any.
+        files, hub: where its examples lie; of several layouts the first that has a split and language counts.
+        max_length: the most tokens the encoder sees at once.
+        window_stride, max_question, max_answer, best_answers: for span_qa, in tokens; the last a count of candidates.
+            max_question also bounds the queries of retrieval.
+        unanswerable: for span_qa, whether "no answer" is an answer.
+        layer, pooling: for bitext_retrieval and bitext_mining: the hidden layer that is pooled, as a share of the
+            layers (`14/24`: the output of layer 14 of a model with 24), and how: the `mean` of its tokens or `cls`.
+        note: what to do where the data is not there.
+    """
+
+    name: str
+    kind: str
+    title: str
+    metric: str
+    languages: tuple[str, ...]
+    labels: tuple[str, ...] = ()
+    training_set: str | None = None
+    source_language: str = "en"
+    after: str | None = None
+    parts: tuple[str, ...] = ()
+    holdout: float = 0.0
+    score_on: str = "test"
+    mini: str | None = None
+    files: tuple[FileLayout, ...] = ()
+    hub: tuple[HubLayout, ...] = ()
+    max_length: int = 128
+    window_stride: int = 128
+    max_question: int = 64
+    max_answer: int = 30
+    best_answers: int = 20
+    unanswerable: bool = False
+    layer: Fraction | None = None
+    pooling: str = "mean"
+    note: str = ""
+    citation: str = ""
+    licence: str = ""
+
+    @property
+    def is_trainable(self) -> bool:
+        """Whether models are trained on this task's own examples."""
+        return self.training_set == self.name
+
+    @property
+    def evaluated(self) -> tuple[str, ...]:
+        """The splits that an evaluation predicts: the one that is scored in tables, and the one of submissions."""
+        return tuple(dict.fromkeys((self.score_on, "test")))
+
+    @property
+    def main_metric(self) -> str:
+        """The number that stands for the task in tables, and that chooses among trials in training."""
+        return MAIN[self.metric]
+
+    @property
+    def definition(self) -> str:
+        """A hash of everything that changes features, training or scores, other than the examples themselves."""
+        told = {one.name: getattr(self, one.name) for one in dataclasses.fields(self) if one.name not in _UNTOLD}
+        return content_hash({**told, "layer": str(self.layer)})
+
+
+_UNTOLD = frozenset({"title", "languages", "files", "hub", "mini", "note", "citation", "licence"})
