@@ -9,10 +9,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from trainables.kinds import IGNORED, Feature, pad
+from trainables.features import IGNORED, Feature
+from trainables.kinds import pad
 
 MIXING_CAP = 2**17
-"""The most features that a task adds to an epoch of several tasks (Raffel et al. 2020, section 3.5.2)."""
+"""The most features that a task adds to an epoch of several tasks (Raffel et al. 2020, section 3.5.2). One task alone
+gives all of its features.
+"""
 
 
 class Step(NamedTuple):
@@ -26,23 +29,30 @@ class Step(NamedTuple):
         return sum(feature.weight for feature in self.features)
 
 
+def epoch_sizes(features: Mapping[str, Sequence[Feature]]) -> dict[str, int]:
+    """How many features each task gives to an epoch."""
+    alone = len(features) == 1
+    return {task: len(rows) if alone else min(len(rows), MIXING_CAP) for task, rows in features.items()}
+
+
 def steps_per_epoch(features: Mapping[str, Sequence[Feature]], batch_size: int) -> int:
     """How many optimizer steps an epoch has."""
-    return sum(-(-min(len(rows), MIXING_CAP) // batch_size) for rows in features.values())
+    return sum(-(-size // batch_size) for size in epoch_sizes(features).values())
 
 
-def epoch_steps(features: Mapping[str, Sequence[Feature]], batch_size: int, seed: int, epoch: int) -> list[Step]:
-    """The steps of an epoch: every feature once (at most MIXING_CAP a task), shuffled; tasks take turns at random.
+def epoch_steps(features: Mapping[str, Sequence[Feature]], batch_size: int, seed: int, epoch: int) -> Iterator[Step]:
+    """The steps of an epoch: features in random order, each once at most; tasks take turns at random.
 
     A function of its arguments alone, the same on every worker.
     """
     rng = np.random.default_rng([seed, epoch])
-    steps = []
-    for task, rows in features.items():
-        order = rng.permutation(len(rows))[:MIXING_CAP]
-        for start in range(0, len(order), batch_size):
-            steps.append(Step(task, [rows[position] for position in order[start : start + batch_size]]))
-    return [steps[position] for position in rng.permutation(len(steps))]
+    batches = []
+    for task, size in epoch_sizes(features).items():
+        order = rng.permutation(len(features[task]))[:size]
+        batches += [(task, order[start : start + batch_size]) for start in range(0, len(order), batch_size)]
+    for position in rng.permutation(len(batches)):
+        task, chosen = batches[position]
+        yield Step(task, [features[task][one] for one in chosen])
 
 
 def share(features: Sequence[Feature], rank: int, world_size: int) -> list[Feature]:
@@ -50,26 +60,30 @@ def share(features: Sequence[Feature], rank: int, world_size: int) -> list[Featu
 
     Workers must take part in every step: one for which nothing is left gets a feature that counts nothing.
     """
-    by_length = sorted(features, key=lambda feature: len(feature.input_ids), reverse=True)
-    idle = Feature(by_length[-1].input_ids, 0, [IGNORED] * len(by_length[-1].target), 0)
+    by_length = sorted(features, key=lambda feature: feature.width, reverse=True)
+    last = by_length[-1]
+    idle = Feature(last.rows, 0, [IGNORED] * len(last.target), 0)
     return by_length[rank::world_size] or [idle]
 
 
 def micro_batches(features: Sequence[Feature], tokens: int) -> Iterator[list[Feature]]:
-    """Cuts features into rows of similar length, each micro-batch at most `tokens` large with its padding."""
-    rows: list[Feature] = []
-    for feature in sorted(features, key=lambda feature: len(feature.input_ids), reverse=True):
-        width = len(rows[0].input_ids) if rows else 0
-        if rows and (len(rows) + 1) * width > tokens:
-            yield rows
-            rows = []
-        rows.append(feature)
-    if rows:
-        yield rows
+    """Cuts features into groups of similar length, each at most `tokens` large with its padding."""
+    group: list[Feature] = []
+    rows = width = 0
+    for feature in sorted(features, key=lambda feature: feature.width, reverse=True):
+        if group and (rows + len(feature.rows)) * width > tokens:
+            yield group
+            group = []
+        if not group:
+            rows, width = 0, feature.width
+        group.append(feature)
+        rows += len(feature.rows)
+    if group:
+        yield group
 
 
 class Tensors(NamedTuple):
-    """A micro-batch on the CPU: token ids (B, L), attention mask (B, L), targets (B, T)."""
+    """A micro-batch on the CPU: token ids (R, L) and attention mask (R, L) of its rows, targets (B, T)."""
 
     input_ids: Tensor
     mask: Tensor
@@ -77,8 +91,9 @@ class Tensors(NamedTuple):
 
 
 def collate(features: Sequence[Feature], pad_id: int) -> Tensors:
-    """Pads features to the longest of them."""
-    input_ids = pad([feature.input_ids for feature in features], pad_id)
-    lengths = torch.tensor([len(feature.input_ids) for feature in features])
+    """Pads all rows of the features to the longest of them."""
+    rows = [row for feature in features for row in feature.rows]
+    input_ids = pad(rows, pad_id)
+    lengths = torch.tensor([len(row) for row in rows])
     mask = (torch.arange(input_ids.shape[1]) < lengths[:, None]).long()
     return Tensors(input_ids, mask, pad([feature.target for feature in features], IGNORED))

@@ -10,23 +10,43 @@ import numpy as np
 import torch
 from torch import distributed
 
-from trainables import tasks
 from trainables.batching import collate, micro_batches
-from trainables.kinds import Feature, Prediction, kind_of
+from trainables.data import references as references_of
+from trainables.data.examples import Example
+from trainables.features import Feature, Features
+from trainables.kinds import Encoded, Prediction, kind_of
 from trainables.metrics import METRICS
 from trainables.model import Network, new_network
 from trainables.reports import PredictionRow, Report, Score
 from trainables.spec import TrialSpec
 from trainables.tasks import Task
 from trainables.vocabulary import TrimmedVocabulary
-from trainables.workbench import Split, Workbench
+from trainables.workbench import Workbench
+
+
+class Split(NamedTuple):
+    """What is scored: a task's examples in one split and language, and their features."""
+
+    task: Task
+    name: str
+    language: str
+    examples: Sequence[Example]
+    features: Features
 
 
 class Evaluation(NamedTuple):
-    """The scores of one task, split and language, and the predictions behind them."""
+    """The scores of one split, and the predictions behind them. `main` is the value of the task's main metric."""
 
+    main: float | None
     scores: list[Score]
     predictions: list[PredictionRow]
+
+
+def load_split(spec: TrialSpec, bench: Workbench, task: Task, name: str, language: str) -> Split:
+    """The examples of a split that a trial's limits leave."""
+    part = slice(spec.eval_examples)
+    features = bench.features(task, name, language, spec.model, part)
+    return Split(task, name, language, bench.examples(task, name, language)[part], features)
 
 
 def head_name(task: Task) -> str:
@@ -35,31 +55,34 @@ def head_name(task: Task) -> str:
 
 
 def evaluate(spec: TrialSpec, bench: Workbench, started: float) -> Iterator[Report]:
-    """Scores a trained trial (or the base model) on every target and language that it has data for.
+    """Scores a trained trial (or the base model) on every target, split and language that it has data for.
 
     Args:
         spec: phase evaluate: `parent` is the trial, `tasks` are the targets.
         started: when the trial was sent off, in seconds since the epoch.
     """
-    targets = [tasks.load(name) for name in spec.tasks]
-    heads = [tasks.load(name) for name in dict.fromkeys(map(head_name, targets))]
+    targets = [bench.task(name) for name in spec.tasks]
+    heads = [bench.task(name) for name in dict.fromkeys(map(head_name, targets))]
     base = bench.base(spec.model)
     weights = bench.checkpoint(spec.parent).weights if spec.parent else None
     network = new_network(base, heads, spec.dropout, weights).to(bench.device)
+    scorer = Scorer(network, spec, bench)
     work = [
-        (task, language)
+        (task, split, language)
         for task in targets
-        for language in bench.source.languages(task, task.score_on)
+        for split in task.evaluated
+        for language in bench.source.languages(task, split)
         if language in spec.languages
     ]
     startup, done, seconds = None, 0, 0.0
     scores: list[Score] = []
     predictions: list[PredictionRow] = []
-    for position, (task, language) in enumerate(work, start=1):
-        split = bench.split(task, task.score_on, language, spec.model, slice(spec.eval_examples))
+    for position, (task, name, language) in enumerate(work, start=1):
+        wanted = [(name, language), *references_of(bench.source, task, name, language)]
+        split, *references = (load_split(spec, bench, task, *one) for one in wanted)
         startup = startup or time.time() - started
         begun = time.monotonic()
-        found = score_split(network, spec, bench, task, task.score_on, language, split)
+        found = scorer.score(split, references)
         seconds += time.monotonic() - begun
         done += len(split.features)
         scores += found.scores
@@ -74,76 +97,87 @@ def evaluate(spec: TrialSpec, bench: Workbench, started: float) -> Iterator[Repo
         )
 
 
-def score_split(
-    network: Network,
-    spec: TrialSpec,
-    bench: Workbench,
-    task: Task,
-    split_name: str,
-    language: str,
-    split: Split,
-    vocabulary: TrimmedVocabulary | None = None,
-) -> Evaluation:
-    """Predicts a whole split and scores it. A split without gold labels gets predictions and scores of None."""
-    kind = kind_of(task)
-    found = outputs(network, spec, bench, head_name(task), split.features, vocabulary)
-    predicted = kind.predictions(task, split.examples, split.features, found)
-    gold = kind.gold(split.examples)
-    metric = METRICS[task.metric]
-    values: Mapping[str, float | None] = {task.main_metric: None}
-    chance = values
-    if gold is not None:
-        values, chance = metric(gold, predicted), metric(gold, kind.guesses(task, split.examples))
-    scores = [
-        Score(
-            target=task.name,
-            training_set=task.training_set,
-            language=language,
-            split=split_name,
-            metric=name,
-            main=name == task.main_metric,
-            value=value,
-            chance=chance[name],
-            n=len(split.examples),
-        )
-        for name, value in values.items()
-    ]
-    rows = [
-        PredictionRow(task.name, language, split_name, example.id, _text(prediction))
-        for example, prediction in zip(split.examples, predicted, strict=True)
-    ]
-    return Evaluation(scores, rows)
+class Scorer:
+    """A network in a certain state of its weights, which predicts and scores whole splits.
+
+    What several splits refer to, such as the candidates of a retrieval task, is encoded once.
+    """
+
+    def __init__(
+        self, network: Network, spec: TrialSpec, bench: Workbench, vocabulary: TrimmedVocabulary | None = None
+    ) -> None:
+        self._network, self._spec, self._bench, self._vocabulary = network, spec, bench, vocabulary
+        self._references: dict[tuple[str, str, str], Encoded] = {}
+
+    def score(self, split: Split, references: Sequence[Split]) -> Evaluation:
+        """Predicts a split and scores it. A split without gold labels gets predictions, and a score of None."""
+        task, kind, metric = split.task, kind_of(split.task), METRICS[split.task.metric]
+        encoded, known = self._encode(split), [self._encode_once(reference) for reference in references]
+        predicted = kind.predictions(task, encoded, known)
+        gold = kind.gold(split.examples, known)
+        values: Mapping[str, float | None] = {task.main_metric: None}
+        chance = values
+        if gold is not None:
+            values = metric(gold, predicted, split.language)
+            chance = metric(gold, kind.guesses(task, split.examples, known), split.language)
+        scores = [
+            Score(
+                target=task.name,
+                training_set=task.training_set,
+                language=split.language,
+                split=split.name,
+                metric=name,
+                main=name == task.main_metric and split.name == task.score_on,
+                value=value,
+                chance=chance[name],
+                n=len(split.examples),
+            )
+            for name, value in values.items()
+        ]
+        shown = [None] * len(predicted) if gold is None else [(one,) if isinstance(one, str) else one for one in gold]
+        rows = [
+            PredictionRow(task.name, split.language, split.name, example.id, _text(prediction), right)
+            for example, prediction, right in zip(split.examples, predicted, shown, strict=True)
+        ]
+        return Evaluation(values[task.main_metric], scores, rows)
+
+    def _encode_once(self, split: Split) -> Encoded:
+        place = split.task.name, split.name, split.language
+        if place not in self._references:
+            self._references[place] = self._encode(split)
+        return self._references[place]
+
+    def _encode(self, split: Split) -> Encoded:
+        outputs = self.outputs(head_name(split.task), split.features)
+        return Encoded(split.examples, split.features, outputs)
+
+    @torch.inference_mode()
+    def outputs(self, head: str, features: Sequence[Feature]) -> list[np.ndarray]:
+        """The head's outputs for each feature, without padding, in the features' order; on every worker the same."""
+        network, bench = self._network, self._bench
+        network.eval()
+        rows = [Feature([row], position) for position, feature in enumerate(features) for row in feature.rows]
+        mine = range(bench.rank, len(rows), bench.world_size)
+        place = {id(rows[position]): position for position in mine}
+        found: dict[int, np.ndarray] = {}
+        pad_id = bench.base(self._spec.model).tokenizer.pad_token_id
+        for batch in micro_batches([rows[position] for position in mine], bench.micro_batch_tokens):
+            input_ids, mask, _ = collate(batch, pad_id)
+            input_ids = self._vocabulary.translate(input_ids) if self._vocabulary else input_ids
+            with bench.autocast(self._spec):
+                result = network(head, input_ids.to(bench.device), mask.to(bench.device))
+            for row, values in zip(batch, result.float().cpu().numpy(), strict=True):
+                per_token = values.ndim == 2
+                found[place[id(row)]] = values[: row.width] if per_token else values
+        if bench.world_size > 1:
+            parts: list[dict[int, np.ndarray]] = [{}] * bench.world_size
+            distributed.all_gather_object(parts, found)
+            found = {position: values for part in parts for position, values in part.items()}
+        grouped: list[list[np.ndarray]] = [[] for _ in features]
+        for position, row in enumerate(rows):
+            grouped[row.example].append(found[position])
+        return [values[0] if len(values) == 1 else np.stack(values) for values in grouped]
 
 
 def _text(prediction: Prediction) -> str:
     return prediction if isinstance(prediction, str) else " ".join(prediction)
-
-
-@torch.inference_mode()
-def outputs(
-    network: Network,
-    spec: TrialSpec,
-    bench: Workbench,
-    head: str,
-    features: Sequence[Feature],
-    vocabulary: TrimmedVocabulary | None = None,
-) -> list[np.ndarray]:
-    """The head's outputs for each feature, without padding, in the features' order; on every worker the same."""
-    network.eval()
-    mine = range(bench.rank, len(features), bench.world_size)
-    place = {id(features[position]): position for position in mine}
-    found: dict[int, np.ndarray] = {}
-    pad_id = bench.base(spec.model).tokenizer.pad_token_id
-    for rows in micro_batches([features[position] for position in mine], bench.micro_batch_tokens):
-        batch = collate(rows, pad_id)
-        input_ids = vocabulary.translate(batch.input_ids) if vocabulary else batch.input_ids
-        with bench.autocast(spec):
-            result = network(head, input_ids.to(bench.device), batch.mask.to(bench.device))
-        for row, values in zip(rows, result.float().cpu().numpy(), strict=True):
-            per_token = values.ndim == 2
-            found[place[id(row)]] = values[: len(row.input_ids)] if per_token else values
-    if bench.world_size > 1:
-        parts: list[dict[int, np.ndarray]] = [{}] * bench.world_size
-        distributed.all_gather_object(parts, found)
-        found = {position: values for part in parts for position, values in part.items()}
-    return [found[position] for position in range(len(features))]

@@ -10,19 +10,20 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import nullcontext
 from typing import Any
 
+import numpy as np
 import torch
 from torch import distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 from transformers import get_linear_schedule_with_warmup
 
-from trainables import tasks
-from trainables.batching import Step, collate, epoch_steps, micro_batches, share, steps_per_epoch
+from trainables.batching import epoch_steps, steps_per_epoch
 from trainables.checkpoint import save_checkpoint
-from trainables.evaluate import Evaluation, evaluate, score_split
-from trainables.kinds import Feature, kind_of
+from trainables.data import references
+from trainables.evaluate import Evaluation, Scorer, Split, evaluate, load_split
+from trainables.features import Features
+from trainables.gradient import StepGradient
 from trainables.model import TABLE, Network, new_network
 from trainables.reports import Report, TrialError
 from trainables.spec import TrialSpec
@@ -47,19 +48,17 @@ def fine_tune(spec: TrialSpec, bench: Workbench, started: float) -> Iterator[Rep
     """
     assert spec.learning_rate is not None and spec.weight_decay is not None and spec.warmup is not None
     assert spec.epochs is not None and spec.batch_size is not None  # a training spec has all hyper-parameters
-    training_sets = [tasks.load(name) for name in spec.tasks]
+    training_sets = [bench.task(name) for name in spec.tasks]
     base = bench.base(spec.model)
     parent = bench.checkpoint(spec.parent).weights if spec.parent else None
     features = {task.name: training_features(spec, bench, task) for task in training_sets}
-    development = [
-        (task, bench.split(task, "dev", "en", spec.model, slice(spec.eval_examples))) for task in training_sets
-    ]
+    development = [development_split(spec, bench, task) for task in training_sets]
 
     torch.manual_seed(spec.seed)
     encoder_weights = parent and {name: value for name, value in parent.items() if name.startswith("encoder.")}
     network = new_network(base, training_sets, spec.dropout, encoder_weights)
-    met = [*features.values(), *(split.features for _, split in development)]
-    token_ids = {token for rows in met for feature in rows for token in feature.input_ids}
+    met = [*features.values(), *(part.features for splits in development for part in splits)]
+    token_ids = np.unique(np.concatenate([rows.token_ids() for rows in met]))
     vocabulary = TrimmedVocabulary(network.encoder, token_ids, base.tokenizer.pad_token_id)
     network.to(bench.device)
     replica: nn.Module = network
@@ -74,6 +73,7 @@ def fine_tune(spec: TrialSpec, bench: Workbench, started: float) -> Iterator[Rep
     )
     total = spec.epochs * steps_per_epoch(features, spec.batch_size)
     schedule = get_linear_schedule_with_warmup(optimizer, round(spec.warmup * total), total)
+    gradient = StepGradient(network, replica, training_sets, spec, bench, vocabulary)
     startup = None
     trained, training_seconds = 0, 0.0
     for epoch in range(1, spec.epochs + 1):
@@ -82,7 +82,7 @@ def fine_tune(spec: TrialSpec, bench: Workbench, started: float) -> Iterator[Rep
         network.train()
         for step in epoch_steps(features, spec.batch_size, spec.seed, epoch):
             startup = startup or time.time() - started
-            losses.append(backward(replica, step, spec, bench, vocabulary, base.tokenizer.pad_token_id))
+            losses.append(gradient.add(step))
             norm = float(nn.utils.clip_grad_norm_(network.parameters(), MAX_GRADIENT_NORM))
             if not math.isfinite(norm):  # the same on all workers, which must stop together
                 raise TrialError(f"the gradient is {norm} in epoch {epoch}, learning rate {spec.learning_rate:g}")
@@ -93,7 +93,8 @@ def fine_tune(spec: TrialSpec, bench: Workbench, started: float) -> Iterator[Rep
             trained += len(step.features)
         training_seconds += time.monotonic() - begun
 
-        found = [score_split(network, spec, bench, task, "dev", "en", split, vocabulary) for task, split in development]
+        scorer = Scorer(network, spec, bench, vocabulary)
+        found = [scorer.score(split, references) for split, *references in development]
         last = epoch == spec.epochs
         if last and bench.rank == 0:
             save_checkpoint(bench.store, spec, whole_weights(network, vocabulary))
@@ -108,53 +109,36 @@ def fine_tune(spec: TrialSpec, bench: Workbench, started: float) -> Iterator[Rep
         )
 
 
-def training_features(spec: TrialSpec, bench: Workbench, task: Task) -> list[Feature]:
+def training_features(spec: TrialSpec, bench: Workbench, task: Task) -> Features:
     """A task's features in the spec's languages, of at most `train_examples` examples spread evenly over them.
 
     Of parallel data each language gives other examples: the i-th of n languages gives the i-th of every n.
     """
     languages = [language for language in bench.source.languages(task, "train") if language in spec.languages]
-    rows: list[Feature] = []
+    parts = []
     for position, language in enumerate(languages):
-        size = len(bench.examples(task, "train", language))
-        part = share_of_language(size, spec.train_examples, position, len(languages))
-        split = bench.split(task, "train", language, spec.model, part)
-        rows += [feature for feature in split.features if feature.weight]
+        part = slice(None)
+        if spec.train_examples is not None:
+            size = len(bench.examples(task, "train", language))
+            part = share_of_language(size, spec.train_examples, position, len(languages))
+        parts.append(bench.features(task, "train", language, spec.model, part))
+    rows = Features.joined(parts).that_count() if parts else Features([])
     if not rows:
         raise TrialError(f"no example of '{task.name}' can be trained on in {', '.join(spec.languages)}")
     return rows
 
 
-def share_of_language(size: int, limit: int | None, position: int, languages: int) -> slice:
-    """Which of its examples one of several languages gives: all without a limit, else every n-th up to its share."""
-    if limit is None:
-        return slice(None)
+def development_split(spec: TrialSpec, bench: Workbench, task: Task) -> list[Split]:
+    """The development set in the source language, and the splits that its predictions look at."""
+    language = task.source_language
+    wanted = [("dev", language), *references(bench.source, task, "dev", language)]
+    return [load_split(spec, bench, task, split, one) for split, one in wanted]
+
+
+def share_of_language(size: int, limit: int, position: int, languages: int) -> slice:
+    """Which of its examples one of several languages gives: every n-th up to its share."""
     count = limit // languages + (position < limit % languages)
     return slice(position, position + languages * count, languages) if languages * count <= size else slice(count)
-
-
-def backward(
-    replica: nn.Module, step: Step, spec: TrialSpec, bench: Workbench, vocabulary: TrimmedVocabulary, pad_id: int
-) -> float:
-    """Adds the gradient of a step's mean loss; returns this worker's part of that loss, times the number of workers.
-
-    DistributedDataParallel averages over workers, so each worker's sum is scaled up by their number.
-    """
-    loss_of = kind_of(tasks.load(step.task)).loss
-    mine = list(micro_batches(share(step.features, bench.rank, bench.world_size), bench.micro_batch_tokens))
-    scale = bench.world_size / step.weight
-    total = 0.0
-    for position, rows in enumerate(mine, start=1):
-        batch = collate(rows, pad_id)
-        input_ids = vocabulary.translate(batch.input_ids).to(bench.device)
-        waits = isinstance(replica, DistributedDataParallel) and position < len(mine)
-        with replica.no_sync() if waits else nullcontext():  # type: ignore[operator]
-            with bench.autocast(spec):
-                outputs = replica(step.task, input_ids, batch.mask.to(bench.device))
-                loss = loss_of(outputs.float(), batch.targets.to(bench.device)) * scale
-            loss.backward()
-        total += loss.item()
-    return total
 
 
 def mean_over_workers(value: float, bench: Workbench) -> float:
@@ -174,11 +158,11 @@ def parameter_groups(network: Network, weight_decay: float) -> list[dict[str, An
 
 
 def objective(found: Sequence[Evaluation]) -> float:
-    """The plain mean over tasks of their main English development score."""
-    values = [score.value for one in found for score in one.scores if score.main]
-    if any(value is None for value in values):
-        raise TrialError("the English development set has no labels")
-    return sum(value for value in values if value is not None) / len(values)
+    """The plain mean over tasks of their main score on the development set."""
+    values = [one.main for one in found if one.main is not None]
+    if len(values) < len(found):
+        raise TrialError("the development set has no labels")
+    return sum(values) / len(values)
 
 
 def whole_weights(network: Network, vocabulary: TrimmedVocabulary) -> dict[str, torch.Tensor]:

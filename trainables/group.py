@@ -20,19 +20,20 @@ from ray.train import RunConfig, ScalingConfig
 from ray.train.torch import TorchTrainer, get_device
 
 from trainables.broker import Job, Message
-from trainables.data import open_source
-from trainables.data.source import DataConfig
+from trainables.data import DataConfig, open_source
 from trainables.errors import UserError
 from trainables.reports import TrialError
 from trainables.store import Store
+from trainables.tasks import Catalogue, Task
 
 
 @dataclass(frozen=True)
 class GroupConfig:
-    """What a worker group is made of, and where it works."""
+    """What a worker group is made of, where it works, and the tasks that do not ship with the package."""
 
     store: str
     data: DataConfig
+    tasks: tuple[Task, ...]
     workers: int
     cpus_per_worker: int
     gpus_per_worker: float
@@ -105,7 +106,12 @@ def _serve(loop: dict[str, Any]) -> None:
     rank = context.get_world_rank()
     torch.set_num_threads(config.cpus_per_worker)
     bench = Workbench(
-        Store(config.store), open_source(config.data), get_device(), rank=rank, world_size=context.get_world_size()
+        Store(config.store),
+        open_source(config.data, Catalogue(config.tasks)),
+        get_device(),
+        rank=rank,
+        world_size=context.get_world_size(),
+        catalogue=Catalogue(config.tasks),
     )
     while (job := ray.get(broker.get_job.remote(group, rank))) is not None:
         trial_id = job.spec.trial_id

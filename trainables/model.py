@@ -5,7 +5,9 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
+import tokenizers
 import torch
 from torch import Tensor, nn
 from transformers import (
@@ -22,6 +24,7 @@ from trainables.errors import Problem, UserError, nearest
 from trainables.kinds import kind_of
 from trainables.minilm import minilm_folder
 from trainables.shapes import SHAPES
+from trainables.spec import content_hash
 from trainables.tasks import Task
 
 TABLE = "encoder.embeddings.word_embeddings.weight"
@@ -34,6 +37,12 @@ class Base:
 
     encoder: PreTrainedModel
     tokenizer: PreTrainedTokenizerBase
+
+    @cached_property
+    def tokenizer_hash(self) -> str:
+        """Of everything that decides what the tokenizer makes of a text."""
+        definition = self.tokenizer.backend_tokenizer.to_str()
+        return content_hash([type(self.tokenizer).__name__, definition, tokenizers.__version__])
 
 
 def load_base(model: str) -> Base:
@@ -91,7 +100,7 @@ class Network(nn.Module):
         self.heads = nn.ModuleDict(heads)
 
     def forward(self, task: str, input_ids: Tensor, mask: Tensor) -> Tensor:
-        """The outputs of a task's head for token ids (B, L) and attention mask (B, L)."""
+        """The outputs of a task's head for token ids (R, L) and attention mask (R, L) of R rows."""
         head = self.heads[task]
         states = self.encoder(input_ids=input_ids, attention_mask=mask, output_hidden_states=head.layer is not None)
         return head(states.last_hidden_state if head.layer is None else states.hidden_states[head.layer], mask)

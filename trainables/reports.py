@@ -28,13 +28,17 @@ class Score:
 
 @dataclass(frozen=True)
 class PredictionRow:
-    """One example's prediction. Tags are joined by blanks."""
+    """One example's prediction; tags and ids are joined by blanks.
+
+    `gold` holds the right label, or all right answers, or a tag for each word; None where the release hides it.
+    """
 
     target: str
     language: str
     split: str
     example: str
     prediction: str
+    gold: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,6 @@ once, at the end. (XLM-R large has 256 of its 560 million weights in a table of 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import cast
 
 import numpy as np
@@ -25,9 +24,9 @@ class TrimmedVocabulary:
         pad_id: the padding token. It and the tokens before it keep their ids: XLM-R derives positions from it.
     """
 
-    def __init__(self, encoder: PreTrainedModel, token_ids: Iterable[int], pad_id: int) -> None:
+    def __init__(self, encoder: PreTrainedModel, token_ids: np.ndarray, pad_id: int) -> None:
         self.whole = cast(nn.Embedding, encoder.get_input_embeddings()).weight.detach()
-        self.kept = np.array(sorted({*token_ids, *range(pad_id + 1)}))
+        self.kept = np.union1d(token_ids, np.arange(pad_id + 1))
         self.small_ids = np.zeros(len(self.whole), dtype=np.int64)
         self.small_ids[self.kept] = np.arange(len(self.kept))
         self.decay = 1.0

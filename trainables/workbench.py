@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from contextlib import AbstractContextManager
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 import torch
 
 from trainables.checkpoint import Checkpoint, load_checkpoint
 from trainables.data import Source
-from trainables.data.examples import Example
-from trainables.kinds import Feature, kind_of
+from trainables.data.examples import Example, TaggedSentence, TextPair
+from trainables.features import FeatureCache, Features
+from trainables.kinds import code_hash, kind_of
 from trainables.model import Base, load_base
-from trainables.spec import TrialSpec
+from trainables.spec import TrialSpec, content_hash
 from trainables.store import Store
-from trainables.tasks import Task
+from trainables.tasks import Catalogue, Task
 
 T = TypeVar("T")
-
-
-class Split(NamedTuple):
-    """The examples of one task, split and language, and their features."""
-
-    examples: list[Example]
-    features: list[Feature]
 
 
 class Workbench:
@@ -35,15 +30,39 @@ class Workbench:
     """
 
     def __init__(
-        self, store: Store, source: Source, device: torch.device | None = None, rank: int = 0, world_size: int = 1
+        self,
+        store: Store,
+        source: Source,
+        device: torch.device | None = None,
+        rank: int = 0,
+        world_size: int = 1,
+        catalogue: Catalogue | None = None,
     ) -> None:
         self.store, self.source = store, source
         self.device = device or torch.device("cpu")
         self.rank, self.world_size = rank, world_size
         self.micro_batch_tokens = 16384 if self.device.type == "cuda" else 512  # what a CPU's cache holds
+        self._catalogue = catalogue or Catalogue()
+        self._feature_cache = FeatureCache(store)
         self._bases = _Recent(1)
         self._checkpoints = _Recent(2)
-        self._examples, self._splits = _Recent(1000), _Recent(1000)
+        self._tasks, self._examples, self._features = _Recent(1000), _Recent(1000), _Recent(1000)
+
+    def task(self, name: str) -> Task:
+        """A task with its labels: where its file names none, those of its training set's training data."""
+        return self._tasks.get(name, lambda: self._with_labels(self._catalogue[name]))
+
+    def _with_labels(self, task: Task) -> Task:
+        if task.labels or task.training_set is None or task.kind not in ("pair_classification", "tagging"):
+            return task
+        trained = self._catalogue[task.training_set]
+        labels: set[str] = set()
+        for example in self.examples(trained, "train", trained.source_language):
+            if isinstance(example, TextPair):
+                labels.add(example.label or "")
+            elif isinstance(example, TaggedSentence):
+                labels.update(example.tags or ())
+        return dataclasses.replace(task, labels=tuple(sorted(labels)))
 
     def base(self, model: str) -> Base:
         """The pre-trained model, loaded once."""
@@ -55,18 +74,24 @@ class Workbench:
 
     def examples(self, task: Task, split: str, language: str) -> list[Example]:
         """All examples of a split in one language, read once."""
-        key = task.definition, task.name, split, language
-        return self._examples.get(key, lambda: self.source.examples(task, split, language))
+        return self._examples.get((task.name, split, language), lambda: self.source.examples(task, split, language))
 
-    def split(self, task: Task, split: str, language: str, model: str, part: slice) -> Split:
-        """A part of the examples of a split in one language, tokenised once."""
+    def features(self, task: Task, split: str, language: str, model: str, part: slice) -> Features:
+        """The features of a part of the examples of a split in one language, tokenised once for all workers."""
+        place = task.name, split, language, model, (part.start, part.stop, part.step)
 
-        def make() -> Split:
-            examples = self.examples(task, split, language)[part]
-            return Split(examples, kind_of(task).features(task, examples, self.base(model).tokenizer))
+        def make() -> Features:
+            base = self.base(model)
+            content = self.source.fingerprint(task, split, language)
+            key = content_hash([content, task.definition, code_hash(task), base.tokenizer_hash, place])
 
-        key = task.definition, task.name, split, language, model, (part.start, part.stop, part.step)
-        return self._splits.get(key, make)
+            def tokenise() -> list[Any]:
+                examples = self.examples(task, split, language)[part]
+                return kind_of(task).features(task, examples, base.tokenizer)
+
+            return self._feature_cache.get(key, tokenise)
+
+        return self._features.get(place, make)
 
     def autocast(self, spec: TrialSpec) -> AbstractContextManager[Any]:
         """The arithmetic that a trial asks for."""

@@ -12,7 +12,7 @@ import pytest
 
 from sweep.cluster import ray_cluster
 from sweep.experiment import Resources
-from tests.integration.test_fine_tune import SPEC, difference
+from tests.integration.test_fine_tune import SPEC, difference, lively_parent
 from trainables.checkpoint import load_checkpoint
 from trainables.spec import TrialSpec
 from trainables.store import Store
@@ -29,12 +29,12 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
         yield Broker.remote()  # type: ignore[attr-defined]
 
 
-def run(specs: list[TrialSpec], broker: Any, store: Path, workers: int) -> list[list[Any]]:
+def run(specs: list[TrialSpec], broker: Any, store: Path, workers: int, data: str = "mini") -> list[list[Any]]:
     """Runs trials one after the other on one group; returns the messages about each."""
     from trainables.broker import Job
     from trainables.group import GroupConfig, WorkerGroup
 
-    config = GroupConfig(str(store), "mini", workers, cpus_per_worker=1, gpus_per_worker=0)
+    config = GroupConfig(str(store), data, (), workers, cpus_per_worker=1, gpus_per_worker=0)
     group = WorkerGroup(f"{store.name}-{workers}", broker, config)
     told: list[list[Any]] = []
     for spec in specs:
@@ -69,6 +69,18 @@ def test_two_workers_give_the_weights_of_one(broker: Any, tmp_path: Path) -> Non
     assert [one.value for one in scores[2]] == pytest.approx([one.value for one in scores[1]], abs=2.0)
 
 
+@pytest.mark.parametrize("task", ["lareqa", "copa"])
+def test_two_workers_share_a_step_whose_rows_belong_together(broker: Any, tmp_path: Path, task: str) -> None:
+    """Queries of one worker against passages of the other; the last batch has one example: a worker idles."""
+    stores = {workers: tmp_path / f"{task}-{workers}" for workers in (1, 2)}
+    for workers, store in stores.items():
+        parent = lively_parent(Store(str(store)))
+        spec = dataclasses.replace(SPEC, tasks=(task,), batch_size=5, learning_rate=1e-4, parent=parent)
+        assert run([spec], broker, store, workers, "mock")[0][-1].error is None
+    weights = {n: load_checkpoint(Store(str(store)), spec.trial_id).weights for n, store in stores.items()}
+    assert difference(weights[2], weights[1]) < 1e-4
+
+
 def test_a_group_survives_a_trial_that_fails(broker: Any, tmp_path: Path) -> None:
     diverging = dataclasses.replace(SPEC, learning_rate=1e30)
     orphan = dataclasses.replace(SPEC, parent="f" * 16)
@@ -93,7 +105,7 @@ def test_a_group_that_broke_is_replaced(broker: Any, tmp_path: Path) -> None:
     from trainables.group import GroupConfig
     from trainables.trainable import FineTuneTrainable
 
-    config = GroupConfig(str(tmp_path), "mini", workers=2, cpus_per_worker=1, gpus_per_worker=0)
+    config = GroupConfig(str(tmp_path), "mini", (), workers=2, cpus_per_worker=1, gpus_per_worker=0)
     orphan = dataclasses.replace(SPEC, parent="f" * 16)
     trainable = tune.with_parameters(FineTuneTrainable, broker=broker, group=config)({"spec": orphan.to_dict()})
     broken = trainable.train()

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trainables.batching import collate, epoch_steps, micro_batches, share, steps_per_epoch
+from trainables.batching import collate, epoch_sizes, epoch_steps, micro_batches, share, steps_per_epoch
+from trainables.features import IGNORED, Feature
 from trainables.fine_tune import share_of_language
-from trainables.kinds import IGNORED, Feature
 
 lengths = st.lists(st.integers(1, 40), min_size=1, max_size=60)
 
 
 def rows(sizes: list[int]) -> list[Feature]:
-    return [Feature([5] * size, number, [number % 3]) for number, size in enumerate(sizes)]
+    return [Feature([[5] * size], number, [number % 3]) for number, size in enumerate(sizes)]
 
 
 @given(lengths, lengths, st.integers(1, 16), st.integers(0, 99), st.integers(1, 5))
@@ -21,13 +22,13 @@ def test_an_epoch_has_every_feature_once(
     one: list[int], two: list[int], batch_size: int, seed: int, epoch: int
 ) -> None:
     features = {"one": rows(one), "two": rows(two)}
-    steps = epoch_steps(features, batch_size, seed, epoch)
+    steps = list(epoch_steps(features, batch_size, seed, epoch))
     assert len(steps) == steps_per_epoch(features, batch_size)
     for task, expected in features.items():
         seen = [row.example for step in steps if step.task == task for row in step.features]
         assert sorted(seen) == [row.example for row in expected]
     assert all(0 < len(step.features) <= batch_size for step in steps)
-    again = epoch_steps(features, batch_size, seed, epoch)
+    again = list(epoch_steps(features, batch_size, seed, epoch))
     assert [[id(row) for row in step.features] for step in again] == [
         [id(row) for row in step.features] for step in steps
     ]
@@ -58,11 +59,26 @@ def test_micro_batches_respect_their_size(sizes: list[int], tokens: int) -> None
     batches = list(micro_batches(rows(sizes), tokens))
     assert sorted(row.example for batch in batches for row in batch) == list(range(len(sizes)))
     for batch in batches:
-        assert len(batch) == 1 or len(batch) * max(len(row.input_ids) for row in batch) <= tokens
+        assert len(batch) == 1 or len(batch) * max(row.width for row in batch) <= tokens
+
+
+def test_only_tasks_that_are_mixed_are_capped(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("trainables.batching.MIXING_CAP", 10)
+    large, small = rows([3] * 25), rows([3] * 5)
+    assert epoch_sizes({"one": large}) == {"one": 25}
+    assert epoch_sizes({"one": large, "two": small}) == {"one": 10, "two": 5}
+
+
+@given(st.lists(st.integers(1, 5), min_size=1, max_size=20), st.integers(1, 60))
+def test_the_rows_of_a_feature_stay_together(sizes: list[int], tokens: int) -> None:
+    features = [Feature([[5] * size, [6] * (size + 1), [7]], number, [0]) for number, size in enumerate(sizes)]
+    for batch in micro_batches(features, tokens):
+        assert len(batch) == 1 or 3 * len(batch) * batch[0].width <= tokens
+        assert collate(batch, 1).input_ids.shape == (3 * len(batch), batch[0].width)
 
 
 def test_collating_pads_ids_and_targets() -> None:
-    batch = collate([Feature([5, 6, 7], 0, [1]), Feature([5], 1, [2, 0])], pad_id=1)
+    batch = collate([Feature([[5, 6, 7]], 0, [1]), Feature([[5]], 1, [2, 0])], pad_id=1)
     assert batch.input_ids.tolist() == [[5, 6, 7], [5, 1, 1]]
     assert batch.mask.tolist() == [[1, 1, 1], [1, 0, 0]]
     assert batch.targets.tolist() == [[1, IGNORED], [2, 0]]
@@ -76,4 +92,3 @@ def test_languages_share_a_limit_with_other_examples_each(size: int, languages: 
     if limit + languages <= size:
         assert len({example for share in shares for example in share}) == limit
     assert all(len(one) <= -(-limit // languages) for one in shares)
-    assert range(size)[share_of_language(size, None, 0, languages)] == range(size)

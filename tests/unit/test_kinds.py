@@ -2,30 +2,57 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from transformers import XLMRobertaConfig
 
 from tests.toy import tokenizer
 from trainables import tasks
 from trainables.batching import collate
-from trainables.data.examples import Answer, Question, TaggedSentence, TextPair, Translation
+from trainables.data.examples import (
+    Answer,
+    MultipleChoice,
+    Passage,
+    Query,
+    Question,
+    Sentence,
+    TaggedSentence,
+    TextPair,
+    Translation,
+)
 from trainables.evaluate import head_name
-from trainables.kinds import IGNORED, kind_of, span_qa, tagging
+from trainables.features import Feature, FeatureCache
+from trainables.kinds import IGNORED, Encoded, bitext_mining, kind_of, span_qa, tagging
 from trainables.metrics import METRICS
+from trainables.store import Store
 from trainables.tasks import Task
 
 CONFIG = XLMRobertaConfig(hidden_size=8, num_hidden_layers=2, num_attention_heads=2, hidden_dropout_prob=0.0)
+
+
+def passage(id: str, text: str, *answers: str) -> Passage:
+    return Passage(id, text, f"{text} And more.", answers)
+
+
 EXAMPLES: dict[str, list[Any]] = {
     "mini-nli": [
         TextPair("0", "He sang.", "He sang well.", "neutral"),
         TextPair("1", "He ran.", "He moved.", "entailment"),
         TextPair("2", "He ran.", "He sat.", "contradiction"),
         TextPair("3", "She ran.", "She sat.", "contradiction"),
+    ],
+    "copa": [
+        MultipleChoice("0", "He ran. What was the cause?", ("He was late.", "He sat."), "0"),
+        MultipleChoice("1", "He sat. What was the effect?", ("He ran.", "He was at rest, and slept."), "1"),
+        MultipleChoice("2", "She ran. What was the effect?", ("She was tired.", "She sat."), "0"),
     ],
     "mini-pos": [
         TaggedSentence("0", ("He", "sang", "."), ("PRON", "VERB", "PUNCT")),
@@ -36,16 +63,46 @@ EXAMPLES: dict[str, list[Any]] = {
         Question("0", "Who ran?", "Anna ran. Omar sat.", (Answer("Anna", 0),)),
         Question("1", "谁?", "北京是中国的首都。", (Answer("北京", 0),)),
     ],
+    "squad2": [
+        Question("0", "Who ran?", "Anna ran. Omar sat.", (Answer("Anna", 0),)),
+        Question("1", "Who slept?", "Anna ran. Omar sat.", ()),
+    ],
     "mini-bitext": [Translation("0", "北京", "He ran"), Translation("1", "中国", "She sat")],
-}
+    "bucc2018": [
+        Sentence("zh-0", "北京", False, ("en-0",)), Sentence("en-0", "He ran", True),
+        Sentence("zh-1", "中国", False, ()), Sentence("en-1", "She sat", True),
+    ],
+    "lareqa": [
+        Query("0", "Who ran?", "0", passage("a", "Anna ran.", "0")),
+        Query("1", "Who sat?", "1", passage("b", "Omar sat.", "1")),
+        Query("2", "Why?", "2", passage("c", "He was late.", "2")),
+    ],
+}  # fmt: skip
 NAMES = list(EXAMPLES)
+UNITS = np.eye(8, dtype=np.float32)
+REFERENCES: dict[str, list[Encoded]] = {
+    # Passages of two languages: each query has an answer in both.
+    "lareqa": [
+        Encoded([query.passage for query in EXAMPLES["lareqa"]], [], list(UNITS[:3])),
+        Encoded([passage(f"de-{one}", "Ja.", str(one)) for one in range(3)], [], list(UNITS[:3])),
+    ],
+}
 
 
 def features_of(name: str, examples: Sequence[Any] | None = None, **changes: Any) -> tuple[Task, list[Any], list[Any]]:
-    task = tasks.load(name)
-    task = Task(**{**{field: getattr(task, field) for field in task.__dataclass_fields__}, **changes})
+    task = dataclasses.replace(tasks.load(name), **changes)
     examples = EXAMPLES[name] if examples is None else list(examples)
     return task, list(examples), kind_of(task).features(task, examples, tokenizer())
+
+
+def encoded(rows: Sequence[Any], examples: Sequence[Any], outputs: np.ndarray) -> Encoded:
+    """What the head says of all rows, cut into features, without padding."""
+    found, start = [], 0
+    for feature in rows:
+        own = outputs[start : start + len(feature.rows)]
+        start += len(feature.rows)
+        found.append(own if len(own) > 1 else own[0][: feature.width] if own.ndim == 3 else own[0])
+    return Encoded(examples, rows, found)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -55,8 +112,29 @@ def test_every_example_has_features_in_its_order(name: str) -> None:
     assert positions == sorted(positions)
     assert set(positions) == set(range(len(examples)))
     for row in rows:
-        assert (row.input_ids[0], row.input_ids[-1]) == (tokenizer().cls_token_id, tokenizer().sep_token_id)
-        assert len(row.input_ids) <= task.max_length
+        for ids in row.rows:
+            assert (ids[0], ids[-1]) == (tokenizer().cls_token_id, tokenizer().sep_token_id)
+        assert row.width <= task.max_length
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_features_survive_their_file(name: str, tmp_path: Path) -> None:
+    _, _, rows = features_of(name)
+    made = 0
+
+    def make() -> list[Feature]:
+        nonlocal made
+        made += 1
+        return rows
+
+    for _ in range(2):  # the second time from the file
+        found = FeatureCache(Store(str(tmp_path))).get(name, make)
+        assert len(found) == len(rows)
+        for one, other in zip(found, rows, strict=True):
+            assert [list(ids) for ids in one.rows] == [list(ids) for ids in other.rows]
+            assert (one.example, one.weight, list(one.target)) == (other.example, other.weight, list(other.target))
+            assert [tuple(pair) for pair in one.origin] == list(other.origin)
+    assert made == 1
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -68,10 +146,7 @@ def test_a_head_answers_and_its_loss_can_be_learned_from(name: str) -> None:
     batch = collate(rows, tokenizer().pad_token_id)
     hidden = torch.randn(*batch.input_ids.shape, 8, requires_grad=True)
     outputs = head(hidden, batch.mask)
-    predictions = kind.predictions(task, examples, rows, [
-        row[: len(feature.input_ids)] if row.ndim == 2 else row
-        for row, feature in zip(outputs.detach().numpy(), rows, strict=True)
-    ])  # fmt: skip
+    predictions = kind.predictions(task, encoded(rows, examples, outputs.detach().numpy()), REFERENCES.get(name, []))
     assert len(predictions) == len(examples)
     loss = kind.loss(outputs, batch.targets)
     assert loss.ndim == 0
@@ -94,30 +169,41 @@ def test_the_loss_of_a_batch_is_the_sum_over_its_parts(name: str) -> None:
         batch = collate(part, tokenizer().pad_token_id)
         return kind.loss(head(table[batch.input_ids], batch.mask), batch.targets).item()
 
-    assert loss(rows) == pytest.approx(sum(loss([row]) for row in rows), rel=1e-5, abs=1e-6)
+    parts = sum(loss([row]) for row in rows)
+    if head.couples:  # alone, a query has no wrong passage
+        assert parts == pytest.approx(0, abs=1e-6)
+        assert loss(rows) > 0.1
+    else:
+        assert loss(rows) == pytest.approx(parts, rel=1e-5, abs=1e-6)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_gold_is_perfect_and_guesses_are_not(name: str) -> None:
     task, examples, _ = features_of(name)
-    kind = kind_of(task)
-    gold = kind.gold(examples)
+    kind, references = kind_of(task), REFERENCES.get(name, [])
+    gold = kind.gold(examples, references)
     assert gold is not None
     metric = METRICS[task.metric]
-    perfect = [one[0] for one in gold] if task.kind == "span_qa" else gold
-    assert metric(gold, perfect)[task.main_metric] == 100
-    assert metric(gold, kind.guesses(task, examples))[task.main_metric] < 100
+    perfect = [one[0] if one else "" for one in gold] if task.kind == "span_qa" else gold
+    assert metric(gold, perfect, "en")[task.main_metric] == 100
+    assert metric(gold, kind.guesses(task, examples, references), "en")[task.main_metric] < 100
 
 
-@pytest.mark.parametrize("name", ["mini-nli", "mini-pos", "mini-qa"])
+HIDDEN: dict[str, list[Any]] = {
+    "mini-nli": [TextPair("0", "a", "b", None)],
+    "copa": [MultipleChoice("0", "a", ("b", "c"), None)],
+    "mini-pos": [TaggedSentence("0", ("a",), None)],
+    "mini-qa": [Question("0", "a", "b c", None)],
+    "squad2": [Question("0", "a", "b c", None)],
+    "bucc2018": [Sentence("de-0", "a", False, None), Sentence("en-0", "b", True)],
+    "lareqa": [Query("0", "a", None)],
+}
+
+
+@pytest.mark.parametrize("name", HIDDEN)
 def test_hidden_labels_give_features_but_no_gold(name: str) -> None:
-    hidden: dict[str, list[Any]] = {
-        "mini-nli": [TextPair("0", "a", "b", None)],
-        "mini-pos": [TaggedSentence("0", ("a",), None)],
-        "mini-qa": [Question("0", "a", "b c", None)],
-    }
-    task, examples, rows = features_of(name, hidden[name])
-    assert kind_of(task).gold(examples) is None
+    task, examples, rows = features_of(name, HIDDEN[name])
+    assert kind_of(task).gold(examples, REFERENCES.get(name, [])) is None
     assert all(set(row.target) == {IGNORED} for row in rows)
 
 
@@ -129,7 +215,7 @@ def test_heads_are_shared_by_targets_of_a_training_set() -> None:
 
 def test_the_first_sub_token_bears_the_tag() -> None:
     _, _, (row, _) = features_of("mini-pos")
-    pieces = tokenizer().convert_ids_to_tokens(row.input_ids)
+    pieces = tokenizer().convert_ids_to_tokens(row.rows[0])
     assert [pieces[token] for _, token in row.origin] == ["▁", "▁", "▁"]
     assert [target != IGNORED for target in row.target] == [
         token in dict(map(reversed, row.origin)) for token in range(len(pieces))
@@ -142,8 +228,8 @@ def test_long_sentences_are_cut_between_words_and_no_word_is_lost() -> None:
     task, examples, rows = features_of("mini-pos", [sentence], max_length=20)
     assert len(rows) > 1
     assert sorted(word for row in rows for word, _ in row.origin) == list(range(11))
-    outputs = [np.eye(len(task.labels))[np.full(len(row.input_ids), task.labels.index("NOUN"))] for row in rows]
-    assert tagging.predictions(task, examples, rows, outputs) == [("NOUN",) * 11]
+    outputs = [np.eye(len(task.labels))[np.full(row.width, task.labels.index("NOUN"))] for row in rows]
+    assert tagging.predictions(task, Encoded(examples, rows, outputs), []) == [("NOUN",) * 11]
 
 
 def test_a_word_that_the_tokenizer_drops_still_gets_a_tag() -> None:
@@ -153,11 +239,11 @@ def test_a_word_that_the_tokenizer_drops_still_gets_a_tag() -> None:
 
 def one_hot_span(row: Any, start: int, end: int) -> np.ndarray:
     """Outputs that are sure of one span, given by its place in the passage."""
-    scores = np.zeros((len(row.input_ids), 2))
+    scores = np.zeros((row.width, 2))
     for token, place in enumerate(row.origin):
-        if place and place[0] == start:
+        if place[0] == start:
             scores[token, 0] = 9
-        if place and place[1] == end:
+        if place[1] == end:
             scores[token, 1] = 9
     return scores
 
@@ -167,9 +253,8 @@ def test_a_span_is_found_again_in_the_passage(number: int) -> None:
     question = EXAMPLES["mini-qa"][number]
     task, examples, (row,) = features_of("mini-qa", [question])
     answer = question.answers[0]
-    found = span_qa.predictions(
-        task, examples, [row], [one_hot_span(row, answer.start, answer.start + len(answer.text))]
-    )
+    output = one_hot_span(row, answer.start, answer.start + len(answer.text))
+    found = span_qa.predictions(task, Encoded(examples, [row], [output]), [])
     assert found == [answer.text]
     start, end = row.target
     assert row.origin[start][0] == answer.start
@@ -181,14 +266,16 @@ def test_windows_overlap_and_each_knows_whether_it_holds_the_answer() -> None:
     question = Question("0", "Where?", context, (Answer("needle", 180),))
     task, examples, rows = features_of("mini-qa", [question], max_length=60, window_stride=20)
     assert len(rows) > 5
-    covered = {position for row in rows for place in row.origin if place for position in range(*place)}
+    covered = {
+        position for row in rows for place in row.origin if place != span_qa.NOWHERE for position in range(*place)
+    }
     assert {position for position, letter in enumerate(context) if letter != " "} <= covered
     holding = [row for row in rows if row.target != [0, 0]]
     assert 1 <= len(holding) < len(rows)
     for row in holding:
         assert context[row.origin[row.target[0]][0] : row.origin[row.target[1]][1]] == "needle"
-    outputs = [one_hot_span(row, 180, 186) if row is holding[0] else np.zeros((len(row.input_ids), 2)) for row in rows]
-    assert span_qa.predictions(task, examples, rows, outputs) == ["needle"]
+    outputs = [one_hot_span(row, 180, 186) if row is holding[0] else np.zeros((row.width, 2)) for row in rows]
+    assert span_qa.predictions(task, Encoded(examples, rows, outputs), []) == ["needle"]
 
 
 @pytest.mark.parametrize("answer", [Answer("absent", -1), Answer("", 3)])
@@ -196,7 +283,7 @@ def test_an_answer_that_cannot_be_aligned_is_not_trained_on_but_scored(answer: A
     task, examples, (row,) = features_of("mini-qa", [Question("0", "Who?", "Anna ran.", (answer,))])
     assert row.weight == 0
     assert row.target == [IGNORED, IGNORED]
-    assert kind_of(task).gold(examples) == [(answer.text,)]
+    assert kind_of(task).gold(examples, []) == [(answer.text,)]
 
 
 def test_a_very_long_question_leaves_room_for_the_passage() -> None:
@@ -206,10 +293,86 @@ def test_a_very_long_question_leaves_room_for_the_passage() -> None:
     assert any(row.target not in ([0, 0], [IGNORED, IGNORED]) for row in rows)
 
 
-def test_retrieval_finds_the_nearest_by_cosine() -> None:
+def test_an_unanswerable_question_aims_at_the_first_token() -> None:
+    task, examples, (one, other) = features_of("squad2")
+    assert one.target[0] > 0
+    assert (list(other.target), other.weight) == ([0, 0], 1)
+    sure = one_hot_span(other, 0, 4)
+    unsure = sure.copy()
+    unsure[0] = 10  # the first token scores 20, the best span 18
+    predicted = [
+        span_qa.predictions(task, Encoded(examples[1:], [dataclasses.replace(other, example=0)], [output]), [])
+        for output in (sure, unsure)
+    ]
+    assert predicted == [["Anna"], [""]]
+    never = dataclasses.replace(task, unanswerable=False)
+    question = Encoded(examples[1:], [dataclasses.replace(other, example=0)], [unsure])
+    assert span_qa.predictions(never, question, []) == ["Anna"]
+
+
+def test_the_nearest_translation_is_found_by_cosine() -> None:
     task, examples, rows = features_of("mini-bitext")
-    vectors = [np.array(one) for one in ([1.0, 0.0], [0.1, 5.0], [0.0, 1.0], [3.0, 0.1])]
-    assert kind_of(task).predictions(task, examples, rows, vectors) == ["1", "0"]
+    vectors = [np.array([[1.0, 0.0], [0.1, 5.0]]), np.array([[0.0, 1.0], [3.0, 0.1]])]
+    assert kind_of(task).predictions(task, Encoded(examples, rows, vectors), []) == ["1", "0"]
+
+
+def pools(gold: int, size: int, seed: int) -> Encoded:
+    """Two pools of which the first `gold` sentences are near translations of each other."""
+    rng = np.random.default_rng(seed)
+    foreign, english = rng.normal(size=(2, size, 16))
+    english[:gold] = foreign[:gold] + 0.3 * rng.normal(size=(gold, 16))
+    examples, vectors = [], []
+    for row in range(size):
+        examples.append(Sentence(f"de-{row}", "", False, (f"en-{row}",) if row < gold else ()))
+        examples.append(Sentence(f"en-{row}", "", True))
+        vectors += [foreign[row], english[row]]
+    return Encoded(examples, [], vectors)
+
+
+def test_mining_finds_pairs_with_a_threshold_from_the_development_pools() -> None:
+    task, dev, test = tasks.load("bucc2018"), pools(20, 60, 1), pools(25, 80, 2)
+    kind = kind_of(task)
+    predicted = kind.predictions(task, test, [dev])
+    gold = kind.gold(test.examples, [dev])
+    assert gold is not None
+    scores = METRICS[task.metric](gold, predicted, "de")
+    assert scores["f1"] > 90
+    found = [one for one in predicted if one]
+    assert len(found) == len(set(found)), "a sentence is mined once"
+    assert len(found) < len(bitext_mining.mine(test))
+
+
+@given(st.integers(0, 8), st.integers(1, 12), st.integers(0, 50))
+def test_the_threshold_has_the_best_f1_of_all(gold: int, size: int, seed: int) -> None:
+    split = pools(min(gold, size), size, seed)
+    pairs = bitext_mining.mine(split)
+    right = {(row, row) for row in range(min(gold, size))}
+
+    def f1(limit: float) -> float:
+        kept = {(pair.foreign, pair.english) for pair in pairs if pair.margin >= limit}
+        return 2 * len(kept & right) / (len(kept) + len(right)) if kept or right else 0.0
+
+    chosen = bitext_mining.threshold(pairs, split.examples)
+    assert f1(chosen) == pytest.approx(max([f1(pair.margin) for pair in pairs] + [0.0]))
+
+
+def test_retrieval_ranks_the_passages_of_all_languages() -> None:
+    task, examples, rows = features_of("lareqa")
+    references = REFERENCES["lareqa"]
+    split = Encoded(examples, rows, [UNITS[[one, 7]] for one in range(3)])  # queries, each with its passage
+    ranked = kind_of(task).predictions(task, split, references)
+    assert [set(one[:2]) for one in ranked] == [{"a", "de-0"}, {"b", "de-1"}, {"c", "de-2"}]
+    gold = kind_of(task).gold(examples, references)
+    assert gold == [("a", "de-0"), ("b", "de-1"), ("c", "de-2")]
+    assert METRICS[task.metric](gold, ranked, "en") == {"map@20": 100}
+
+
+def test_passages_and_queries_have_their_own_lengths() -> None:
+    long = "word " * 400
+    _, _, (row,) = features_of("lareqa", [Query("0", long, "0", Passage("a", "Anna ran.", long, ("0",)))])
+    assert list(map(len, row.rows)) == [96, 256]
+    _, _, (candidate,) = features_of("lareqa", [Passage("a", "Anna ran.", "He sat.", ())])
+    assert (len(candidate.rows), candidate.weight) == (1, 0)
 
 
 def test_the_pooled_layer_is_that_of_the_protocol() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import nn
 from transformers import XLMRobertaConfig, XLMRobertaModel
@@ -41,7 +42,7 @@ def test_the_whole_table_is_what_training_all_of_it_gives() -> None:
     """Those that occur, those that do not (weight decay reaches them too), and the padding."""
     whole = train(encoder(), None)
     model = encoder()
-    trimmed = TrimmedVocabulary(model, {0, 7, 9, 2, 30}, pad_id=1)
+    trimmed = TrimmedVocabulary(model, np.array([0, 7, 9, 2, 30]), pad_id=1)
     small = train(model, trimmed)
     assert trimmed.embedding.num_embeddings == 6
     assert small.shape == whole.shape
@@ -51,6 +52,6 @@ def test_the_whole_table_is_what_training_all_of_it_gives() -> None:
 def test_tokens_that_were_never_met_only_decay() -> None:
     model = encoder()
     before = model.get_input_embeddings().weight.detach().clone()
-    trimmed = TrimmedVocabulary(model, {7}, pad_id=1)
+    trimmed = TrimmedVocabulary(model, np.array([7]), pad_id=1)
     trimmed.record_step(0.1, 0.5)
     torch.testing.assert_close(trimmed.whole_table()[40], before[40] * 0.95)

@@ -4,40 +4,33 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any, Protocol, cast
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol, cast
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from transformers import PreTrainedTokenizerBase
 
+from trainables.features import IGNORED, Feature, Numbers
+from trainables.spec import content_hash
 from trainables.tasks import Task
 
-IGNORED = -100
-"""A target that counts nowhere: padding, second sub-tokens, hidden labels."""
+__all__ = ["IGNORED", "Encoded", "Feature", "Head", "Kind", "Prediction", "kind_of", "linear", "most_common", "pad"]
 
 Prediction = str | tuple[str, ...]
-"""A label, an answer's text or the position of a translation; for tagging a tag per word."""
+"""A label, an answer's text, or an id; for tagging a tag per word, for mining and retrieval any number of ids."""
 
 
-@dataclass(slots=True)
-class Feature:
-    """One row of the encoder's input, made of an example or of a part of it.
+class Encoded(NamedTuple):
+    """A split after the network: its examples, its features, and the head's output for each feature.
 
-    Attributes:
-        input_ids: token ids with the special tokens, not padded.
-        example: the position of its example.
-        target: what the loss compares with: one class, a class per token, or the start and end of a span.
-        weight: how many terms it adds to the loss: the loss of a step is their mean over the whole batch.
-        origin: what decoding needs to get from tokens back to the example.
+    An output has no padding: (L, ...) where the head looks at tokens, (rows, ...) for a feature of several rows.
     """
 
-    input_ids: list[int]
-    example: int
-    target: list[int] = field(default_factory=lambda: [IGNORED])
-    weight: int = 1
-    origin: Any = None
+    examples: Sequence[Any]
+    features: Sequence[Feature]
+    outputs: Sequence[np.ndarray]
 
 
 class Kind(Protocol):
@@ -52,31 +45,46 @@ class Kind(Protocol):
         ...
 
     def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        """The sum of the loss's terms over a batch: outputs (B, ...), targets (B, T), padded with IGNORED."""
+        """The sum of a batch's loss terms: outputs (R, ...) of all rows, targets (B, T) padded with IGNORED."""
         ...
 
-    def predictions(
-        self, task: Task, examples: Sequence[Any], features: Sequence[Feature], outputs: Sequence[np.ndarray]
-    ) -> list[Prediction]:
-        """One prediction an example, from the head's outputs for each feature (without padding)."""
+    def predictions(self, task: Task, split: Encoded, references: Sequence[Encoded]) -> list[Prediction]:
+        """One prediction an example; `references` are those that the task names (`trainables.data.references`)."""
         ...
 
-    def gold(self, examples: Sequence[Any]) -> list[Any] | None:
+    def gold(self, examples: Sequence[Any], references: Sequence[Encoded]) -> list[Any] | None:
         """What the metric compares the predictions with; None where the release hides it."""
         ...
 
-    def guesses(self, task: Task, examples: Sequence[Any]) -> list[Prediction]:
+    def guesses(self, task: Task, examples: Sequence[Any], references: Sequence[Encoded]) -> list[Prediction]:
         """The predictions of somebody who cannot read: their score is the chance level."""
         ...
 
 
 class Head(nn.Module):
-    """Maps hidden states (B, L, H) and the attention mask (B, L) to outputs.
+    """Maps hidden states (R, L, H) and the attention mask (R, L) of R rows to outputs.
 
-    `layer` is the hidden layer that it reads, None for the last one.
+    Attributes:
+        layer: the hidden layer that it reads, None for the last one.
+        couples: whether the loss of a row depends on all other rows of the step.
     """
 
     layer: int | None = None
+    couples = False
+
+
+class FirstTokenHead(Head):
+    """RoBERTa's: a hidden layer on the first token, then one output a label. Output (R, outputs)."""
+
+    def __init__(self, outputs: int, config: Any) -> None:
+        super().__init__()
+        self.dropout = nn.Dropout(config.hidden_dropout_prob)
+        self.dense = linear(config.hidden_size, config.hidden_size, config)
+        self.out = linear(config.hidden_size, outputs, config)
+
+    def forward(self, hidden: Tensor, mask: Tensor) -> Tensor:
+        first = self.dropout(hidden[:, 0])
+        return self.out(self.dropout(self.dense(first).tanh()))
 
 
 def linear(inputs: int, outputs: int, config: Any) -> nn.Linear:
@@ -92,12 +100,19 @@ def kind_of(task: Task) -> Kind:
     return cast(Kind, importlib.import_module(f"trainables.kinds.{task.kind}"))
 
 
+def code_hash(task: Task) -> str:
+    """A hash of the code that makes the task's features: they are made anew when it changes."""
+    return content_hash(Path(str(importlib.import_module(f"trainables.kinds.{task.kind}").__file__)).read_text())
+
+
 def most_common(labels: Sequence[str]) -> str:
     """The most frequent label; of several the first in the alphabet."""
     return max(sorted(set(labels)), key=labels.count)
 
 
-def pad(rows: Sequence[Sequence[int]], value: int) -> Tensor:
-    """Rows of different lengths as one (B, T) tensor of int64."""
-    width = max(map(len, rows))
-    return torch.tensor([[*row, *[value] * (width - len(row))] for row in rows])
+def pad(rows: Sequence[Numbers], value: int) -> Tensor:
+    """Rows of different lengths as one (R, L) tensor of int64."""
+    padded = torch.full((len(rows), max(map(len, rows))), value)
+    for position, row in enumerate(rows):
+        padded[position, : len(row)] = torch.as_tensor(np.asarray(row, dtype=np.int64))
+    return padded

@@ -10,19 +10,22 @@ from torch import Tensor
 from torch.nn import functional
 from transformers import PreTrainedTokenizerBase
 
-from trainables.data.examples import Answer, Question
-from trainables.kinds import IGNORED, Feature, Head, Prediction, linear
+from trainables.data.examples import Question
+from trainables.kinds import IGNORED, Encoded, Feature, Head, Prediction, linear
 from trainables.tasks import Task
 
-Offsets = list[tuple[int, int] | None]
-"""For each token its place in the passage (start, end in code points); None for all that is not passage."""
+NOWHERE = (-1, -1)
+
+Offsets = Sequence[tuple[int, int]]
+"""For each token its place in the passage (start, end in code points); NOWHERE for all that is not passage."""
 
 
 def features(task: Task, examples: Sequence[Question], tokenizer: PreTrainedTokenizerBase) -> list[Feature]:
     """`<s> question </s></s> passage </s>`, in windows that move `window_stride` tokens over a long passage.
 
-    A window without the answer aims at the first token. An answer that the passage does not hold, or whose ends the
-    tokenizer cannot meet, is aimed at by no window (target IGNORED, weight 0); it counts in evaluation all the same.
+    A window without the answer aims at the first token; so do all windows of a question that has no answer, if the task
+    has such questions. An answer that the passage does not hold, or whose ends the tokenizer cannot
+    meet, is aimed at by no window (target IGNORED, weight 0); it counts in evaluation all the same.
     """
     rows: list[Feature] = []
     special = tokenizer.num_special_tokens_to_add(pair=True)
@@ -39,15 +42,14 @@ def features(task: Task, examples: Sequence[Question], tokenizer: PreTrainedToke
             return_overflowing_tokens=True,
             return_offsets_mapping=True,
         )
-        answer = example.answers[0] if example.answers else None
         for window, (input_ids, places) in enumerate(zip(windows["input_ids"], windows["offset_mapping"], strict=True)):
             sides = windows.sequence_ids(window)
-            offsets: Offsets = [
-                (start, end) if side == 1 and end > start else None
+            offsets = [
+                (start, end) if side == 1 and end > start else NOWHERE
                 for (start, end), side in zip(places, sides, strict=True)
             ]
-            target = _target(answer, example.context, offsets)
-            rows.append(Feature(input_ids, position, target, int(target[0] != IGNORED), offsets))
+            target = _target(task, example, offsets)
+            rows.append(Feature([input_ids], position, target, int(target[0] != IGNORED), offsets))
     return rows
 
 
@@ -56,12 +58,15 @@ def _cut(text: str, tokens: int, tokenizer: PreTrainedTokenizerBase) -> str:
     return text if len(offsets) <= tokens else text[: offsets[tokens - 1][1]]
 
 
-def _target(answer: Answer | None, context: str, offsets: Offsets) -> list[int]:
+def _target(task: Task, example: Question, offsets: Offsets) -> list[int]:
+    if task.unanswerable and example.answers == ():
+        return [0, 0]
+    answer = example.answers[0] if example.answers else None
     if answer is None or answer.start < 0 or not answer.text.strip():
         return [IGNORED, IGNORED]
     lead = len(answer.text) - len(answer.text.lstrip())
     first, last = answer.start + lead, answer.start + lead + len(answer.text.strip())
-    inside = [(token, place) for token, place in enumerate(offsets) if place]
+    inside = [(token, place) for token, place in enumerate(offsets) if place != NOWHERE]
     if not inside or first < inside[0][1][0] or last > inside[-1][1][1]:
         return [0, 0]
     touched = [token for token, (start, end) in inside if start < last and end > first]
@@ -91,23 +96,27 @@ def loss(outputs: Tensor, targets: Tensor) -> Tensor:
     return (start + end) / 2
 
 
-def predictions(
-    task: Task, examples: Sequence[Question], features: Sequence[Feature], outputs: Sequence[np.ndarray]
-) -> list[Prediction]:
-    """The span with the highest sum of start and end score, over all windows of the passage."""
-    best: list[tuple[float, str]] = [(-np.inf, "")] * len(examples)
-    for feature, output in zip(features, outputs, strict=True):
-        context = examples[feature.example].context
-        found = _best_span(task, feature.origin, output)
+def predictions(task: Task, split: Encoded, references: Sequence[Encoded]) -> list[Prediction]:
+    """The span with the highest sum of start and end score, over all windows of the passage.
+
+    Where questions may have no answer, "" if the first token scores higher, in the window that is least sure of it
+    (the threshold of the SQuAD 2.0 baselines, 0).
+    """
+    best: list[tuple[float, str]] = [(-np.inf, "")] * len(split.examples)
+    none = np.full(len(split.examples), np.inf)
+    for feature, output in zip(split.features, split.outputs, strict=True):
+        context = split.examples[feature.example].context
+        none[feature.example] = min(none[feature.example], float(output[0].sum()))
+        found = _best_span(task, np.asarray(feature.origin), output)
         if found and found[0] > best[feature.example][0]:
             score, first, last = found
             best[feature.example] = (score, context[first:last])
-    return [text for _, text in best]
+    return ["" if task.unanswerable and none[position] > score else text for position, (score, text) in enumerate(best)]
 
 
-def _best_span(task: Task, offsets: Offsets, output: np.ndarray) -> tuple[float, int, int] | None:
+def _best_span(task: Task, places: np.ndarray, output: np.ndarray) -> tuple[float, int, int] | None:
     """Score, start and end in code points of the best span of one window, among its best starts and ends."""
-    passage = np.array([place is not None for place in offsets])
+    passage = places[:, 0] >= 0
     scores = np.where(passage[:, None], output, -np.inf)
     starts, ends = (np.argsort(-scores[:, side], kind="stable")[: task.best_answers] for side in (0, 1))
     spans = [
@@ -119,18 +128,16 @@ def _best_span(task: Task, offsets: Offsets, output: np.ndarray) -> tuple[float,
     if not spans:
         return None
     score, start, end = max(spans)
-    first, last = offsets[start], offsets[end]
-    assert first is not None and last is not None  # both lie in the passage
-    return score, first[0], last[1]
+    return score, int(places[start, 0]), int(places[end, 1])
 
 
-def gold(examples: Sequence[Question]) -> list[tuple[str, ...]] | None:
+def gold(examples: Sequence[Question], references: Sequence[Encoded]) -> list[tuple[str, ...]] | None:
     """Every annotator's answer to each question."""
     answers = [tuple(answer.text for answer in example.answers) for example in examples if example.answers is not None]
     return answers if len(answers) == len(examples) else None
 
 
-def guesses(task: Task, examples: Sequence[Question]) -> list[Prediction]:
+def guesses(task: Task, examples: Sequence[Question], references: Sequence[Encoded]) -> list[Prediction]:
     """As many words as the gold answer has, from a random place of the passage (the same in every run)."""
     rng = np.random.default_rng(0)
     spans: list[Prediction] = []

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 from torch import Tensor, nn
 from torch.nn import functional
 from transformers import PreTrainedTokenizerBase
 
 from trainables.data.examples import TaggedSentence
-from trainables.kinds import IGNORED, Feature, Head, Prediction, linear, most_common
+from trainables.kinds import IGNORED, Encoded, Feature, Head, Prediction, linear, most_common
 from trainables.tasks import Task
 
 
@@ -28,29 +27,33 @@ def features(task: Task, examples: Sequence[TaggedSentence], tokenizer: PreTrain
     room = task.max_length - 2
     rows: list[Feature] = []
     for position, example in enumerate(examples):
-        row = _new_row(position, tokenizer)
+        row = _Row(position, tokenizer)
         for word in range(len(example.tokens)):
             ids = (next(pieces) or [tokenizer.unk_token_id])[:room]
             if len(row.input_ids) - 1 + len(ids) > room:
-                rows.append(_close(row, tokenizer))
-                row = _new_row(position, tokenizer)
-            row.origin.append((word, len(row.input_ids)))
-            target = IGNORED if example.tags is None else label_ids[example.tags[word]]
-            row.target += [target] + [IGNORED] * (len(ids) - 1)
-            row.input_ids += ids
-        rows.append(_close(row, tokenizer))
+                rows.append(row.closed())
+                row = _Row(position, tokenizer)
+            row.add(word, ids, IGNORED if example.tags is None else label_ids.get(example.tags[word], IGNORED))
+        rows.append(row.closed())
     return rows
 
 
-def _new_row(example: int, tokenizer: PreTrainedTokenizerBase) -> Feature:
-    return Feature([tokenizer.cls_token_id], example, [IGNORED], origin=[])
+class _Row:
+    """A row that grows by words."""
 
+    def __init__(self, example: int, tokenizer: PreTrainedTokenizerBase) -> None:
+        self.example, self.end = example, tokenizer.sep_token_id
+        self.input_ids, self.target = [tokenizer.cls_token_id], [IGNORED]
+        self.origin: list[tuple[int, int]] = []
 
-def _close(row: Feature, tokenizer: PreTrainedTokenizerBase) -> Feature:
-    row.input_ids.append(tokenizer.sep_token_id)
-    row.target.append(IGNORED)
-    row.weight = len(row.origin)
-    return row
+    def add(self, word: int, ids: list[int], target: int) -> None:
+        self.origin.append((word, len(self.input_ids)))
+        self.input_ids += ids
+        self.target += [target] + [IGNORED] * (len(ids) - 1)
+
+    def closed(self) -> Feature:
+        weight = sum(target != IGNORED for target in self.target)
+        return Feature([[*self.input_ids, self.end]], self.example, [*self.target, IGNORED], weight, self.origin)
 
 
 class TaggingHead(Head):
@@ -73,25 +76,23 @@ def loss(outputs: Tensor, targets: Tensor) -> Tensor:
     return functional.cross_entropy(outputs.flatten(0, 1), targets.flatten(), ignore_index=IGNORED, reduction="sum")
 
 
-def predictions(
-    task: Task, examples: Sequence[TaggedSentence], features: Sequence[Feature], outputs: Sequence[np.ndarray]
-) -> list[Prediction]:
+def predictions(task: Task, split: Encoded, references: Sequence[Encoded]) -> list[Prediction]:
     """The most probable tag at each word's first sub-token."""
-    tags: list[list[str]] = [[""] * len(example.tokens) for example in examples]
-    for feature, output in zip(features, outputs, strict=True):
+    tags: list[list[str]] = [[""] * len(example.tokens) for example in split.examples]
+    for feature, output in zip(split.features, split.outputs, strict=True):
         best = output.argmax(axis=-1)
         for word, token in feature.origin:
             tags[feature.example][word] = task.labels[int(best[token])]
     return [tuple(sentence) for sentence in tags]
 
 
-def gold(examples: Sequence[TaggedSentence]) -> list[tuple[str, ...]] | None:
+def gold(examples: Sequence[TaggedSentence], references: Sequence[Encoded]) -> list[tuple[str, ...]] | None:
     """The tags of each sentence."""
     tags = [example.tags for example in examples if example.tags is not None]
     return tags if len(tags) == len(examples) else None
 
 
-def guesses(task: Task, examples: Sequence[TaggedSentence]) -> list[Prediction]:
+def guesses(task: Task, examples: Sequence[TaggedSentence], references: Sequence[Encoded]) -> list[Prediction]:
     """Every word gets the most common tag (other than O, which would find nothing)."""
-    tags = [tag for sentence in gold(examples) or [] for tag in sentence if tag != "O"]
+    tags = [tag for sentence in gold(examples, references) or [] for tag in sentence if tag != "O"]
     return [(most_common(tags),) * len(example.tokens) for example in examples]

@@ -1,0 +1,184 @@
+"""Features: rows of token ids, made once of examples and kept in Arrow files that all workers of a node map."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import gettempdir
+from typing import Any, NamedTuple, overload
+
+import numpy as np
+import pyarrow as pa
+from filelock import FileLock
+
+from trainables.minilm import cache_folder
+from trainables.store import Store
+
+IGNORED = -100
+"""A target that counts nowhere: padding, second sub-tokens, hidden labels."""
+
+FOLDER = "features"
+
+Numbers = Sequence[int] | np.ndarray
+"""Lists while features are made, views of Arrow's memory afterwards."""
+
+SCHEMA = pa.schema(
+    [
+        ("rows", pa.large_list(pa.large_list(pa.int32()))),
+        ("example", pa.int32()),
+        ("target", pa.large_list(pa.int32())),
+        ("weight", pa.int32()),
+        ("origin", pa.large_list(pa.list_(pa.int32(), 2))),
+    ]
+)
+
+
+@dataclass(slots=True)
+class Feature:
+    """What one term of the loss, or one prediction, is computed from: an example or a part of it.
+
+    Attributes:
+        rows: token ids with the special tokens, not padded. Most kinds have one row; multiple choice has one a choice.
+        example: the position of its example.
+        target: what the loss compares with: one class, a class per token, or the start and end of a span.
+        weight: how many terms it adds to the loss: the loss of a step is their mean over the whole batch.
+        origin: pairs of numbers that decoding needs to get from tokens back to the example.
+    """
+
+    rows: Sequence[Numbers]
+    example: int
+    target: Numbers = field(default_factory=lambda: [IGNORED])
+    weight: int = 1
+    origin: Sequence[tuple[int, int]] | np.ndarray = ()
+
+    @property
+    def width(self) -> int:
+        """The number of tokens of its longest row."""
+        return max(map(len, self.rows))
+
+
+class _Lists(NamedTuple):
+    """A column of lists: `values[starts[i] : starts[i + 1]]` is the i-th."""
+
+    starts: np.ndarray
+    values: np.ndarray
+
+    def __getitem__(self, position: int) -> np.ndarray:  # type: ignore[override]
+        return self.values[self.starts[position] : self.starts[position + 1]]
+
+
+class _Chunk:
+    """One Arrow file's columns as numpy arrays, without a copy."""
+
+    def __init__(self, table: pa.Table) -> None:
+        columns = {name: _array(table.column(name)) for name in table.column_names}
+        rows = columns["rows"]
+        self.rows_of = rows.offsets.to_numpy()
+        self.tokens = _Lists(rows.values.offsets.to_numpy(), rows.values.values.to_numpy())
+        self.example, self.weight = columns["example"].to_numpy(), columns["weight"].to_numpy()
+        self.target = _Lists(columns["target"].offsets.to_numpy(), columns["target"].values.to_numpy())
+        origin = columns["origin"]
+        self.origin = _Lists(origin.offsets.to_numpy(), origin.values.values.to_numpy().reshape(-1, 2))
+
+    def feature(self, position: int) -> Feature:
+        rows = range(self.rows_of[position], self.rows_of[position + 1])
+        return Feature(
+            rows=[self.tokens[row] for row in rows],
+            example=int(self.example[position]),
+            target=self.target[position],
+            weight=int(self.weight[position]),
+            origin=self.origin[position],
+        )
+
+
+def _array(column: pa.ChunkedArray) -> Any:
+    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
+
+
+class Features(Sequence[Feature]):
+    """Features in Arrow's memory, each made into an object when it is asked for."""
+
+    def __init__(self, chunks: Sequence[_Chunk], positions: np.ndarray | None = None) -> None:
+        self._chunks = chunks
+        self._starts = np.cumsum([0, *(len(chunk.weight) for chunk in chunks)])
+        self._positions = np.arange(self._starts[-1]) if positions is None else positions
+
+    @classmethod
+    def of(cls, table: pa.Table) -> Features:
+        """Those of a table with SCHEMA."""
+        return cls([_Chunk(table)])
+
+    @classmethod
+    def joined(cls, parts: Sequence[Features]) -> Features:
+        """Several after each other, without a copy."""
+        starts = np.cumsum([0, *(part._starts[-1] for part in parts)])
+        positions = [part._positions + start for part, start in zip(parts, starts, strict=False)]
+        return cls([chunk for part in parts for chunk in part._chunks], np.concatenate([*positions, np.arange(0)]))
+
+    def that_count(self) -> Features:
+        """Those with a term in the loss."""
+        weights = np.concatenate([chunk.weight for chunk in self._chunks])
+        return Features(self._chunks, self._positions[weights[self._positions] > 0])
+
+    def token_ids(self) -> np.ndarray:
+        """Every token that occurs, once, in order. (Also those of features that do not count: they do no harm.)"""
+        return np.unique(np.concatenate([np.unique(chunk.tokens.values) for chunk in self._chunks]))
+
+    def __len__(self) -> int:
+        return len(self._positions)
+
+    @overload
+    def __getitem__(self, position: int) -> Feature: ...
+    @overload
+    def __getitem__(self, position: slice) -> list[Feature]: ...
+    def __getitem__(self, position: int | slice) -> Feature | list[Feature]:
+        if isinstance(position, slice):
+            return [self[one] for one in range(*position.indices(len(self)))]
+        place = int(self._positions[position])
+        chunk = int(np.searchsorted(self._starts, place, side="right")) - 1
+        return self._chunks[chunk].feature(place - int(self._starts[chunk]))
+
+
+def as_table(features: Sequence[Feature]) -> pa.Table:
+    """Features as one Arrow table with SCHEMA."""
+    columns = {name: [getattr(feature, name) for feature in features] for name in SCHEMA.names}
+    return pa.table(columns, schema=SCHEMA)
+
+
+class FeatureCache:
+    """The Arrow files of a store, mapped into memory; a store that is not on a disk is mirrored on this machine's.
+
+    A file is complete or absent, and its name says its content: whoever comes second reads what the first one wrote.
+    Processes of one machine wait for each other, so that examples are tokenised once.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+
+    def get(self, key: str, make: Callable[[], Sequence[Feature]]) -> Features:
+        """The features with that key, made if they are not there."""
+        path = self._path(key)
+        if not path.is_file():
+            with FileLock(Path(gettempdir()) / f"sweep-features-{key}.lock"):
+                if not path.is_file():
+                    self._fill(key, path, make)
+        return Features.of(pa.ipc.open_file(pa.memory_map(str(path))).read_all())
+
+    def _path(self, key: str) -> Path:
+        root = Path(self.store.root) if self.store.is_local else cache_folder()
+        return root / FOLDER / f"{key}.arrow"
+
+    def _fill(self, key: str, path: Path, make: Callable[[], Sequence[Feature]]) -> None:
+        name = f"{FOLDER}/{key}.arrow"
+        if self.store.exists(name):
+            content = self.store.read(name)
+        else:
+            sink = pa.BufferOutputStream()
+            table = as_table(make())
+            with pa.ipc.new_file(sink, SCHEMA) as writer:
+                writer.write_table(table, max_chunksize=max(1, len(table)))
+            content = sink.getvalue()
+            self.store.write(name, content)
+        if not self.store.is_local:
+            Store(str(path.parent)).write(path.name, content)

@@ -1,0 +1,60 @@
+"""A context and several continuations or answers, of which one is right."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from torch import Tensor
+from torch.nn import functional
+from transformers import PreTrainedTokenizerBase
+
+from trainables.data.examples import MultipleChoice
+from trainables.kinds import IGNORED, Encoded, Feature, FirstTokenHead, Prediction, most_common
+from trainables.tasks import Task
+
+
+def features(task: Task, examples: Sequence[MultipleChoice], tokenizer: PreTrainedTokenizerBase) -> list[Feature]:
+    """A row `<s> context </s></s> choice </s>` for each choice; the longer text loses its end first."""
+    encoded = iter(
+        tokenizer(
+            [example.context for example in examples for _ in example.choices],
+            [choice for example in examples for choice in example.choices],
+            truncation="longest_first",
+            max_length=task.max_length,
+            return_attention_mask=False,
+        )["input_ids"]
+    )
+    rows = ([next(encoded) for _ in example.choices] for example in examples)
+    targets = (IGNORED if example.label is None else int(example.label) for example in examples)
+    return [
+        Feature(choices, position, [target], int(target != IGNORED))
+        for position, (choices, target) in enumerate(zip(rows, targets, strict=True))
+    ]
+
+
+def head(task: Task, config: Any) -> FirstTokenHead:
+    """Output (R, 1): how well a row's choice fits."""
+    return FirstTokenHead(1, config)
+
+
+def loss(outputs: Tensor, targets: Tensor) -> Tensor:
+    """The sum of the questions' cross-entropies over their choices."""
+    scores = outputs.view(len(targets), -1)
+    return functional.cross_entropy(scores, targets[:, 0], ignore_index=IGNORED, reduction="sum")
+
+
+def predictions(task: Task, split: Encoded, references: Sequence[Encoded]) -> list[Prediction]:
+    """The position of the choice that fits best."""
+    return [str(int(output.argmax())) for output in split.outputs]
+
+
+def gold(examples: Sequence[MultipleChoice], references: Sequence[Encoded]) -> list[str] | None:
+    """The positions of the right choices."""
+    labels = [example.label for example in examples if example.label is not None]
+    return labels if len(labels) == len(examples) else None
+
+
+def guesses(task: Task, examples: Sequence[MultipleChoice], references: Sequence[Encoded]) -> list[Prediction]:
+    """Always the position that is right most often."""
+    return [most_common(gold(examples, references) or [])] * len(examples)

@@ -1,0 +1,38 @@
+"""Sentences as vectors without a trained head: one hidden layer, pooled."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from trainables.kinds import Head
+from trainables.tasks import Task
+
+
+class PoolingHead(Head):
+    """The mean over all tokens, special ones included, of one hidden layer; or its first token. Output (R, H)."""
+
+    def __init__(self, task: Task, config: Any) -> None:
+        super().__init__()
+        self.layer = round((task.layer or 1) * config.num_hidden_layers)
+        self.pooling = task.pooling
+
+    def forward(self, hidden: Tensor, mask: Tensor) -> Tensor:
+        if self.pooling == "cls":
+            return hidden[:, 0]
+        weights = mask[:, :, None].to(hidden.dtype)
+        return (hidden * weights).sum(dim=1) / weights.sum(dim=1)
+
+
+def nothing(outputs: Tensor, targets: Tensor) -> Tensor:
+    """The loss of a task that is never trained."""
+    return outputs.sum() * 0
+
+
+def unit_vectors(outputs: Sequence[np.ndarray]) -> np.ndarray:
+    """The outputs as one array of vectors of length 1, in double precision: cosines that do not depend on the batch."""
+    vectors = np.stack(outputs).astype(np.float64)
+    return vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)
