@@ -107,8 +107,11 @@ def names() -> tuple[str, ...]:
 
 
 @functools.cache
-def load(name: str) -> SearchSpace:
+def load(name: str, own_tasks: tuple[str, ...] = ()) -> SearchSpace:
     """Reads a shipped space by its name, or a file by its path.
+
+    Args:
+        own_tasks: the user's own training sets, which a file may have entries for.
 
     Raises:
         UserError: there is no such space, or its file is wrong: every problem in it.
@@ -121,7 +124,7 @@ def load(name: str) -> SearchSpace:
                 Problem(f"unknown search space '{name}'", hint=f"{nearest(name, names())} (or give a file)")
             )
     document = read_yaml(path)
-    reader = _Reader(document)
+    reader = _Reader(document, ("all", *tasks.names(), *own_tasks))
     space = reader.space(name)
     if reader.problems:
         raise UserError(reader.problems)
@@ -131,8 +134,8 @@ def load(name: str) -> SearchSpace:
 class _Reader:
     """Turns a document into a space and collects what is wrong with it."""
 
-    def __init__(self, document: YamlFile) -> None:
-        self.document = document
+    def __init__(self, document: YamlFile, training_sets: tuple[str, ...]) -> None:
+        self.document, self.training_sets = document, training_sets
         self.problems: list[Problem] = []
 
     def wrong(self, message: str, place: Place, hint: str | None = None) -> None:
@@ -157,9 +160,9 @@ class _Reader:
         found: dict[str, dict[str, Parameter]] = {}
         for training_set, parameters in values.items():
             place: Place = (section, training_set)
-            known = ("all", *tasks.names())
-            if training_set not in known:
-                self.wrong(f"unknown training set '{training_set}'", place, nearest(str(training_set), known))
+            if training_set not in self.training_sets:
+                hint = nearest(str(training_set), self.training_sets)
+                self.wrong(f"unknown training set '{training_set}'", place, hint)
             found[training_set] = {}
             for name, value in parameters.items():
                 if name not in SEARCHED:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Iterable
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, model_validator
 from pydantic_core import PydanticCustomError
 
 import search_spaces
+from sweep import benchmark
 from trainables import tasks
-from trainables.data import Source, open_source
-from trainables.data.source import DataConfig
+from trainables.data import DataConfig, Source, open_source, references
 from trainables.errors import UserError, nearest
 from trainables.shapes import SHAPES
-from trainables.tasks import Task
+from trainables.tasks import Catalogue, Task
 
 BASELINE = "none"
 """The condition without intermediate training."""
@@ -25,22 +28,30 @@ def _refuse(message: str, hint: str | None = None) -> PydanticCustomError:
     return PydanticCustomError("user", "{message}", {"message": message, "hint": hint})
 
 
-def _known_task(name: str) -> str:
-    if name not in tasks.names():
-        raise _refuse(f"unknown task '{name}'", nearest(name, tasks.names()))
+def _catalogue(info: ValidationInfo) -> Catalogue:
+    """The tasks that may be named: `experiment_file` hands them in, as the user's own are part of the same file."""
+    catalogue = (info.context or {}).get("catalogue", Catalogue())
+    assert isinstance(catalogue, Catalogue)
+    return catalogue
+
+
+def _known_task(name: str, info: ValidationInfo) -> str:
+    catalogue = _catalogue(info)
+    if name not in catalogue:
+        raise _refuse(f"unknown task '{name}'", nearest(name, list(catalogue)))
     return name
 
 
-def _known_language(language: str) -> str:
-    known = sorted({language for name in tasks.names() for language in tasks.load(name).languages})
+def _known_language(language: str, info: ValidationInfo) -> str:
+    known = sorted({language for task in _catalogue(info).values() for language in task.languages})
     if language not in known:
         raise _refuse(f"unknown language '{language}'", nearest(language, known))
     return language
 
 
-def _known_space(name: str) -> str:
+def _known_space(name: str, info: ValidationInfo) -> str:
     try:
-        search_spaces.load(name)
+        search_spaces.load(name, tuple(task.name for task in _catalogue(info).own))
     except UserError as error:
         raise PydanticCustomError("space", "", {"problems": error.problems}) from error
     return name
@@ -57,6 +68,12 @@ def _known_model(name: str) -> str:
         hint = nearest(name, SHORT_NAMES)
         if hint.startswith("did you mean"):  # else it may be on the hub all the same
             raise _refuse(f"unknown model '{name}'", hint)
+    return name
+
+
+def _known_benchmark(name: str) -> str:
+    if name not in benchmark.names():
+        raise _refuse(f"unknown benchmark '{name}'", f"{nearest(name, benchmark.names())} (or give a list of tasks)")
     return name
 
 
@@ -118,10 +135,22 @@ class Resources(Section):
     concurrent: Count | None = None
 
 
-class Files(Section):
-    """A folder of official release files."""
+class Places(Section):
+    """Folders and the hub, in the order in which they are searched for each task, split and language.
 
-    files: str
+    Attributes:
+        files: a folder of official release files.
+        hub: the model hub, or a folder that mirrors it.
+    """
+
+    files: str | None = None
+    hub: Literal[True] | str | None = None
+
+    @model_validator(mode="after")
+    def _names_a_place(self) -> Places:
+        if self.files is None and self.hub is None:
+            raise _refuse("'data' names no place", "for example {files: DIR}, or just hub")
+        return self
 
 
 class Limits(Section):
@@ -136,14 +165,15 @@ class Experiment(Section):
 
     name: Annotated[str, Field(min_length=1, pattern=r"^[\w.+-]+$")]
     model: Annotated[str, AfterValidator(_known_model)] = "xlm-roberta-large"
-    data: Literal["mini"] | Files
+    tasks: list[str] = Field(default_factory=list)
+    data: Literal["mini", "mock", "hub"] | Places
     store: str
     search_space: Annotated[str, AfterValidator(_known_space)] = "paper"
     sampler: Literal["tpe", "random", "grid"] | None = None
     trials: Trials = Trials()
     seeds: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)] = Field(default_factory=lambda: [1])
     conditions: Annotated[list[Condition], Field(min_length=1)]
-    targets: Annotated[list[TaskName], Field(min_length=1)]
+    targets: Annotated[str, AfterValidator(_known_benchmark)] | Annotated[list[TaskName], Field(min_length=1)]
     languages: Languages = "all"
     resources: Resources = Resources()
     limits: Limits = Limits()
@@ -153,38 +183,79 @@ class Experiment(Section):
     @property
     def space(self) -> search_spaces.SearchSpace:
         """The search space with the experiment's own sampler, if it names one."""
-        space = search_spaces.load(self.search_space)
+        space = search_spaces.load(self.search_space, tuple(task.name for task in self.catalogue.own))
         return space.with_sampler(self.sampler) if self.sampler else space
+
+    @cached_property
+    def catalogue(self) -> Catalogue:
+        """The tasks that ship with the package and the user's own."""
+        return Catalogue([tasks.parse(Path(path)) for path in self.tasks])
+
+    @property
+    def target_tasks(self) -> list[Task]:
+        """The targets; of a benchmark those that it consists of, in its languages."""
+        if isinstance(self.targets, str):
+            parts = benchmark.load(self.targets).tasks
+            return [dataclasses.replace(self.catalogue[part.name], languages=part.languages) for part in parts]
+        return [self.catalogue[name] for name in self.targets]
 
     @property
     def data_config(self) -> DataConfig:
-        """The data source, its folder as workers find it, which start elsewhere."""
-        return "mini" if self.data == "mini" else {"files": str(Path(self.data.files).expanduser().absolute())}
+        """The data source, its folders as workers find them, which start elsewhere."""
+        if isinstance(self.data, str):
+            return self.data
+        places = self.data.model_dump(exclude_none=True).items()
+        return {name: one if one is True else str(Path(one).expanduser().absolute()) for name, one in places}
 
-    @property
+    @cached_property
     def source(self) -> Source:
         """Where the examples come from."""
-        return open_source(self.data_config)
+        return open_source(self.data_config, self.catalogue)
 
 
 def uses(experiment: Experiment) -> list[tuple[Task, str, str]]:
     """Every (task, split, language) that the experiment reads, once."""
-    source = experiment.source
-    found: dict[tuple[str, str, str], None] = {}
+    source, catalogue = experiment.source, experiment.catalogue
+    found: dict[tuple[str, str, str], Task] = {}
+
+    def add(task: Task, places: Iterable[tuple[str, str]]) -> None:
+        for split, language in places:
+            found.setdefault((task.name, split, language), task)
+
     for condition in experiment.conditions:
-        for name in condition.tasks:
-            task = tasks.load(name)
-            for language in training_languages(condition, source, task):
-                found[name, "train", language] = None
-            found[name, "dev", "en"] = None
-    for name in experiment.targets:
-        target = tasks.load(name)
-        if target.training_set:
-            found[target.training_set, "train", "en"] = None
-            found[target.training_set, "dev", "en"] = None
-        for language in scored_languages(experiment, source, target):
-            found[name, target.score_on, language] = None
-    return [(tasks.load(name), split, language) for name, split, language in found]
+        for task in (catalogue[name] for name in condition.tasks):
+            add(task, training_uses(source, task, training_languages(condition, source, task)))
+    for target in experiment.target_tasks:
+        for training_set in training_chain(target.training_set, catalogue):
+            add(training_set, training_uses(source, training_set, [training_set.source_language]))
+        add(target, scored_uses(experiment, source, target))
+    return [(task, split, language) for (_, split, language), task in found.items()]
+
+
+def training_chain(name: str | None, catalogue: Catalogue) -> list[Task]:
+    """The training sets that a model goes through to be trained on this one, which comes last."""
+    chain: list[Task] = []
+    while name is not None:
+        chain.insert(0, catalogue[name])
+        name = chain[0].after
+    return chain
+
+
+def training_uses(source: Source, task: Task, languages: Iterable[str]) -> list[tuple[str, str]]:
+    """The (split, language) that training reads: its own examples, and those that it is selected by."""
+    development = task.source_language
+    selected_by = [("dev", development), *references(source, task, "dev", development)]
+    return [*(("train", language) for language in languages), *selected_by]
+
+
+def scored_uses(experiment: Experiment, source: Source, target: Task) -> list[tuple[str, str]]:
+    """The (split, language) that an evaluation reads."""
+    found: list[tuple[str, str]] = []
+    for split in target.evaluated:
+        languages = scored_languages(experiment, source, target, split)
+        found += [(split, language) for language in languages]
+        found += [place for language in languages for place in references(source, target, split, language)]
+    return list(dict.fromkeys(found))
 
 
 def training_languages(condition: Condition, source: Source, task: Task) -> list[str]:
@@ -193,7 +264,7 @@ def training_languages(condition: Condition, source: Source, task: Task) -> list
     return [one for one in there if condition.languages == "all" or one in condition.languages]
 
 
-def scored_languages(experiment: Experiment, source: Source, target: Task) -> list[str]:
-    """The languages in which a target is scored: those that were asked for and have data."""
-    there = source.languages(target, target.score_on)
+def scored_languages(experiment: Experiment, source: Source, target: Task, split: str) -> list[str]:
+    """The languages in which a split of a target is predicted: those that were asked for and have data."""
+    there = source.languages(target, split)
     return [one for one in there if experiment.languages == "all" or one in experiment.languages]

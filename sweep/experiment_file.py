@@ -9,10 +9,11 @@ from typing import Any
 from pydantic import ValidationError
 
 import experiments
-from sweep.experiment import Condition, Experiment, Files, Limits, Resources, Trials, uses
+from sweep.experiment import Condition, Experiment, Limits, Places, Resources, Trials, training_chain, uses
 from trainables import tasks
+from trainables.data import references
 from trainables.errors import Problem, UserError, nearest
-from trainables.tasks import Task
+from trainables.tasks import Catalogue, Task
 from trainables.yaml_file import Place, YamlFile, parse_yaml, read_yaml
 
 SHIPPED = Path(experiments.__file__).parent
@@ -47,7 +48,9 @@ def load(name: str, overrides: Sequence[str] = ()) -> Experiment:
     if not isinstance(document.values, dict):
         raise UserError(document.problem("is not an experiment: keys and values are expected at the top"))
     problems = list(_override(document, overrides))
-    experiment, errors = _validate(document)
+    catalogue, wrong = _own_tasks(document)
+    problems += wrong
+    experiment, errors = _validate(document, catalogue)
     problems += dict.fromkeys(problem for error in errors for problem in _problems_of(error, document))
     # What is right is checked all the same, so that everything wrong is said at once.
     rest = document
@@ -56,7 +59,7 @@ def load(name: str, overrides: Sequence[str] = ()) -> Experiment:
         if pruned.values == rest.values:
             break
         rest = pruned
-        experiment, errors = _validate(rest)
+        experiment, errors = _validate(rest, catalogue)
     if experiment is not None:
         problems += _check_grid(experiment, rest)
     if problems or experiment is None:
@@ -84,16 +87,45 @@ def _override(document: YamlFile, overrides: Iterable[str]) -> Iterable[Problem]
             del document.lines[place]  # the file's line does not say what is wrong any more
 
 
-def _validate(document: YamlFile) -> tuple[Experiment | None, list[Any]]:
+def _own_tasks(document: YamlFile) -> tuple[Catalogue, list[Problem]]:
+    """The shipped tasks with those of the files under `tasks`; files that are wrong are taken out of the document."""
+    own: list[Task] = []
+    problems: list[Problem] = []
+    paths = document.values.get("tasks", [])
+    if not isinstance(paths, list):
+        return Catalogue(), []  # said when the whole document is validated
+    for position, path in enumerate(paths):
+        try:
+            task = tasks.parse(Path(str(path)))
+        except UserError as error:
+            problems += error.problems
+            continue
+        if task.name in Catalogue(own):
+            message = f"there is a task called '{task.name}' already"
+            problems.append(document.problem(message, ("tasks", position), "give it, and its file, another name"))
+        else:
+            own.append(task)
+    if problems:
+        document.values["tasks"] = []
+    return Catalogue(own), problems
+
+
+def _validate(document: YamlFile, catalogue: Catalogue) -> tuple[Experiment | None, list[Any]]:
     """The experiment, or pydantic's findings, less those about members of a union that a value was not meant to be."""
-    other_member = {("literal_error", list), ("literal_error", dict), ("list_type", str), ("model_type", str)}
+    other_member = {
+        ("literal_error", list),
+        ("literal_error", dict),
+        ("list_type", str),
+        ("model_type", str),
+        ("string_type", list),
+    }
 
     def is_noise(error: Any) -> bool:
         of_a_member = len(_place(error, document.values)) < len(error["loc"])  # named there, and not in the file
         return of_a_member and (error["type"], type(error["input"])) in other_member
 
     try:
-        return Experiment.model_validate(document.values), []
+        return Experiment.model_validate(document.values, context={"catalogue": catalogue}), []
     except ValidationError as error:
         return None, [one for one in error.errors() if not is_noise(one)]
 
@@ -131,7 +163,7 @@ def _problems_of(error: Any, document: YamlFile) -> list[Problem]:
                     "resources": Resources,
                     "limits": Limits,
                     "conditions": Condition,
-                    "data": Files,
+                    "data": Places,
                 }.get(str(step), model)
             return [
                 document.problem(f"unknown key '{place[-1]}'", place, nearest(str(place[-1]), [*model.model_fields]))
@@ -180,23 +212,23 @@ def _check_grid(experiment: Experiment, document: YamlFile) -> Iterable[Problem]
                 problem = source.missing(task, split, language)
                 yield document.problem(problem.message, place, problem.hint)
 
+    def trains(task: Task, languages: Iterable[str], place: Place) -> Iterable[Problem]:
+        yield from needs(task, "train", languages, place)
+        yield from needs(task, "dev", [task.source_language], place)
+
     for position, condition in enumerate(experiment.conditions):
-        for name in condition.tasks:
-            task = tasks.load(name)
+        place: Place = ("conditions", position)
+        for task in (experiment.catalogue[name] for name in condition.tasks):
             if not task.is_trainable:
                 hint = f"train on '{task.training_set}'" if task.training_set else "it is scored without training"
-                yield document.problem(f"'{name}' has no training data of its own", ("conditions", position), hint)
+                yield document.problem(f"'{task.name}' has no training data of its own", place, hint)
                 continue
-            place: Place = ("conditions", position)
             wanted = source.languages(task, "train") if condition.languages == "all" else condition.languages
-            yield from needs(task, "train", wanted or ["en"], place)
-            yield from needs(task, "dev", ["en"], place)
-    for position, name in enumerate(experiment.targets):
-        target, place = tasks.load(name), ("targets", position)
-        if target.training_set is not None:
-            training_set = tasks.load(target.training_set)
-            for split in ("train", "dev"):
-                yield from needs(training_set, split, ["en"], place)
+            yield from trains(task, wanted or [task.source_language], place)
+    for position, target in enumerate(experiment.target_tasks):
+        place = ("targets", position) if isinstance(experiment.targets, list) else ("targets",)
+        for training_set in training_chain(target.training_set, experiment.catalogue):
+            yield from trains(training_set, [training_set.source_language], place)
         if experiment.languages == "all":
             if not source.languages(target, target.score_on):
                 yield from needs(target, target.score_on, target.languages[:1], place)
@@ -204,7 +236,10 @@ def _check_grid(experiment: Experiment, document: YamlFile) -> Iterable[Problem]
             wanted = [language for language in experiment.languages if language in target.languages]
             yield from needs(target, target.score_on, wanted, place)
             if not wanted:
-                yield document.problem(f"'{name}' has none of the experiment's languages", place)
+                yield document.problem(f"'{target.name}' has none of the experiment's languages", place)
+        for language in source.languages(target, target.score_on):
+            for split, one in references(source, target, target.score_on, language):
+                yield from needs(target, split, [one], place)
     if experiment.sampler == "grid" and not experiment.space.is_finite:
         hint = "use tpe or random, or a space of values"
         yield document.problem(f"sampler grid cannot search ranges of '{experiment.search_space}'", ("sampler",), hint)

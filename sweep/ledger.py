@@ -38,7 +38,16 @@ SCORE = pa.struct(
         ("n", pa.int64()),
     ]
 )
-PREDICTION = pa.struct([(field.name, pa.string()) for field in dataclasses.fields(PredictionRow)])
+PREDICTION = pa.struct(
+    [
+        ("target", pa.string()),
+        ("language", pa.string()),
+        ("split", pa.string()),
+        ("example", pa.string()),
+        ("prediction", pa.string()),
+        ("gold", pa.list_(pa.string())),
+    ]
+)
 TIME = pa.timestamp("us", tz="UTC")
 
 SCHEMA = pa.schema(

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from search_spaces import Parameter
-from sweep.experiment import Experiment, scored_languages, training_languages
-from trainables import tasks
-from trainables.data.source import fingerprint
+from sweep.experiment import Condition, Experiment, scored_uses, training_chain, training_languages, training_uses
+from trainables.data import fingerprint
 from trainables.spec import Phase, TrialSpec, content_hash
+from trainables.tasks import Task
 
 
 @dataclass(frozen=True)
@@ -67,19 +68,20 @@ class Plan:
     @property
     def naive_runs(self) -> int:
         """Fine-tuning runs of a loop over condition x target x trial that trains everything anew."""
-        count = 0
-        for study in self.studies:
-            if study.phase == "evaluate":
-                trained = self.study(study.parent) if study.parent else None
-                before = self.study(trained.parent) if trained and trained.parent else None
-                runs = sum(one.runs for one in (trained, before) if one)
-                count += len(study.question.tasks) * runs
-        return count
+        evaluations = [study for study in self.studies if study.phase == "evaluate"]
+        return sum(len(one.question.tasks) * sum(study.runs for study in self._before(one)) for one in evaluations)
 
     @property
     def fine_tuning_runs(self) -> int:
         """Fine-tuning runs that this plan needs."""
         return sum(study.runs for study in self.studies if study.phase != "evaluate")
+
+    def _before(self, study: Study) -> list[Study]:
+        """The studies that a study waits for, one after the other."""
+        if study.parent is None:
+            return []
+        parent = self.study(study.parent)
+        return [parent, *self._before(parent)]
 
     def study(self, name: str) -> Study:
         """The study of that name."""
@@ -94,20 +96,21 @@ class Plan:
 def make_plan(experiment: Experiment) -> Plan:
     """The studies of an experiment whose data is there (`experiment_file.load` checked that).
 
-    A pair is condition x training set: targets that share a training set share its trials. A target without a training
-    set is scored on the condition's own winner.
+    A pair is condition x training set: targets that share a training set share its trials. A training set that comes
+    after another one starts from that one's winner. A target without a training set is scored on the condition's own.
     """
     source, space, seeds = experiment.source, experiment.space, tuple(experiment.seeds)
-    targets = [tasks.load(name) for name in experiment.targets]
-    training_sets = list(dict.fromkeys(target.training_set for target in targets))
+    catalogue, targets = experiment.catalogue, experiment.target_tasks
+    chains = [training_chain(target.training_set, catalogue) for target in targets]
+    training_sets = list({task.name: task for chain in chains for task in chain}.values())
 
-    def question(phase: Phase, names: tuple[str, ...], languages: list[str], uses: list[Any]) -> TrialSpec:
+    def question(phase: Phase, names: tuple[str, ...], languages: Iterable[str], uses: list[Any]) -> TrialSpec:
         limits = experiment.limits
         return TrialSpec(
             phase=phase,
             model=experiment.model,
             tasks=names,
-            languages=tuple(sorted(languages)),
+            languages=tuple(sorted(set(languages))),
             data=fingerprint(source, uses),
             seed=seeds[0],
             dropout=experiment.dropout if phase != "evaluate" else None,
@@ -116,67 +119,54 @@ def make_plan(experiment: Experiment) -> Plan:
             eval_examples=limits.eval_examples,
         )
 
+    def search(condition: Condition, training_set: Task | None, asked: TrialSpec, parent: str | None) -> Study:
+        of = f"target/{condition.name}/{training_set.name}" if training_set else f"intermediate/{condition.name}"
+        alone = asked.tasks[0] if len(asked.tasks) == 1 else "all"
+        return Study(
+            name=of,
+            condition=condition.name,
+            training_set=training_set.name if training_set else None,
+            question=asked,
+            parent=parent,
+            trials=experiment.trials.target if training_set else experiment.trials.intermediate,
+            seeds=seeds,
+            sampler=space.sampler,
+            parameters=space.parameters(asked.phase, alone),
+        )
+
     intermediate: list[Study] = []
     pairs: list[Study] = []
     evaluations: list[Study] = []
     for condition in experiment.conditions:
-        recipe = [tasks.load(name) for name in condition.tasks]
-        parent = None
+        winners: dict[str | None, str | None] = {None: None}  # by training set: the study whose winner is scored
+        recipe = [catalogue[name] for name in condition.tasks]
         if recipe:
             languages = {task.name: training_languages(condition, source, task) for task in recipe}
-            uses = [(task, "train", one) for task in recipe for one in languages[task.name]]
-            uses += [(task, "dev", "en") for task in recipe]
-            study = Study(
-                name=f"intermediate/{condition.name}",
-                condition=condition.name,
-                training_set=None,
-                question=question(
-                    "intermediate",
-                    tuple(condition.tasks),
-                    list({one for ones in languages.values() for one in ones}),
-                    uses,
-                ),
-                parent=None,
-                trials=experiment.trials.intermediate,
-                seeds=seeds,
-                sampler=space.sampler,
-                parameters=space.parameters("intermediate", recipe[0].name if len(recipe) == 1 else "all"),
-            )
-            intermediate.append(study)
-            parent = study.name
+            data = [(task, *place) for task in recipe for place in training_uses(source, task, languages[task.name])]
+            trained_in = [language for ones in languages.values() for language in ones]
+            asked = question("intermediate", tuple(condition.tasks), trained_in, data)
+            intermediate.append(search(condition, None, asked, None))
+            winners[None] = intermediate[-1].name
         for training_set in training_sets:
-            trained = parent
-            if training_set is not None:
-                data = [(tasks.load(training_set), split, "en") for split in ("train", "dev")]
-                pair = Study(
-                    name=f"target/{condition.name}/{training_set}",
-                    condition=condition.name,
-                    training_set=training_set,
-                    question=question("target", (training_set,), ["en"], data),
-                    parent=parent,
-                    trials=experiment.trials.target,
-                    seeds=seeds,
-                    sampler=space.sampler,
-                    parameters=space.parameters("target", training_set),
-                )
-                pairs.append(pair)
-                trained = pair.name
-            scored = [target for target in targets if target.training_set == training_set]
-            where = [(target, one) for target in scored for one in scored_languages(experiment, source, target)]
+            trained_in = [training_set.source_language]
+            data = [(training_set, *place) for place in training_uses(source, training_set, trained_in)]
+            asked = question("target", (training_set.name,), trained_in, data)
+            pairs.append(search(condition, training_set, asked, winners[training_set.after]))
+            winners[training_set.name] = pairs[-1].name
+        for name in dict.fromkeys(target.training_set for target in targets):
+            scored = [target for target in targets if target.training_set == name]
+            data = [(target, *place) for target in scored for place in scored_uses(experiment, source, target)]
+            languages_scored = {one for target, split, one in data if split in target.evaluated}
+            asked = question("evaluate", tuple(target.name for target in scored), languages_scored, data)
             evaluations.append(
                 Study(
-                    name=f"evaluate/{condition.name}/{training_set or 'untrained'}",
+                    name=f"evaluate/{condition.name}/{name or 'untrained'}",
                     condition=condition.name,
-                    training_set=training_set,
-                    question=question(
-                        "evaluate",
-                        tuple(target.name for target in scored),
-                        list({one for _, one in where}),
-                        [(target, target.score_on, one) for target, one in where],
-                    ),
-                    parent=trained,
+                    training_set=name,
+                    question=asked,
+                    parent=winners[name],
                     trials=1,
-                    seeds=seeds if trained else seeds[:1],  # the model's own weights know no seed
+                    seeds=seeds if winners[name] else seeds[:1],  # the model's own weights know no seed
                     sampler=space.sampler,
                     parameters={},
                 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from importlib import resources
 
 import duckdb
@@ -30,8 +31,8 @@ def connect(store: Store) -> duckdb.DuckDBPyConnection:
     return connection
 
 
-def query(store: Store, sql: str) -> pa.Table:
-    """The result of one SELECT.
+def query(store: Store, sql: str, parameters: Mapping[str, object] | None = None) -> pa.Table:
+    """The result of one SELECT, in which `$name` stands for a parameter.
 
     Raises:
         UserError: the store has no ledger, or DuckDB refuses the statement.
@@ -44,7 +45,7 @@ def query(store: Store, sql: str) -> pa.Table:
         statements = connection.extract_statements(sql)
         if len(statements) != 1 or statements[0].type not in READING:
             raise UserError(Problem("give one SELECT (or PIVOT) statement: the ledger is never changed by a query"))
-        return connection.sql(statements[0].query).to_arrow_table()
+        return connection.sql(statements[0].query, params=parameters).to_arrow_table()
     except duckdb.CatalogException as error:
         text = str(error).splitlines()[0]
         wrong = text.partition("Table with name ")[2].partition(" ")[0]

@@ -13,30 +13,41 @@ from trainables.store import Store
 def result_table(store: Store, conditions: Sequence[str], targets: Sequence[str]) -> Table | None:
     """Condition x target, each cell the mean over languages of the main metric; None without scores.
 
-    The last row is the chance level: the score of guesses that ignore the text.
+    The longer of the two goes down. The last condition is the chance level: the score of guesses that ignore the text.
     """
     cells = query(
         store,
         """
-        select condition, target, metric, avg(mean) as mean, avg(chance) as chance, count(*) as languages
-        from best where main and mean is not null group by all
+        select condition, target, metric, avg(mean) as mean, avg(chance) as chance,
+               if(count(mean) = 0, count(*), count(mean)) as languages
+        from best where main group by all
         """,
     ).to_pylist()
     found = {(cell["condition"], cell["target"]): cell for cell in cells}
-    shown = [target for target in targets if any(cell["target"] == target for cell in cells)]
+    shown = [target for target in targets if any(cell["target"] == target for cell in cells)]  # others failed
     if not shown:
         return None
     any_cell = {target: next(cell for cell in cells if cell["target"] == target) for target in shown}
-    heads = [f"{name}\n{any_cell[name]['metric']}\n{any_cell[name]['languages']} languages" for name in shown]
-    rows = [
-        [condition, *(f"{found[condition, name]['mean']:.1f}" if (condition, name) in found else "" for name in shown)]
+    sizes = {name: f"{any_cell[name]['metric']}, {any_cell[name]['languages']} languages" for name in shown}
+    rows = {
+        condition: [_number(found[condition, name]["mean"]) if (condition, name) in found else "" for name in shown]
         for condition in conditions
-    ]
-    rows.append(["chance", *(f"{any_cell[name]['chance']:.1f}" for name in shown)])
+    }
+    rows["chance"] = [_number(any_cell[name]["chance"]) for name in shown]
     table = Table(title="mean over languages", title_justify="left")
-    table.add_column("condition")
-    for head in heads:
-        table.add_column(head, justify="right")
-    for row in rows:
-        table.add_row(*row, end_section=row is rows[-2])
+    if len(shown) <= len(conditions):
+        table.add_column("condition")
+        for name in shown:
+            table.add_column(f"{name}\n" + sizes[name].replace(", ", "\n"), justify="right")
+        for name, values in rows.items():
+            table.add_row(name, *values, end_section=name == conditions[-1])
+    else:  # more targets than fit side by side
+        for head in ("target", "score", *rows):
+            table.add_column(head, justify="left" if head in ("target", "score") else "right")
+        for position, name in enumerate(shown):
+            table.add_row(name, sizes[name], *(values[position] for values in rows.values()))
     return table
+
+
+def _number(value: float | None) -> str:
+    return "labels hidden" if value is None else f"{value:.1f}"

@@ -155,6 +155,7 @@ def _tune(driver: Driver, experiment: Experiment, slots: int) -> None:
     group = GroupConfig(
         store=driver.ledger.store.uri if not driver.ledger.store.is_local else driver.ledger.store.root,
         data=experiment.data_config,
+        tasks=experiment.catalogue.own,
         workers=resources.workers,
         cpus_per_worker=resources.cpus_per_worker,
         gpus_per_worker=resources.gpus_per_worker,

@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from sweep.cli import plan, query, run
+from sweep.cli import export, plan, query, run, score, tasks
 from trainables.errors import UserError
 
 app = typer.Typer(
@@ -20,6 +20,9 @@ app = typer.Typer(
 app.command("plan")(plan.plan)
 app.command("run")(run.run)
 app.command("query")(query.query)
+app.command("score")(score.score)
+app.command("export")(export.export)
+app.command("tasks")(tasks.tasks)
 
 
 def main() -> None:

@@ -1,5 +1,11 @@
--- One row per trial and predicted example.
+-- One row per trial and predicted example; `position` is its place in its split. `gold` is a list, null where hidden.
 create view predictions as
+with unnested as (
+    select trial_id, unnest(predictions) as prediction, generate_subscripts(predictions, 1) as position
+    from ledger
+    where status = 'finished'
+)
 select trial_id, condition, seed, prediction.target, prediction.language, prediction.split, prediction.example,
-       prediction.prediction
-from (select trial_id, condition, seed, unnest(predictions) as prediction from ledger where status = 'finished');
+       prediction.prediction, prediction.gold, position, phase, winner
+from unnested
+join trials using (trial_id);

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from sweep import experiment_file
+from sweep.plan import make_plan
 from tests.conftest import write_experiment
 from trainables.errors import UserError
 
@@ -60,10 +61,10 @@ def test_values_are_overridden_by_dotted_paths(tmp_path: Path) -> None:
         ({"trials": {"targt": 2}}, "targt: 2", "unknown key 'targt'", "did you mean 'target'?"),
         ({"trials": {"target": 0}}, "target: 0", "'trials.target' is 0", ""),
         ({"data": {"files": "/nowhere"}}, "data:", "data folder '/nowhere' does not exist", "set data.files=DIR"),
-        ({"targets": "mini-pos"}, "targets:", "'targets' is 'mini-pos'", ""),
+        ({"targets": "xtrem"}, "targets:", "unknown benchmark 'xtrem'", "did you mean 'xtreme'?"),
         ({"trials": "many"}, "trials:", "'trials' is 'many'", ""),
         ({"languages": "germn"}, "languages:", "'languages' is 'germn'", ""),
-        ({"data": {}}, "data:", "'data.files' is missing", ""),
+        ({"data": {}}, "data:", "'data' names no place", "{files: DIR}"),
         ({"data": {"filse": "x"}}, "filse:", "unknown key 'filse'", "did you mean 'files'?"),
         ({"data": [1]}, "data:", "'data' is [1]", ""),
         ({"data": "minii"}, "data:", "'data' is 'minii'", ""),
@@ -134,9 +135,58 @@ def test_missing_files_are_named(tmp_path: Path) -> None:
     )
     found = problems(path)
     assert any(
-        "no test file of 'xquad' in 'de': looked for" in text and "xquad/xquad.de.json" in text for text in found
+        "no test files of 'xquad' in 'de': looked in" in text and "xquad/xquad.de.json" in text for text in found
     )
-    assert any("no train file of 'squad' in 'en': looked for" in text for text in found)
+    assert any("no train files of 'squad' in 'en': looked in" in text for text in found)
+
+
+OWN = """\
+name: my_ner
+kind: tagging
+title: Mine
+metric: entity_f1
+languages: [en, sw, yo]
+training_set: my_ner
+files:
+- {format: conll, separator: " ", train: ["{lang}/train.txt"], dev: ["{lang}/dev.txt"], test: ["{lang}/test.txt"]}
+"""
+
+
+def test_tasks_of_the_users_own_are_known(tmp_path: Path) -> None:
+    (tmp_path / "my_ner.yaml").write_text(OWN)
+    for place in ("en/train.txt", "en/dev.txt", "yo/test.txt"):
+        (tmp_path / place).parent.mkdir(exist_ok=True)
+        (tmp_path / place).write_text("Ada B-PER\nspoke O\n")
+    changes = {"tasks": [str(tmp_path / "my_ner.yaml")], "data": {"files": str(tmp_path)}, "languages": ["yo"]}
+    path = write_experiment(tmp_path, conditions=["none", "my_ner"], targets=["my_ner"], **changes)
+    plan = make_plan(experiment_file.load(str(path)))
+    assert [study.question.tasks for study in plan.studies] == [("my_ner",)] * 5
+    assert plan.study("evaluate/none/my_ner").question.languages == ("yo",)
+
+
+def test_what_is_wrong_with_a_users_task_is_said_with_the_rest(tmp_path: Path) -> None:
+    (tmp_path / "my_ner.yaml").write_text(OWN.replace("entity_f1", "entity_f2"))
+    (tmp_path / "xnli.yaml").write_text(OWN.replace("my_ner", "xnli"))
+    own = [str(tmp_path / name) for name in ("my_ner.yaml", "xnli.yaml", "absent.yaml")]
+    found = problems(write_experiment(tmp_path, tasks=own, model="random:tny"))
+    for words in (
+        "my_ner.yaml:4: unknown metric 'entity_f2'\n    did you mean 'entity_f1'?",
+        "there is a task called 'xnli' already",
+        "absent.yaml: cannot be read",
+        "random:tny",
+    ):
+        assert any(words in text for text in found), (words, found)
+
+
+@pytest.mark.parametrize(("benchmark", "tasks", "panx"), [("xtreme", 9, 40), ("xtreme-r", 10, 48)])
+def test_a_benchmark_stands_for_its_tasks_in_its_languages(
+    tmp_path: Path, benchmark: str, tasks: int, panx: int
+) -> None:
+    path = write_experiment(tmp_path, data="mock", conditions=["none"], targets=benchmark, languages="all")
+    loaded = experiment_file.load(str(path))
+    assert len(loaded.target_tasks) == tasks
+    plan = make_plan(loaded)
+    assert len(plan.study("evaluate/none/panx").question.languages) == panx
 
 
 def test_a_malformed_data_file_is_named_before_anything_starts(tmp_path: Path) -> None:
@@ -158,7 +208,8 @@ def test_a_malformed_data_file_is_named_before_anything_starts(tmp_path: Path) -
 
 @pytest.mark.parametrize("name", experiment_file.shipped())
 def test_shipped_experiments_are_valid(name: str, shared_data: Path) -> None:
-    loaded = experiment_file.load(name) if name == "demo" else experiment_file.load(name, [f"data.files={shared_data}"])
+    reads_files = "files:" in (experiment_file.SHIPPED / f"{name}.yaml").read_text()
+    loaded = experiment_file.load(name, [f"data.files={shared_data}"] if reads_files else [])
     assert loaded.name == name
 
 

@@ -34,7 +34,7 @@ def evaluation(
     scores = tuple(
         Score("xnli", "mnli", language, "dev", "accuracy", True, value, 33.0, 100) for language, value in values.items()
     )
-    predictions = (PredictionRow("xnli", "de", "dev", "0", "neutral"),)
+    predictions = (PredictionRow("xnli", "de", "dev", "0", "neutral", ("neutral",)),)
     return entry(spec, condition, minutes, objective=None, scores=scores, predictions=predictions)
 
 

@@ -1,0 +1,35 @@
+"""`sweep export`: a submission folder from a condition's winners."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def export(
+    store: Annotated[str, typer.Argument(help="The experiment's store: a path or a URI.")],
+    condition: Annotated[str, typer.Option(help="Whose winners: a condition of the experiment.")],
+    output: Annotated[Path, typer.Option(help="A new folder for the predictions.")],
+    labels: Annotated[
+        Path | None, typer.Option(help="A new folder for the labels of the same examples, where they are known.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Of the winners; without it the lowest.")] = None,
+) -> None:
+    """Write the test predictions of a condition's winners in XTREME's official layout."""
+    from sweep import export as exporting
+    from trainables.store import Store
+
+    done = exporting.export(Store(store), condition, output, labels, seed)
+    typer.echo(f"{len(done.predictions)} files of predictions (seed {done.seed}): {output}")
+    if labels is not None:
+        typer.echo(f"{len(done.labels)} files of labels: {labels}")
+        for file in done.hidden:
+            typer.echo(f"no labels: {file}, the release hides them", err=True)
+    if done.elsewhere:
+        typer.echo(f"not written: {', '.join(done.elsewhere)}, which belong to no benchmark", err=True)
+    if done.capped:
+        typer.echo("warning: limits.eval_examples was set: each file holds the first examples only", err=True)
+    if not done.predictions:
+        raise typer.Exit(1)

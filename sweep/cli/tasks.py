@@ -1,0 +1,79 @@
+"""`sweep tasks`: every task, and where its data lies."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+
+def tasks(
+    files: Annotated[Path | None, typer.Option(help="A folder of release files: what of each task is there?")] = None,
+    own: Annotated[list[Path] | None, typer.Option("--task", help="A task file of your own; may be repeated.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False,
+) -> None:
+    """List all tasks: kind, languages, metric, and where their examples come from."""
+    import json
+
+    from rich.console import Console
+
+    from sweep.tables import rich_table
+    from trainables.tasks import Catalogue, parse
+
+    catalogue = Catalogue([parse(path) for path in own or ()])
+    listed = _listed(catalogue, files)
+    if as_json:
+        typer.echo(json.dumps(listed, indent=1, ensure_ascii=False))
+        return
+    rows = [
+        [name, task["kind"], task["main_score"], len(task["languages"]), task["training_set"] or "", _found(task)]
+        for name, task in listed.items()
+    ]
+    Console().print(rich_table(["task", "kind", "score", "languages", "trained on", "data"], rows))
+    if files is None:
+        typer.echo("With --files DIR: what of it is in a folder of release files.")
+
+
+def _listed(catalogue: Any, files: Path | None) -> dict[str, dict[str, Any]]:
+    """What is said of each task. `data` has the languages of each split; `where` is a place, None: not there."""
+    from trainables.data import open_source
+    from trainables.tasks.layout import SPLITS
+
+    folder = open_source({"files": str(files)}, catalogue) if files else None
+    embedded, hub = open_source("mini"), open_source("hub", catalogue)
+    listed = {}
+    for name, task in catalogue.items():
+        if task.mini:
+            source, where = embedded, "embedded"
+        elif folder is not None:
+            source, where = folder, str(files)
+        else:
+            datasets = [catalogue[part].hub for part in task.parts or (name,)]
+            names = dict.fromkeys(layout.dataset for one in datasets for layout in one)
+            source, where = hub, ", ".join(names) or "release files"
+        data = {split: list(source.languages(task, split)) for split in SPLITS}
+        listed[name] = {
+            "title": task.title,
+            "kind": task.kind,
+            "metric": task.metric,
+            "main_score": task.main_metric,
+            "languages": list(task.languages),
+            "training_set": task.training_set,
+            "after": task.after,
+            "score_on": task.score_on,
+            "where": where if any(data.values()) or folder is None else None,
+            "data": {split: languages for split, languages in data.items() if languages},
+            "note": task.note,
+            "citation": task.citation,
+            "licence": task.licence,
+        }
+    return listed
+
+
+def _found(task: dict[str, Any]) -> str:
+    splits = (
+        f"{split} {languages[0] if len(languages) == 1 else len(languages)}"
+        for split, languages in task["data"].items()
+    )
+    return "not there" if task["where"] is None else ": ".join(filter(None, [task["where"], ", ".join(splits)]))
