@@ -17,10 +17,10 @@ from collections.abc import Callable
 import torch
 from torch import nn
 
-from trainables import tasks
 from trainables.batching import Step, collate, epoch_steps
 from trainables.data import open_source
-from trainables.fine_tune import backward, parameter_groups
+from trainables.fine_tune import parameter_groups
+from trainables.gradient import StepGradient
 from trainables.kinds import kind_of
 from trainables.model import new_network
 from trainables.spec import TrialSpec
@@ -37,32 +37,30 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=10)
     arguments = parser.parse_args()
     bench = Workbench(Store(tempfile.mkdtemp()), open_source("mini"))
-    base, task = bench.base(arguments.model), tasks.load(arguments.task)
+    base, task = bench.base(arguments.model), bench.task(arguments.task)
     part = slice(arguments.batch_size * arguments.steps)
-    rows = bench.split(task, "train", "en", arguments.model, part).features
-    steps = epoch_steps({task.name: rows}, arguments.batch_size, 1, 1)[: arguments.steps]
+    features = bench.features(task, "train", "en", arguments.model, part)
+    steps = list(epoch_steps({task.name: features}, arguments.batch_size, 1, 1))[: arguments.steps]
     spec = TrialSpec("target", arguments.model, (task.name,), ("en",), "benchmark", learning_rate=1e-5)
     pad_id = base.tokenizer.pad_token_id
 
     ours = new_network(base, [task], 0.0).train()
-    vocabulary = TrimmedVocabulary(ours.encoder, {token for row in rows for token in row.input_ids}, pad_id)
+    vocabulary = TrimmedVocabulary(ours.encoder, features.token_ids(), pad_id)
+    gradient = StepGradient(ours, ours, [task], spec, bench, vocabulary)
     textbook = new_network(base, [task], 0.0).train()
     table = textbook.encoder.get_input_embeddings()
     table.weight = nn.Parameter(table.weight.detach().clone())
-
-    def trimmed(step: Step) -> None:
-        backward(ours, step, spec, bench, vocabulary, pad_id)
 
     def padded(step: Step) -> None:
         batch = collate(step.features, pad_id)
         kind_of(task).loss(textbook(task.name, batch.input_ids, batch.mask), batch.targets).div(step.weight).backward()
 
-    def seconds(network: nn.Module, gradient: Callable[[Step], None]) -> Callable[[Step], float]:
+    def seconds(network: nn.Module, add_gradient: Callable[[Step], object]) -> Callable[[Step], float]:
         optimizer = torch.optim.AdamW(parameter_groups(network, 0.01), lr=1e-5, fused=True)
 
         def run(step: Step) -> float:
             begun = time.perf_counter()
-            gradient(step)
+            add_gradient(step)
             nn.utils.clip_grad_norm_(network.parameters(), 1.0)
             optimizer.step()
             optimizer.zero_grad()
@@ -70,7 +68,7 @@ def main() -> None:
 
         return run
 
-    contestants = {"textbook": seconds(textbook, padded), "ours": seconds(ours, trimmed)}
+    contestants = {"textbook": seconds(textbook, padded), "ours": seconds(ours, gradient.add)}
     times: dict[str, list[float]] = {name: [] for name in contestants}
     for step in steps:  # in turns, so that a noisy moment meets both
         for name, run in contestants.items():

@@ -69,8 +69,8 @@ def write_tags(path: Path, sentences: Sequence[Sequence[str]]) -> None:
 
 
 def read_pairs(path: Path) -> Submitted[list[Pair]]:
-    """Two ids a line, with a tab between them. UserError for any other line and an empty file."""
-    rows = [[cell.strip() for cell in line.split("\t")] for line in _lines(path)]
+    """Two ids a line, with a tab between them; no line where nothing was found. UserError for any other line."""
+    rows = [[cell.strip() for cell in line.split("\t")] for line in _lines(path, may_be_empty=True)]
     wrong = [number for number, row in enumerate(rows, start=1) if len(row) != 2 or not all(row)]
     refuse([Problem("is not a pair of ids", str(path), number, "expected: id, tab, English id") for number in wrong])
     return Submitted(path, [(source, target) for source, target in rows], range(1, len(rows) + 1))
@@ -222,7 +222,7 @@ def _key_lines(text: str) -> Iterator[int]:
             yield line
 
 
-def _lines(path: Path) -> list[str]:
+def _lines(path: Path, may_be_empty: bool = False) -> list[str]:
     """The lines of a UTF-8 file without blank ones at its end. Only LF and CRLF end one: U+2028 is text."""
     try:
         text = path.read_bytes().decode("utf-8-sig")
@@ -231,6 +231,8 @@ def _lines(path: Path) -> list[str]:
     except UnicodeDecodeError as error:
         _stop(path, f"is not UTF-8: {error.reason}", error.object.count(b"\n", 0, error.start) + 1)
     if not text.strip():
+        if may_be_empty:
+            return []
         _stop(path, "is empty", 1)
     return text.rstrip().replace("\r\n", "\n").split("\n")
 

@@ -12,8 +12,7 @@ import numpy as np
 import pyarrow as pa
 from filelock import FileLock
 
-from trainables.minilm import cache_folder
-from trainables.store import Store
+from trainables.store import Store, cache_folder
 
 IGNORED = -100
 """A target that counts nowhere: padding, second sub-tokens, hidden labels."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import importlib.metadata
 import itertools
-import os
 import shutil
 import struct
 import tempfile
@@ -19,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from trainables.errors import Problem, UserError
+from trainables.store import cache_folder
 
 if TYPE_CHECKING:
     from transformers import BertModel, XLMRobertaTokenizer
@@ -44,11 +44,6 @@ EMBEDDINGS = {
     "emb.ln.w": "LayerNorm.weight",
     "emb.ln.b": "LayerNorm.bias",
 }
-
-
-def cache_folder() -> Path:
-    """Where imported models are kept on this machine (`SWEEP_CACHE`, else `~/.cache/sweep`)."""
-    return Path(os.environ.get("SWEEP_CACHE", "~/.cache/sweep")).expanduser()
 
 
 def minilm_folder() -> Path:

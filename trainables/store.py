@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import uuid
 from pathlib import Path
 
@@ -13,6 +14,11 @@ from trainables.errors import Problem, UserError
 def checkpoint_name(trial_id: str) -> str:
     """Where a trial's weights lie in a store."""
     return f"checkpoints/{trial_id}.safetensors"
+
+
+def cache_folder() -> Path:
+    """Where this machine keeps what can be made again: imported models (`SWEEP_CACHE`, else `~/.cache/sweep`)."""
+    return Path(os.environ.get("SWEEP_CACHE", "~/.cache/sweep")).expanduser()
 
 
 class Store:

@@ -30,9 +30,12 @@ def tasks(
         [name, task["kind"], task["main_score"], len(task["languages"]), task["training_set"] or "", _found(task)]
         for name, task in listed.items()
     ]
-    Console().print(rich_table(["task", "kind", "score", "languages", "trained on", "data"], rows))
+    console = Console()
+    if not console.is_terminal:
+        console.width = 160  # nothing is wrapped in a file
+    console.print(rich_table(["task", "kind", "score", "languages", "trained on", "data"], rows))
     if files is None:
-        typer.echo("With --files DIR: what of it is in a folder of release files.")
+        console.print("With --files DIR: what of it is in a folder of release files.")
 
 
 def _listed(catalogue: Any, files: Path | None) -> dict[str, dict[str, Any]]:
@@ -47,7 +50,7 @@ def _listed(catalogue: Any, files: Path | None) -> dict[str, dict[str, Any]]:
         if task.mini:
             source, where = embedded, "embedded"
         elif folder is not None:
-            source, where = folder, str(files)
+            source, where = folder, "files"
         else:
             datasets = [catalogue[part].hub for part in task.parts or (name,)]
             names = dict.fromkeys(layout.dataset for one in datasets for layout in one)

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 import torch
+from datasets import ClassLabel
 
+from tests import hub_mirror
 from trainables import fine_tune as module
 from trainables.batching import Step, collate
 from trainables.checkpoint import load_checkpoint, save_checkpoint
@@ -219,6 +221,29 @@ def test_evaluation_scores_every_language_it_was_asked_for(bench: Workbench) -> 
     ]
     assert len(reports[-1].predictions) == 30
     assert len(reports[-1].predictions[0].prediction.split()) > 3  # a tag for every word
+
+
+def test_a_mirror_of_the_hub_is_trained_on_and_scored(tmp_path: Path) -> None:
+    """MultiNLI and XNLI in the hub's Parquet layout and columns, through `datasets`, from training to scores."""
+    relations = ["entailment", "neutral", "contradiction"] * 8
+    texts = [f"{relation} number {number}" for number, relation in enumerate(relations)]
+    glue = {"premise": texts, "hypothesis": texts, "label": [0, 1, 2] * 8, "idx": list(range(24))}
+    for split in ("train", "validation_matched"):
+        hub_mirror.write(tmp_path, "nyu-mll/glue", "mnli", split, glue, label=ClassLabel(names=list(hub_mirror.NLI)))
+    xnli = {"language": ["sw", "de"] * 12, "sentence1": texts, "sentence2": texts}
+    for split, labels in {"validation": relations, "test": [""] * 24}.items():
+        hub_mirror.write(tmp_path, "google/xtreme", "XNLI", split, {**xnli, "gold_label": labels})
+    bench = Workbench(Store(str(tmp_path / "store")), open_source({"hub": str(tmp_path)}))
+    spec = dataclasses.replace(SPEC, tasks=("mnli",), epochs=6)
+    assert run(spec, bench)[-1].objective == 100
+    evaluation = TrialSpec("evaluate", SPEC.model, ("xnli",), ("de", "sw"), "d", parent=spec.trial_id)
+    scores = run(evaluation, bench)[-1].scores
+    assert [(one.language, one.split, one.value, one.n) for one in scores] == [
+        ("de", "dev", 100, 12),
+        ("sw", "dev", 100, 12),
+        ("de", "test", None, 12),
+        ("sw", "test", None, 12),
+    ]
 
 
 def test_a_limit_is_spread_over_the_languages(bench: Workbench) -> None:

@@ -138,7 +138,12 @@ def gold(examples: Sequence[Question], references: Sequence[Encoded]) -> list[tu
 
 
 def guesses(task: Task, examples: Sequence[Question], references: Sequence[Encoded]) -> list[Prediction]:
-    """As many words as the gold answer has, from a random place of the passage (the same in every run)."""
+    """As many words as the gold answer has, from a random place of the passage (the same in every run).
+
+    Where questions may have no answer, that none has.
+    """
+    if task.unanswerable:
+        return [""] * len(examples)
     rng = np.random.default_rng(0)
     spans: list[Prediction] = []
     for example in examples:

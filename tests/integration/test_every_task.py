@@ -1,0 +1,103 @@
+"""Every shipped task, from examples to a submission: the rehearsal that `sweep run every-task` is."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from sweep import experiment_file
+from sweep.export import official_tasks
+from sweep.query import query
+from tests.integration.test_run import sweep
+from trainables import tasks
+from trainables.store import Store
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture(scope="module")
+def rehearsed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The store of the finished experiment."""
+    store = tmp_path_factory.mktemp("every-task") / "store"
+    done = sweep("run", "every-task", f"store={store}")
+    assert done.returncode == 0, done.stdout + done.stderr
+    return store
+
+
+def test_no_task_is_left_out() -> None:
+    experiment = experiment_file.load("every-task")
+    met = {name for condition in experiment.conditions for name in condition.tasks}
+    met |= {task.name for task in experiment.target_tasks}
+    assert met == {name for name in tasks.names() if not tasks.load(name).mini}
+
+
+def test_every_target_is_scored_and_every_training_set_trained_on(rehearsed: Path) -> None:
+    experiment = experiment_file.load("every-task")
+    rows = query(Store(str(rehearsed)), "select * from best where main").to_pylist()
+    scored = {(row["condition"], row["target"], row["language"]) for row in rows if row["mean"] is not None}
+    assert scored == {
+        (condition.name, target.name, language)
+        for condition in experiment.conditions
+        for target in experiment.target_tasks
+        for language in target.languages
+        if language in experiment.languages
+    }
+    assert all(0 <= row["mean"] <= 100 for row in rows)
+    (everything,) = query(
+        Store(str(rehearsed)), "select spec, objective from trials where study = 'intermediate/everything'"
+    ).to_pylist()
+    assert len(json.loads(everything["spec"])["tasks"]) == 13
+    assert everything["objective"] is not None
+
+
+def test_copa_starts_from_what_siqa_left(rehearsed: Path) -> None:
+    (row,) = query(
+        Store(str(rehearsed)),
+        "select parent.study from trials join trials as parent on parent.trial_id = trials.parent "
+        "where trials.study = 'target/none/copa'",
+    ).to_pylist()
+    assert row["study"] == "target/none/siqa"
+
+
+def test_a_submission_scores_what_the_ledger_says(rehearsed: Path, tmp_path: Path) -> None:
+    folders = tmp_path / "submission", tmp_path / "gold"
+    arguments = ["export", rehearsed, "--condition", "everything", "--output", folders[0], "--labels", folders[1]]
+    done = sweep(*arguments)
+    assert done.returncode == 0, done.stderr
+    assert "limits.eval_examples was set" in done.stderr
+    again = sweep(*arguments)
+    assert again.returncode == 2
+    assert f"'{folders[0]}' is not empty" in again.stderr
+    told = query(
+        Store(str(rehearsed)),
+        "select target, language, metric, mean from best where condition = 'everything' and split = 'test'",
+    ).to_pylist()
+    compared = 0
+    for benchmark in ("xtreme", "xtreme-r"):
+        scored = sweep("score", "--benchmark", benchmark, "--predictions", folders[0], "--labels", folders[1], "--json")
+        assert scored.returncode == 1, "the experiment has four languages only"
+        scores = json.loads(scored.stdout)
+        assert scores["overall"] is None
+        for row in told:
+            found = scores["tasks"].get(row["target"], {"languages": {}})["languages"].get(row["language"])
+            if found is not None:
+                assert found[row["metric"]] == pytest.approx(row["mean"], abs=1e-9), row
+                compared += 1
+    assert compared > 50
+    assert {row["target"] for row in told} == set(official_tasks())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--condition", "everythin"], "did you mean 'everything'?"),
+        (["--condition", "none", "--seed", "9"], "has no winners with seed 9"),
+    ],
+)
+def test_a_wrong_export_is_answered(rehearsed: Path, tmp_path: Path, arguments: list[str], words: str) -> None:
+    done = sweep("export", rehearsed, *arguments, "--output", tmp_path / "new")
+    assert done.returncode == 2
+    assert words in done.stderr
+    assert not (tmp_path / "new").exists()

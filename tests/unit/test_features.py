@@ -1,0 +1,124 @@
+"""Features in files: the same for everybody, made once, and never those of other content."""
+
+from __future__ import annotations
+
+import dataclasses
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.toy import tokenizer
+from trainables import tasks
+from trainables.data import open_source
+from trainables.features import Feature, FeatureCache, Features, as_table
+from trainables.model import Base
+from trainables.store import Store
+from trainables.workbench import Workbench
+
+rows = st.lists(
+    st.builds(
+        Feature,
+        rows=st.lists(st.lists(st.integers(0, 300_000), min_size=1, max_size=5), min_size=1, max_size=4),
+        example=st.integers(0, 99),
+        target=st.lists(st.integers(-100, 20), min_size=1, max_size=5),
+        weight=st.integers(0, 3),
+        origin=st.lists(st.tuples(st.integers(-1, 50), st.integers(-1, 50)), max_size=4),
+    ),
+    max_size=6,
+)
+
+
+def plain(features: object) -> list[object]:
+    assert isinstance(features, Features | list)
+    return [
+        ([list(row) for row in one.rows], one.example, list(one.target), one.weight, list(map(tuple, one.origin)))
+        for one in features
+    ]
+
+
+@given(rows, rows)
+def test_tables_give_back_what_was_put_in(one: list[Feature], two: list[Feature]) -> None:
+    parts = [Features.of(as_table(features)) for features in (one, two)]
+    whole = Features.joined(parts)
+    assert plain(whole) == plain([*one, *two])
+    assert plain(whole.that_count()) == plain([feature for feature in (*one, *two) if feature.weight])
+    assert plain(Features.joined([whole.that_count(), parts[0]])) == plain(
+        [*(feature for feature in (*one, *two) if feature.weight), *one]
+    )
+    assert set(whole.token_ids()) == {token for feature in (*one, *two) for row in feature.rows for token in row}
+    assert whole[: len(whole)] == [] or plain(whole[:2]) == plain([*one, *two][:2])
+
+
+def _get(folder: str, log: str) -> list[int]:
+    def make() -> list[Feature]:
+        with Path(log).open("a") as file:
+            file.write("made\n")
+        return [Feature([[number] * 50], number) for number in range(3000)]
+
+    return [int(feature.rows[0][0]) for feature in FeatureCache(Store(folder)).get("key", make)]
+
+
+def test_processes_that_ask_at_once_make_it_once(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    with ProcessPoolExecutor(3, get_context("fork")) as pool:
+        found = list(pool.map(_get, [str(tmp_path / "store")] * 6, [str(log)] * 6))
+    assert found == [list(range(3000))] * 6
+    assert log.read_text() == "made\n"
+    assert [path.name for path in (tmp_path / "store" / "features").iterdir()] == ["key.arrow"]
+
+
+@pytest.fixture
+def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workbench:
+    """A workbench over a folder with one file of UD, with a tokenizer of characters."""
+    (tmp_path / "udpos").mkdir()
+    (tmp_path / "udpos" / "dev-en.tsv").write_text("He\tPRON\nsang\tVERB\n")
+    return workbench(tmp_path, monkeypatch)
+
+
+def workbench(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Workbench:
+    monkeypatch.setattr("trainables.workbench.load_base", lambda name: Base(None, tokenizer()))  # type: ignore[arg-type]
+    return Workbench(Store(str(folder / "store")), open_source({"files": str(folder)}))
+
+
+def test_content_decides_which_file_is_met(bench: Workbench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    task, everything = tasks.load("udpos"), slice(None)
+
+    def files() -> set[str]:
+        return {path.name for path in (tmp_path / "store" / "features").iterdir()}
+
+    first = bench.features(task, "dev", "en", "m", everything)
+    known = files()
+    assert len(known) == 1
+    again = workbench(tmp_path, monkeypatch).features(task, "dev", "en", "m", everything)
+    assert plain(again) == plain(first)
+    assert files() == known
+
+    shorter = dataclasses.replace(task, max_length=8)
+    assert len(workbench(tmp_path, monkeypatch).features(shorter, "dev", "en", "m", everything)) == 2
+    assert len(files()) == 2
+    (tmp_path / "udpos" / "dev-en.tsv").write_text("She\tPRON\nsang\tVERB\n")
+    changed = workbench(tmp_path, monkeypatch).features(task, "dev", "en", "m", everything)
+    assert plain(changed) != plain(first)
+    assert len(files()) == 3
+    other = workbench(tmp_path, monkeypatch)
+    other.base("m").tokenizer.backend_tokenizer.add_tokens(["sang"])
+    try:
+        with_word = other.features(task, "dev", "en", "m", everything)
+    finally:
+        tokenizer.cache_clear()
+    assert plain(with_word) != plain(changed)
+    assert len(files()) == 4
+
+
+def test_features_are_views_of_the_file(tmp_path: Path) -> None:
+    cache = FeatureCache(Store(str(tmp_path)))
+    found = cache.get("key", lambda: [Feature([[1, 2, 3]], 0)])
+    row = found[0].rows[0]
+    assert isinstance(row, np.ndarray)
+    assert not row.flags.owndata
+    assert not row.flags.writeable
