@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable
+from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -153,6 +154,27 @@ class Places(Section):
         return self
 
 
+def _fraction(layer: str) -> str:
+    try:
+        if 0 <= Fraction(layer) <= 1:
+            return str(Fraction(layer))
+    except (ValueError, ZeroDivisionError):
+        pass
+    raise _refuse(f"'{layer}' is not a share of the layers", "for example 14/24: the output of layer 14 of 24")
+
+
+class SentenceVectors(Section):
+    """How sentences become vectors in tatoeba and bucc2018, instead of as their tasks say.
+
+    Attributes:
+        layer: the hidden layer that is pooled, as a share of the layers; 0 is the embeddings.
+        pooling: the mean of the layer's tokens, or its first.
+    """
+
+    layer: Annotated[str, AfterValidator(_fraction)] | None = None
+    pooling: Literal["mean", "cls"] | None = None
+
+
 class Limits(Section):
     """Caps on examples, for tests and first looks; None is no cap."""
 
@@ -177,6 +199,7 @@ class Experiment(Section):
     languages: Languages = "all"
     resources: Resources = Resources()
     limits: Limits = Limits()
+    sentence_vectors: SentenceVectors = SentenceVectors()
     dropout: Annotated[float, Field(ge=0, lt=1)] | None = None
     precision: Literal["fp32", "bf16"] = "fp32"
 

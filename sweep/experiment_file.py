@@ -9,7 +9,17 @@ from typing import Any
 from pydantic import ValidationError
 
 import experiments
-from sweep.experiment import Condition, Experiment, Limits, Places, Resources, Trials, training_chain, uses
+from sweep.experiment import (
+    Condition,
+    Experiment,
+    Limits,
+    Places,
+    Resources,
+    SentenceVectors,
+    Trials,
+    training_chain,
+    uses,
+)
 from trainables import tasks
 from trainables.data import references
 from trainables.errors import Problem, UserError, nearest
@@ -164,6 +174,7 @@ def _problems_of(error: Any, document: YamlFile) -> list[Problem]:
                     "limits": Limits,
                     "conditions": Condition,
                     "data": Places,
+                    "sentence_vectors": SentenceVectors,
                 }.get(str(step), model)
             return [
                 document.problem(f"unknown key '{place[-1]}'", place, nearest(str(place[-1]), [*model.model_fields]))

@@ -105,7 +105,8 @@ def make_plan(experiment: Experiment) -> Plan:
     training_sets = list({task.name: task for chain in chains for task in chain}.values())
 
     def question(phase: Phase, names: tuple[str, ...], languages: Iterable[str], uses: list[Any]) -> TrialSpec:
-        limits = experiment.limits
+        limits, vectors = experiment.limits, experiment.sentence_vectors
+        is_bitext = phase == "evaluate" and any(catalogue[name].kind.startswith("bitext") for name in names)
         return TrialSpec(
             phase=phase,
             model=experiment.model,
@@ -117,6 +118,8 @@ def make_plan(experiment: Experiment) -> Plan:
             precision=experiment.precision,
             train_examples=limits.train_examples if phase != "evaluate" else None,
             eval_examples=limits.eval_examples,
+            layer=vectors.layer if is_bitext else None,
+            pooling=vectors.pooling if is_bitext else None,
         )
 
     def search(condition: Condition, training_set: Task | None, asked: TrialSpec, parent: str | None) -> Study:

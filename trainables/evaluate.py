@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from fractions import Fraction
 from typing import NamedTuple
 
 import numpy as np
@@ -61,8 +63,8 @@ def evaluate(spec: TrialSpec, bench: Workbench, started: float) -> Iterator[Repo
         spec: phase evaluate: `parent` is the trial, `tasks` are the targets.
         started: when the trial was sent off, in seconds since the epoch.
     """
-    targets = [bench.task(name) for name in spec.tasks]
-    heads = [bench.task(name) for name in dict.fromkeys(map(head_name, targets))]
+    targets = [_as_asked(bench.task(name), spec) for name in spec.tasks]
+    heads = [_as_asked(bench.task(name), spec) for name in dict.fromkeys(map(head_name, targets))]
     base = bench.base(spec.model)
     weights = bench.checkpoint(spec.parent).weights if spec.parent else None
     network = new_network(base, heads, spec.dropout, weights).to(bench.device)
@@ -95,6 +97,12 @@ def evaluate(spec: TrialSpec, bench: Workbench, started: float) -> Iterator[Repo
             scores=tuple(scores) if last else (),
             predictions=tuple(predictions) if last else (),
         )
+
+
+def _as_asked(task: Task, spec: TrialSpec) -> Task:
+    """The task with the layer and pooling of the spec; other kinds than bitext tasks do not look at them."""
+    layer = task.layer if spec.layer is None else Fraction(spec.layer)
+    return dataclasses.replace(task, layer=layer, pooling=spec.pooling or task.pooling)
 
 
 class Scorer:

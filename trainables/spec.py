@@ -33,6 +33,8 @@ class TrialSpec:
     model's own). `warmup` is a share of the optimizer steps, `dropout` None means the model's own. Limits count
     examples: of a task over all its languages in training, of a task and language in evaluation.
 
+    `layer` and `pooling` say how sentences become vectors in an evaluation of bitext tasks, None: as the task says.
+
     Hyper-parameters have no defaults that a search could fall back on silently: an evaluation has none at all.
     """
 
@@ -52,6 +54,8 @@ class TrialSpec:
     precision: Literal["fp32", "bf16"] = "fp32"
     train_examples: int | None = None
     eval_examples: int | None = None
+    layer: str | None = None
+    pooling: str | None = None
     code: int = CODE_VERSION
 
     def to_dict(self) -> dict[str, Any]:

@@ -223,6 +223,16 @@ def test_evaluation_scores_every_language_it_was_asked_for(bench: Workbench) -> 
     assert len(reports[-1].predictions[0].prediction.split()) > 3  # a tag for every word
 
 
+def test_the_spec_says_which_layer_is_pooled(bench: Workbench) -> None:
+    def scores(**changes: str) -> list[float | None]:
+        spec = TrialSpec("evaluate", SPEC.model, ("mini-bitext",), ("de", "ru", "zh"), "d", **changes)  # type: ignore[arg-type]
+        return [score.value for score in run(spec, bench)[-1].scores]
+
+    found = [scores(), scores(layer="14/24"), scores(layer="0"), scores(pooling="cls")]
+    assert found[0] == found[1]
+    assert len(set(map(tuple, found[1:]))) == 3
+
+
 def test_a_mirror_of_the_hub_is_trained_on_and_scored(tmp_path: Path) -> None:
     """MultiNLI and XNLI in the hub's Parquet layout and columns, through `datasets`, from training to scores."""
     relations = ["entailment", "neutral", "contradiction"] * 8

@@ -76,6 +76,8 @@ def test_values_are_overridden_by_dotted_paths(tmp_path: Path) -> None:
             "use tpe or random",
         ),
         ({"dropout": 1.5}, "dropout:", "'dropout' is 1.5", ""),
+        ({"sentence_vectors": {"layer": "14/12"}}, "layer:", "'14/12' is not a share of the layers", "14/24"),
+        ({"sentence_vectors": {"pool": "cls"}}, "pool:", "unknown key 'pool'", "did you mean 'pooling'?"),
     ],
 )
 def test_a_mistake_is_named_with_its_line_and_the_nearest_right_thing(

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from sweep import experiment_file
 from sweep.plan import make_plan
+from tests.conftest import write_experiment
 from tests.unit.test_search import GRID, plan_of
 
 
@@ -29,6 +30,33 @@ def test_studies_and_trials_are_counted() -> None:
     # a search and two further seeds; evaluations of three seeds, but of one for the untouched model
     assert plan.runs == 2 * (3 + 2) + 6 * (4 + 2) + 8 * 3 + 1
     assert plan.fine_tuning_runs == 2 * 5 + 6 * 6
+
+
+def test_a_training_set_comes_after_another(tmp_path: Path) -> None:
+    changes = {"data": "mock", "conditions": ["none", "mnli"], "targets": ["xcopa"], "languages": ["sw"]}
+    plan = make_plan(experiment_file.load(str(write_experiment(tmp_path, **changes))))
+    waits = {study.name: study.parent for study in plan.studies}
+    assert waits == {
+        "intermediate/mnli": None,
+        "target/none/siqa": None,
+        "target/none/copa": "target/none/siqa",
+        "target/mnli/siqa": "intermediate/mnli",
+        "target/mnli/copa": "target/mnli/siqa",
+        "evaluate/none/copa": "target/none/copa",
+        "evaluate/mnli/copa": "target/mnli/copa",
+    }
+    assert plan.naive_runs == 2 * 2 + 3 * 2  # a loop trains siqa and copa, after mnli where that is the condition
+
+
+def test_how_sentences_become_vectors_is_part_of_the_spec(tmp_path: Path) -> None:
+    changes = {"conditions": ["none"], "sentence_vectors": {"layer": "7/14", "pooling": "cls"}}
+    plan = make_plan(experiment_file.load(str(write_experiment(tmp_path, **changes))))
+    told = {study.name: (study.question.layer, study.question.pooling) for study in plan.studies}
+    assert told == {
+        "target/none/mini-pos": (None, None),
+        "evaluate/none/mini-pos": (None, None),
+        "evaluate/none/untrained": ("1/2", "cls"),
+    }
 
 
 def test_targets_that_share_a_training_set_share_its_trials(shared_data: Path) -> None:

@@ -43,8 +43,9 @@ def features(task: Task, examples: Sequence[Query | Passage], tokenizer: PreTrai
         for (position, _), ids in zip(queries, _encoded(tokenizer, task.max_question, texts), strict=True):
             rows[position].append(ids)
     if found:
-        texts, contexts = [one.text for _, one in found], [one.context for _, one in found]
-        for (position, _), ids in zip(found, _encoded(tokenizer, task.max_length, texts, contexts), strict=True):
+        sides = [[one.text for _, one in found], [one.context for _, one in found]]
+        sides = sides if any(sides[1]) else sides[:1]  # entities are described in one text
+        for (position, _), ids in zip(found, _encoded(tokenizer, task.max_length, *sides), strict=True):
             rows[position].append(ids)
     return [
         Feature(rows[position], position, weight=int(len(rows[position]) == 2)) for position in range(len(examples))
