@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -55,8 +55,7 @@ def fine_tune(spec: TrialSpec, bench: Workbench, started: float) -> Iterator[Rep
     development = [development_split(spec, bench, task) for task in training_sets]
 
     torch.manual_seed(spec.seed)
-    encoder_weights = parent and {name: value for name, value in parent.items() if name.startswith("encoder.")}
-    network = new_network(base, training_sets, spec.dropout, encoder_weights)
+    network = new_network(base, training_sets, spec.dropout, parent and carried_on(parent, training_sets))
     met = [*features.values(), *(part.features for splits in development for part in splits)]
     token_ids = np.unique(np.concatenate([rows.token_ids() for rows in met]))
     vocabulary = TrimmedVocabulary(network.encoder, token_ids, base.tokenizer.pad_token_id)
@@ -107,6 +106,19 @@ def fine_tune(spec: TrialSpec, bench: Workbench, started: float) -> Iterator[Rep
             examples_per_second=trained / training_seconds,
             scores=tuple(score for one in found for score in one.scores) if last else (),
         )
+
+
+def carried_on(weights: Mapping[str, torch.Tensor], training_sets: Sequence[Task]) -> dict[str, torch.Tensor]:
+    """What a trial takes over from its parent: the encoder, and the head of a training set that it comes `after`.
+
+    Other heads are dropped. copa goes on with siqa's head as XTREME-R's scripts do: its 400 examples are too few for a
+    new one.
+    """
+    kept = {name: value for name, value in weights.items() if name.startswith("encoder.")}
+    for task in training_sets:
+        before, own = f"heads.{task.after}.", f"heads.{task.name}."
+        kept |= {own + name.removeprefix(before): one for name, one in weights.items() if name.startswith(before)}
+    return kept
 
 
 def training_features(spec: TrialSpec, bench: Workbench, task: Task) -> Features:

@@ -198,6 +198,20 @@ def test_a_target_starts_from_its_parents_encoder_and_a_new_head(bench: Workbenc
     assert not any(name.startswith("heads.mini-nli") for name in after)
 
 
+def test_copa_goes_on_with_the_head_of_siqa(tmp_path: Path) -> None:
+    bench = Workbench(Store(str(tmp_path)), open_source("mock"))
+    siqa = dataclasses.replace(SPEC, tasks=("siqa",))
+    run(siqa, bench)
+    copa = dataclasses.replace(SPEC, tasks=("copa",), parent=siqa.trial_id, learning_rate=1e-12, epochs=1)
+    run(copa, bench)
+    heads = [
+        {name.split(".", 2)[2]: value for name, value in weights(spec, bench).items() if name.startswith("heads.")}
+        for spec in (siqa, copa)
+    ]
+    assert difference(*heads) < 1e-6
+    assert {name.split(".")[1] for name in weights(copa, bench) if name.startswith("heads.")} == {"copa"}
+
+
 def test_several_tasks_share_an_encoder(bench: Workbench) -> None:
     spec = dataclasses.replace(SPEC, phase="intermediate", tasks=("mini-nli", "mini-qa"), languages=("de", "en"))
     last = run(spec, bench)[-1]
