@@ -23,7 +23,7 @@ from sweep.experiment import (
 from trainables import tasks
 from trainables.data import references
 from trainables.errors import Problem, UserError, nearest
-from trainables.tasks import Catalogue, Task
+from trainables.tasks import Catalogue, Task, misfits
 from trainables.yaml_file import Place, YamlFile, parse_yaml, read_yaml
 
 SHIPPED = Path(experiments.__file__).parent
@@ -70,10 +70,10 @@ def load(name: str, overrides: Sequence[str] = ()) -> Experiment:
             break
         rest = pruned
         experiment, errors = _validate(rest, catalogue)
-    if experiment is not None:
+    if experiment is not None and not wrong:
         problems += _check_grid(experiment, rest)
     if problems or experiment is None:
-        raise UserError(sorted(problems, key=lambda problem: problem.line or 0))
+        raise UserError(sorted(problems, key=lambda problem: (problem.file or "", problem.line or 0)))
     return experiment
 
 
@@ -98,8 +98,8 @@ def _override(document: YamlFile, overrides: Iterable[str]) -> Iterable[Problem]
 
 
 def _own_tasks(document: YamlFile) -> tuple[Catalogue, list[Problem]]:
-    """The shipped tasks with those of the files under `tasks`; files that are wrong are taken out of the document."""
-    own: list[Task] = []
+    """The shipped tasks and those of the files under `tasks`; files that are no tasks are taken out of the document."""
+    own: dict[Path, Task] = {}
     problems: list[Problem] = []
     paths = document.values.get("tasks", [])
     if not isinstance(paths, list):
@@ -110,14 +110,16 @@ def _own_tasks(document: YamlFile) -> tuple[Catalogue, list[Problem]]:
         except UserError as error:
             problems += error.problems
             continue
-        if task.name in Catalogue(own):
+        if task.name in Catalogue([*own.values()]):
             message = f"there is a task called '{task.name}' already"
             problems.append(document.problem(message, ("tasks", position), "give it, and its file, another name"))
         else:
-            own.append(task)
-    if problems:
-        document.values["tasks"] = []
-    return Catalogue(own), problems
+            own[Path(str(path))] = task
+    catalogue = Catalogue([*own.values()])
+    for path, task in own.items():
+        problems += [read_yaml(path).problem(said, (key,), hint) for key, said, hint in misfits(task, catalogue)]
+    document.values["tasks"] = [str(path) for path in own]
+    return catalogue, problems
 
 
 def _validate(document: YamlFile, catalogue: Catalogue) -> tuple[Experiment | None, list[Any]]:

@@ -169,13 +169,18 @@ def test_tasks_of_the_users_own_are_known(tmp_path: Path) -> None:
 def test_what_is_wrong_with_a_users_task_is_said_with_the_rest(tmp_path: Path) -> None:
     (tmp_path / "my_ner.yaml").write_text(OWN.replace("entity_f1", "entity_f2"))
     (tmp_path / "xnli.yaml").write_text(OWN.replace("my_ner", "xnli"))
-    own = [str(tmp_path / name) for name in ("my_ner.yaml", "xnli.yaml", "absent.yaml")]
-    found = problems(write_experiment(tmp_path, tasks=own, model="random:tny"))
+    (tmp_path / "lost.yaml").write_text(OWN.replace("name: my_ner", "name: lost").replace("set: my_ner", "set: mnlii"))
+    (tmp_path / "odd.yaml").write_text(OWN.replace("name: my_ner", "name: odd").replace("set: my_ner", "set: xquad"))
+    own = [str(tmp_path / f"{name}.yaml") for name in ("my_ner", "xnli", "absent", "lost", "odd")]
+    found = problems(write_experiment(tmp_path, tasks=own, model="random:tny", targets=["lost", "mini-pso"]))
     for words in (
         "my_ner.yaml:4: unknown metric 'entity_f2'\n    did you mean 'entity_f1'?",
         "there is a task called 'xnli' already",
+        "lost.yaml:6: unknown task 'mnlii'\n    did you mean 'mnli'?",
+        "odd.yaml:6: 'xquad' is of kind span_qa, not tagging",
         "absent.yaml: cannot be read",
         "random:tny",
+        "mini-pso",
     ):
         assert any(words in text for text in found), (words, found)
 

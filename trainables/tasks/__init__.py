@@ -14,7 +14,7 @@ from trainables.tasks.layout import FileLayout, HubLayout
 from trainables.tasks.parse import parse
 from trainables.tasks.task import KINDS, Task
 
-__all__ = ["KINDS", "Catalogue", "FileLayout", "HubLayout", "Task", "load", "names", "parse"]
+__all__ = ["KINDS", "Catalogue", "FileLayout", "HubLayout", "Task", "load", "misfits", "names", "parse"]
 
 FOLDER = Path(__file__).parent
 
@@ -41,6 +41,19 @@ class Catalogue(Mapping[str, Task]):
 
     def __len__(self) -> int:
         return len({*names(), *self._own})
+
+
+def misfits(task: Task, known: Catalogue) -> Iterator[tuple[str, str, str]]:
+    """What is wrong with the tasks that a task names: the key that names one, what is wrong, and what to do."""
+    others = {"training_set": [task.training_set], "after": [task.after], "parts": task.parts}
+    for key, named in others.items():
+        for name in named:
+            if name is not None and name not in known:
+                yield key, f"unknown task '{name}'", nearest(name, list(known))
+            elif name is not None and known[name].kind != task.kind:
+                yield key, f"'{name}' is of kind {known[name].kind}, not {task.kind}", "their examples must be alike"
+            elif name is not None and key != "after" and known[name].labels != task.labels:
+                yield key, f"'{name}' has other labels: {', '.join(known[name].labels)}", "give both the same, in order"
 
 
 @functools.cache

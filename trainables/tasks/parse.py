@@ -27,7 +27,7 @@ _TYPES: Mapping[str, type | tuple[type, ...]] = {
     "Fraction | None": (str, int),
 }
 _CHOICES: Mapping[str, Sequence[str]] = {
-    "kind": KINDS,
+    "kind": tuple(KINDS),
     "metric": tuple(METRICS),
     "score_on": ("dev", "test"),
     "pooling": ("mean", "cls"),
@@ -93,6 +93,9 @@ def _contradictions(document: YamlFile, task: Task, has_layouts: bool) -> Iterat
         yield document.problem("the task has no data", (), hint)
     if task.kind in ("bitext_retrieval", "bitext_mining") and task.training_set is not None and task.layer is not None:
         yield document.problem("a layer is pooled only where nothing is trained", ("layer",), "leave out training_set")
+    if task.metric not in KINDS[task.kind]:
+        hint = f"for {task.kind}: {', '.join(KINDS[task.kind])}"
+        yield document.problem(f"metric '{task.metric}' cannot score {task.kind}", ("metric",), hint)
     if not 0 <= task.holdout < 1:
         yield document.problem(f"'holdout' is {task.holdout}", ("holdout",), "a share of the examples: 0.1")
     if task.training_set == task.name and task.source_language not in task.languages:
@@ -220,6 +223,6 @@ class _LayoutReader:
         if layout.says_language or len(layout.languages) == 1 or "en" in layout.languages:
             return
         for name, patterns in layout.splits.items():
-            if name != CANDIDATES_KEY and not any("{lang}" in pattern for pattern in patterns):
+            if name != CANDIDATES_KEY and patterns and not any("{lang}" in pattern for pattern in patterns):
                 hint = "put {lang} into the name, or give the layout's own languages: [..]"
-                self._complain(f"which language is '{(*patterns, '?')[0]}' in?", name, hint=hint)
+                self._complain(f"which language is '{patterns[0]}' in?", name, hint=hint)

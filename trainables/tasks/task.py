@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -10,16 +11,16 @@ from trainables.metrics import MAIN
 from trainables.spec import content_hash
 from trainables.tasks.layout import FileLayout, HubLayout
 
-KINDS = (
-    "pair_classification",
-    "multiple_choice",
-    "tagging",
-    "span_qa",
-    "retrieval",
-    "bitext_retrieval",
-    "bitext_mining",
-)
-"""The modules of `trainables.kinds`."""
+KINDS: Mapping[str, tuple[str, ...]] = {
+    "pair_classification": ("accuracy", "accuracy_f1"),
+    "multiple_choice": ("accuracy",),
+    "tagging": ("entity_f1", "pos_f1", "tag_accuracy"),
+    "span_qa": ("squad", "squad2", "mlqa"),
+    "retrieval": ("map_at_20",),
+    "bitext_retrieval": ("accuracy",),
+    "bitext_mining": ("mining_f1",),
+}
+"""The modules of `trainables.kinds`, and the metrics that can compare what each predicts."""
 
 
 @dataclass(frozen=True)
