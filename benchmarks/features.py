@@ -35,7 +35,7 @@ def main() -> None:
         return kind_of(task).features(task, examples, tokenizer)
 
     def mapped() -> object:
-        return cache.get("key", lambda: kind_of(task).features(task, examples, tokenizer))
+        return cache.get("key", lambda: [kind_of(task).features(task, examples, tokenizer)])
 
     mapped()  # another worker was first
     print(f"{len(examples)} examples of {arguments.task}, {arguments.model}'s tokenizer")

@@ -8,9 +8,12 @@ from typing import Any
 
 import pytest
 import yaml
+from hypothesis import settings
 
 ROOT = Path(__file__).parent.parent
 os.environ.setdefault("HF_HUB_OFFLINE", "1")  # no test asks a model hub
+settings.register_profile("noisy machine", deadline=None)  # how long an example takes says nothing on a shared core
+settings.load_profile("noisy machine")
 
 
 @pytest.fixture(scope="session")

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from tempfile import gettempdir
-from typing import Any, NamedTuple, overload
+from typing import NamedTuple, overload
 
 import numpy as np
 import pyarrow as pa
@@ -68,16 +67,14 @@ class _Lists(NamedTuple):
 
 
 class _Chunk:
-    """One Arrow file's columns as numpy arrays, without a copy."""
+    """The columns of a batch of an Arrow file as numpy arrays, without a copy."""
 
-    def __init__(self, table: pa.Table) -> None:
-        columns = {name: _array(table.column(name)) for name in table.column_names}
-        rows = columns["rows"]
+    def __init__(self, batch: pa.RecordBatch) -> None:
+        rows, target, origin = (batch.column(name) for name in ("rows", "target", "origin"))
         self.rows_of = rows.offsets.to_numpy()
         self.tokens = _Lists(rows.values.offsets.to_numpy(), rows.values.values.to_numpy())
-        self.example, self.weight = columns["example"].to_numpy(), columns["weight"].to_numpy()
-        self.target = _Lists(columns["target"].offsets.to_numpy(), columns["target"].values.to_numpy())
-        origin = columns["origin"]
+        self.example, self.weight = batch.column("example").to_numpy(), batch.column("weight").to_numpy()
+        self.target = _Lists(target.offsets.to_numpy(), target.values.to_numpy())
         self.origin = _Lists(origin.offsets.to_numpy(), origin.values.values.to_numpy().reshape(-1, 2))
 
     def feature(self, position: int) -> Feature:
@@ -91,10 +88,6 @@ class _Chunk:
         )
 
 
-def _array(column: pa.ChunkedArray) -> Any:
-    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
-
-
 class Features(Sequence[Feature]):
     """Features in Arrow's memory, each made into an object when it is asked for."""
 
@@ -104,9 +97,9 @@ class Features(Sequence[Feature]):
         self._positions = np.arange(self._starts[-1]) if positions is None else positions
 
     @classmethod
-    def of(cls, table: pa.Table) -> Features:
-        """Those of a table with SCHEMA."""
-        return cls([_Chunk(table)])
+    def of(cls, batches: Iterable[pa.RecordBatch]) -> Features:
+        """Those of batches with SCHEMA."""
+        return cls([_Chunk(batch) for batch in batches])
 
     @classmethod
     def joined(cls, parts: Sequence[Features]) -> Features:
@@ -117,12 +110,13 @@ class Features(Sequence[Feature]):
 
     def that_count(self) -> Features:
         """Those with a term in the loss."""
-        weights = np.concatenate([chunk.weight for chunk in self._chunks])
+        weights = np.concatenate([np.zeros(0, np.int32), *(chunk.weight for chunk in self._chunks)])
         return Features(self._chunks, self._positions[weights[self._positions] > 0])
 
     def token_ids(self) -> np.ndarray:
         """Every token that occurs, once, in order. (Also those of features that do not count: they do no harm.)"""
-        return np.unique(np.concatenate([np.unique(chunk.tokens.values) for chunk in self._chunks]))
+        met = [np.unique(chunk.tokens.values) for chunk in self._chunks]
+        return np.unique(np.concatenate([np.zeros(0, np.int32), *met]))
 
     def __len__(self) -> int:
         return len(self._positions)
@@ -139,10 +133,10 @@ class Features(Sequence[Feature]):
         return self._chunks[chunk].feature(place - int(self._starts[chunk]))
 
 
-def as_table(features: Sequence[Feature]) -> pa.Table:
-    """Features as one Arrow table with SCHEMA."""
+def as_batch(features: Sequence[Feature]) -> pa.RecordBatch:
+    """Features as Arrow has them, with SCHEMA."""
     columns = {name: [getattr(feature, name) for feature in features] for name in SCHEMA.names}
-    return pa.table(columns, schema=SCHEMA)
+    return pa.RecordBatch.from_pydict(columns, schema=SCHEMA)
 
 
 class FeatureCache:
@@ -155,28 +149,31 @@ class FeatureCache:
     def __init__(self, store: Store) -> None:
         self.store = store
 
-    def get(self, key: str, make: Callable[[], Sequence[Feature]]) -> Features:
-        """The features with that key, made if they are not there."""
+    def get(self, key: str, make: Callable[[], Iterable[Sequence[Feature]]]) -> Features:
+        """The features with that key, made if they are not there: part by part, so that one part is in memory."""
         path = self._path(key)
         if not path.is_file():
-            with FileLock(Path(gettempdir()) / f"sweep-features-{key}.lock"):
+            locks = cache_folder() / "locks"
+            locks.mkdir(parents=True, exist_ok=True)
+            with FileLock(locks / f"features-{key}.lock"):
                 if not path.is_file():
                     self._fill(key, path, make)
-        return Features.of(pa.ipc.open_file(pa.memory_map(str(path))).read_all())
+        file = pa.ipc.open_file(pa.memory_map(str(path)))
+        return Features.of(file.get_batch(number) for number in range(file.num_record_batches))
 
     def _path(self, key: str) -> Path:
         root = Path(self.store.root) if self.store.is_local else cache_folder()
         return root / FOLDER / f"{key}.arrow"
 
-    def _fill(self, key: str, path: Path, make: Callable[[], Sequence[Feature]]) -> None:
+    def _fill(self, key: str, path: Path, make: Callable[[], Iterable[Sequence[Feature]]]) -> None:
         name = f"{FOLDER}/{key}.arrow"
         if self.store.exists(name):
             content = self.store.read(name)
         else:
             sink = pa.BufferOutputStream()
-            table = as_table(make())
             with pa.ipc.new_file(sink, SCHEMA) as writer:
-                writer.write_table(table, max_chunksize=max(1, len(table)))
+                for features in make():
+                    writer.write_batch(as_batch(features))
             content = sink.getvalue()
             self.store.write(name, content)
         if not self.store.is_local:

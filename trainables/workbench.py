@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import AbstractContextManager
 from typing import Any, TypeVar
 
@@ -13,7 +13,7 @@ import torch
 from trainables.checkpoint import Checkpoint, load_checkpoint
 from trainables.data import Source
 from trainables.data.examples import Example, TaggedSentence, TextPair
-from trainables.features import FeatureCache, Features
+from trainables.features import Feature, FeatureCache, Features
 from trainables.kinds import code_hash, kind_of
 from trainables.model import Base, load_base
 from trainables.spec import TrialSpec, content_hash
@@ -21,6 +21,9 @@ from trainables.store import Store
 from trainables.tasks import Catalogue, Task
 
 T = TypeVar("T")
+
+TOKENISED_AT_ONCE = 20_000
+"""Examples whose features are Python objects at the same time."""
 
 
 class Workbench:
@@ -85,9 +88,12 @@ class Workbench:
             content = self.source.fingerprint(task, split, language)
             key = content_hash([content, task.definition, code_hash(task), base.tokenizer_hash, place])
 
-            def tokenise() -> list[Any]:
+            def tokenise() -> Iterator[list[Feature]]:
                 examples = self.examples(task, split, language)[part]
-                return kind_of(task).features(task, examples, base.tokenizer)
+                for start in range(0, len(examples), TOKENISED_AT_ONCE):
+                    chosen = examples[start : start + TOKENISED_AT_ONCE]
+                    rows = kind_of(task).features(task, chosen, base.tokenizer)
+                    yield [dataclasses.replace(row, example=start + row.example) for row in rows]
 
             return self._feature_cache.get(key, tokenise)
 

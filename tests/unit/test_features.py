@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from tests.toy import tokenizer
 from trainables import tasks
 from trainables.data import open_source
-from trainables.features import Feature, FeatureCache, Features, as_table
+from trainables.features import Feature, FeatureCache, Features, as_batch
 from trainables.model import Base
 from trainables.store import Store
 from trainables.workbench import Workbench
@@ -43,7 +43,7 @@ def plain(features: object) -> list[object]:
 
 @given(rows, rows)
 def test_tables_give_back_what_was_put_in(one: list[Feature], two: list[Feature]) -> None:
-    parts = [Features.of(as_table(features)) for features in (one, two)]
+    parts = [Features.of([as_batch(features)]) for features in (one, two)]
     whole = Features.joined(parts)
     assert plain(whole) == plain([*one, *two])
     assert plain(whole.that_count()) == plain([feature for feature in (*one, *two) if feature.weight])
@@ -55,10 +55,12 @@ def test_tables_give_back_what_was_put_in(one: list[Feature], two: list[Feature]
 
 
 def _get(folder: str, log: str) -> list[int]:
-    def make() -> list[Feature]:
+    def make() -> list[list[Feature]]:
         with Path(log).open("a") as file:
             file.write("made\n")
-        return [Feature([[number] * 50], number) for number in range(3000)]
+        return [
+            [Feature([[number] * 50], number) for number in range(start, start + 1000)] for start in (0, 1000, 2000)
+        ]
 
     return [int(feature.rows[0][0]) for feature in FeatureCache(Store(folder)).get("key", make)]
 
@@ -83,6 +85,20 @@ def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workbench:
 def workbench(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Workbench:
     monkeypatch.setattr("trainables.workbench.load_base", lambda name: Base(None, tokenizer()))  # type: ignore[arg-type]
     return Workbench(Store(str(folder / "store")), open_source({"files": str(folder)}))
+
+
+def test_examples_keep_their_places_when_they_are_tokenised_in_parts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "udpos").mkdir()
+    (tmp_path / "udpos" / "dev-en.tsv").write_text("He\tPRON\nsang\tVERB\n\n" * 7)
+    task = tasks.load("udpos")
+    whole = workbench(tmp_path, monkeypatch).features(task, "dev", "en", "m", slice(None))
+    monkeypatch.setattr("trainables.workbench.TOKENISED_AT_ONCE", 3)
+    (tmp_path / "store").rename(tmp_path / "other")
+    parts = workbench(tmp_path, monkeypatch).features(task, "dev", "en", "m", slice(None))
+    assert plain(parts) == plain(whole)
+    assert [one.example for one in parts] == list(range(7))
 
 
 def test_content_decides_which_file_is_met(bench: Workbench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -117,7 +133,7 @@ def test_content_decides_which_file_is_met(bench: Workbench, tmp_path: Path, mon
 
 def test_features_are_views_of_the_file(tmp_path: Path) -> None:
     cache = FeatureCache(Store(str(tmp_path)))
-    found = cache.get("key", lambda: [Feature([[1, 2, 3]], 0)])
+    found = cache.get("key", lambda: [[Feature([[1, 2, 3]], 0)]])
     row = found[0].rows[0]
     assert isinstance(row, np.ndarray)
     assert not row.flags.owndata

@@ -122,10 +122,10 @@ def test_features_survive_their_file(name: str, tmp_path: Path) -> None:
     _, _, rows = features_of(name)
     made = 0
 
-    def make() -> list[Feature]:
+    def make() -> list[list[Feature]]:
         nonlocal made
         made += 1
-        return rows
+        return [rows]
 
     for _ in range(2):  # the second time from the file
         found = FeatureCache(Store(str(tmp_path))).get(name, make)

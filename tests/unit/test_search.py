@@ -105,7 +105,7 @@ def test_winners_alone_are_evaluated_and_run_on_every_seed() -> None:
     assert {spec.parent for spec in evaluated if spec.tasks != ("mini-bitext",)} == winners
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(1, 8), st.integers(0, 10**6), st.sampled_from([0.0, 0.2, 0.6]), st.integers(0, 60))
 def test_nothing_is_lost_or_repeated(slots: int, seed: int, failing: float, stop_after: int) -> None:
     """Stopped anywhere, with trials that fail, and resumed from the ledger alone."""
