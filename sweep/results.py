@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from rich import box
 from rich.table import Table
 
 from sweep.query import query
@@ -13,7 +14,8 @@ from trainables.store import Store
 def result_table(store: Store, conditions: Sequence[str], targets: Sequence[str]) -> Table | None:
     """Condition x target, each cell the mean over languages of the main metric; None without scores.
 
-    The longer of the two goes down. The last condition is the chance level: the score of guesses that ignore the text.
+    The longer of the two goes down. "hidden" stands where the release hides the labels. Chance is the score of guesses
+    that ignore the text.
     """
     cells = query(
         store,
@@ -42,12 +44,15 @@ def result_table(store: Store, conditions: Sequence[str], targets: Sequence[str]
         for name, values in rows.items():
             table.add_row(name, *values, end_section=name == conditions[-1])
     else:  # more targets than fit side by side
-        for head in ("target", "score", *rows):
-            table.add_column(head, justify="left" if head in ("target", "score") else "right")
+        table.box, table.padding = box.SIMPLE_HEAD, 0
+        table.add_column("target", no_wrap=True)
+        table.add_column("score, languages", no_wrap=True)
+        for name in rows:
+            table.add_column(name, justify="right", overflow="fold", min_width=6)
         for position, name in enumerate(shown):
-            table.add_row(name, sizes[name], *(values[position] for values in rows.values()))
+            table.add_row(name, sizes[name].removesuffix(" languages"), *(values[position] for values in rows.values()))
     return table
 
 
 def _number(value: float | None) -> str:
-    return "labels hidden" if value is None else f"{value:.1f}"
+    return "hidden" if value is None else f"{value:.1f}"
