@@ -29,12 +29,12 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
         yield Broker.remote()  # type: ignore[attr-defined]
 
 
-def run(specs: list[TrialSpec], broker: Any, store: Path, workers: int, data: str = "mini") -> list[list[Any]]:
+def run(specs: list[TrialSpec], broker: Any, store: Path, workers: int) -> list[list[Any]]:
     """Runs trials one after the other on one group; returns the messages about each."""
     from trainables.broker import Job
     from trainables.group import GroupConfig, WorkerGroup
 
-    config = GroupConfig(str(store), data, (), workers, cpus_per_worker=1, gpus_per_worker=0)
+    config = GroupConfig(str(store), "mock", (), workers, cpus_per_worker=1, gpus_per_worker=0)
     group = WorkerGroup(f"{store.name}-{workers}", broker, config)
     told: list[list[Any]] = []
     for spec in specs:
@@ -49,17 +49,26 @@ def run(specs: list[TrialSpec], broker: Any, store: Path, workers: int, data: st
 
 
 def test_two_workers_give_the_weights_of_one(broker: Any, tmp_path: Path) -> None:
-    """For the same TrialSpec with dropout off, to 1e-5 relative; batches of 9 that two workers cannot share evenly."""
+    """For the same TrialSpec with dropout off.
+
+    Batches of 9 cannot be shared evenly, and of those of 5 the last has one example: a worker idles. A query of lareqa
+    is set against the passages of both workers; the choices of copa stay with their question.
+    """
     spec = dataclasses.replace(SPEC, batch_size=9, learning_rate=1e-3)
     both = dataclasses.replace(spec, phase="intermediate", tasks=("mini-nli", "mini-pos"), languages=("de", "en"))
-    evaluation = TrialSpec(
-        "evaluate", "random:tiny", ("mini-pos",), ("de", "zh"), "d", parent=spec.trial_id, eval_examples=15
-    )
+    evaluation = TrialSpec("evaluate", "random:tiny", ("mini-pos",), ("de", "zh"), "d", parent=spec.trial_id)
     stores = {workers: tmp_path / f"workers-{workers}" for workers in (1, 2)}
-    told = {workers: run([spec, both, evaluation], broker, store, workers) for workers, store in stores.items()}
-    for one in (spec, both):
+    parents = {lively_parent(Store(str(store))) for store in stores.values()}
+    coupled = [
+        dataclasses.replace(SPEC, tasks=(task,), batch_size=5, learning_rate=1e-4, parent=parent)
+        for parent in parents
+        for task in ("lareqa", "copa")
+    ]
+    specs = [spec, both, evaluation, *coupled]
+    told = {workers: run(specs, broker, store, workers) for workers, store in stores.items()}
+    for one, tolerance in ((spec, 1e-5), (both, 1e-5), *((one, 1e-4) for one in coupled)):
         weights = {n: load_checkpoint(Store(str(store)), one.trial_id).weights for n, store in stores.items()}
-        assert difference(weights[2], weights[1]) < 1e-5
+        assert difference(weights[2], weights[1]) < tolerance, one.tasks
     losses = {workers: [message.report.loss for message in messages[0]] for workers, messages in told.items()}
     assert losses[2] == pytest.approx(losses[1], rel=1e-4)
     scores = {workers: messages[2][-1].report.scores for workers, messages in told.items()}
@@ -67,18 +76,6 @@ def test_two_workers_give_the_weights_of_one(broker: Any, tmp_path: Path) -> Non
         (one.language, one.metric, one.n) for one in scores[1]
     ]
     assert [one.value for one in scores[2]] == pytest.approx([one.value for one in scores[1]], abs=2.0)
-
-
-@pytest.mark.parametrize("task", ["lareqa", "copa"])
-def test_two_workers_share_a_step_whose_rows_belong_together(broker: Any, tmp_path: Path, task: str) -> None:
-    """Queries of one worker against passages of the other; the last batch has one example: a worker idles."""
-    stores = {workers: tmp_path / f"{task}-{workers}" for workers in (1, 2)}
-    for workers, store in stores.items():
-        parent = lively_parent(Store(str(store)))
-        spec = dataclasses.replace(SPEC, tasks=(task,), batch_size=5, learning_rate=1e-4, parent=parent)
-        assert run([spec], broker, store, workers, "mock")[0][-1].error is None
-    weights = {n: load_checkpoint(Store(str(store)), spec.trial_id).weights for n, store in stores.items()}
-    assert difference(weights[2], weights[1]) < 1e-4
 
 
 def test_a_group_survives_a_trial_that_fails(broker: Any, tmp_path: Path) -> None:
