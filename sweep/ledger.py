@@ -152,7 +152,12 @@ class Ledger:
         tables, problems = [], []
         for name in self.files():
             try:
-                tables.append(pq.read_table(io.BytesIO(self.store.read(name)), columns=columns, schema=SCHEMA))
+                content = self.store.read(name)
+            except OSError as error:
+                problems.append(Problem(str(error), hint="is the store reachable?"))
+                continue
+            try:
+                tables.append(pq.read_table(io.BytesIO(content), columns=columns, schema=SCHEMA))
             except (pa.ArrowException, OSError) as error:
                 hint = "remove it; its trial will run again"
                 problems.append(

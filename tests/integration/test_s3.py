@@ -1,0 +1,246 @@
+"""Stores in S3, against a real server process: the behaviour of every store, round trips, and a server that fails."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+
+from sweep.ledger import Ledger
+from sweep.query import query
+from tests.s3_server import HOST, SILENT, Proxy, Verdict, ask, proxy, s3_server, server_command
+from tests.unit.test_ledger import entry, evaluation
+from tests.unit.test_spec import SPEC
+from tests.unit.test_store import Behaviour
+from trainables.checkpoint import load_checkpoint, save_checkpoint
+from trainables.errors import UserError
+from trainables.features import Feature, FeatureCache
+from trainables.store import Store
+
+pytestmark = pytest.mark.integration
+
+BIG = b"x" * 20_000_000
+"""More than one part of an upload."""
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    """The port of an S3 server with one bucket."""
+    if (command := server_command()) is None:
+        pytest.skip("no moto_server in this environment: install moto[server], or set SWEEP_TEST_MOTO")
+    with s3_server(command, tmp_path_factory.mktemp("s3") / "log") as port:
+        assert ask(port, "PUT", "/bucket")[0] == 200
+        yield port
+
+
+@pytest.fixture
+def front(server: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Proxy]:
+    """A proxy before the server, to which every S3 client of the test goes: nothing leaves this machine."""
+    with proxy(server) as running:
+        settings = {
+            "AWS_ENDPOINT_URL": f"http://{HOST}:{running.server_port}",
+            "AWS_ACCESS_KEY_ID": "key",
+            "AWS_SECRET_ACCESS_KEY": "secret",
+            "AWS_CONFIG_FILE": str(tmp_path / "none"),
+            "AWS_SHARED_CREDENTIALS_FILE": str(tmp_path / "none"),
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }
+        for name, value in settings.items():
+            monkeypatch.setenv(name, value)
+        yield running
+
+
+@pytest.fixture
+def store(front: Proxy) -> Store:
+    """An empty store."""
+    return Store(f"s3://bucket/{uuid.uuid4().hex}")
+
+
+def first(times: int, status: int, part: str) -> Verdict:
+    """Fails the first requests that have `part` in their line."""
+    left = iter(range(times))
+    return lambda request: status if part in request and next(left, None) is not None else None
+
+
+def always(status: int, part: str = "") -> Verdict:
+    """Fails every request that has `part` in its line."""
+    return lambda request: status if part in request else None
+
+
+def let_through(request: str) -> None:
+    """Fails nothing."""
+
+
+class TestS3(Behaviour):
+    """The fixture `store` of this module."""
+
+
+def test_endpoint_and_region_may_stand_in_the_uri(front: Proxy, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AWS_ENDPOINT_URL")
+    where = f"endpoint_override={HOST}:{front.server_port}&scheme=http&region=eu-north-1"
+    store = Store(f"s3://bucket/in-uri?{where}")
+    store.write("a", b"1")
+    assert store.root == "bucket/in-uri"
+    assert store.filesystem.region == "eu-north-1"
+    assert store.read("a") == b"1"
+    assert "PUT /bucket/in-uri/a" in front.seen
+
+
+def test_a_small_file_is_one_put_and_a_big_one_is_read_at_once(store: Store, front: Proxy) -> None:
+    store.write("small", b"1")
+    assert [request.split()[0] for request in front.seen] == ["PUT"]
+    store.write("big", BIG)
+    front.seen.clear()
+    assert store.read("big") == BIG
+    assert [request.split()[0] for request in front.seen].count("GET") == 1
+
+
+def test_a_bucket_that_is_not_there_is_an_error(front: Proxy) -> None:
+    with pytest.raises(UserError, match=r"s3://nowhere/x.*NO_SUCH_BUCKET") as caught:
+        Store("s3://nowhere/x").check_writable()
+    assert "AWS_ENDPOINT_URL" in str(caught.value)
+
+
+def test_wrong_credentials_are_an_error(store: Store, server: int) -> None:
+    ask(server, "POST", "/moto-api/reset-auth", b"0")  # from now on keys are checked
+    try:
+        with pytest.raises(UserError, match=r"cannot be written.*(INVALID_ACCESS_KEY_ID|ACCESS_DENIED)"):
+            store.check_writable()
+    finally:
+        ask(server, "POST", "/moto-api/reset-auth", b"inf")
+    store.check_writable()
+
+
+def test_weights_come_back(store: Store) -> None:
+    weights = {"encoder.a": torch.arange(6.0).reshape(2, 3), "heads.x.b": torch.ones(2, dtype=torch.bfloat16)}
+    with pytest.raises(FileNotFoundError):
+        load_checkpoint(store, SPEC.trial_id)
+    save_checkpoint(store, SPEC, weights)
+    spec, loaded = load_checkpoint(store, SPEC.trial_id)
+    assert spec == SPEC
+    assert loaded.keys() == weights.keys()
+    assert all(torch.equal(loaded[name], one) and loaded[name].dtype == one.dtype for name, one in weights.items())
+
+
+def test_the_ledger_is_queried(store: Store) -> None:
+    with pytest.raises(UserError, match="there is no ledger"):
+        query(store, "select * from trials")
+    ledger = Ledger(store)
+    ledger.write(entry(SPEC, objective=None, error="killed"))
+    ledger.write(entry(SPEC))
+    ledger.write(evaluation("none", 1, {"de": 60.0, "ru": 50.0}))
+    assert {one.spec.trial_id for one in ledger.outcomes()} >= {SPEC.trial_id}
+    assert query(store, "select count(*) n, count(error) e from trials").to_pylist() == [{"n": 2, "e": 0}]
+    rows = query(store, "select language, value from scores order by language").to_pylist()
+    assert rows == [{"language": "de", "value": 60.0}, {"language": "ru", "value": 50.0}]
+
+
+def test_features_are_made_once_for_all_machines(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = []
+
+    def make() -> list[list[Feature]]:
+        made.append(1)
+        return [[Feature([[number, 2]], number) for number in part] for part in (range(60), range(60, 100))]
+
+    def get(machine: str) -> list[int]:
+        monkeypatch.setenv("SWEEP_CACHE", str(tmp_path / machine))
+        return [int(one.rows[0][0]) for one in FeatureCache(Store(store.uri)).get("key", make)]
+
+    assert get("one") == get("one") == get("two") == list(range(100))
+    assert made == [1]
+    for machine in ("one", "two"):
+        assert (tmp_path / machine / "features" / "key.arrow").read_bytes() == store.read("features/key.arrow")
+    store.delete("features/key.arrow")
+    assert get("two") == list(range(100))  # from its mirror
+
+
+@pytest.mark.parametrize("status", [500, 503])
+@pytest.mark.parametrize("method", ["PUT", "GET", "HEAD"])
+def test_a_server_that_recovers_is_not_noticed(store: Store, front: Proxy, method: str, status: int) -> None:
+    store.write("a", b"old")
+    front.verdict = first(2, status, method)
+    store.write("a", b"new")
+    assert store.read("a") == b"new"
+    assert store.exists("a")
+    assert store.list("b") == []
+
+
+def test_a_part_of_an_upload_that_fails_is_sent_again(store: Store, front: Proxy) -> None:
+    front.verdict = first(2, 503, "partNumber=2")
+    store.write("a", BIG)
+    assert store.read("a") == BIG
+
+
+def test_silence_is_ended_and_asked_again(store: Store, front: Proxy, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("trainables.store.SILENCE", 1.0)
+    impatient = Store(store.uri)
+    front.verdict = first(1, SILENT, "PUT")
+    impatient.write("a", b"1")
+    front.verdict = first(1, SILENT, "GET")
+    assert impatient.read("a") == b"1"
+
+
+OPERATIONS = {
+    "write": lambda store: store.write("a", b"new"),
+    "read": lambda store: store.read("a"),
+    "exists": lambda store: store.exists("a"),
+    "list": lambda store: store.list("b"),
+    "delete": lambda store: store.delete("a"),
+}
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_a_server_that_stays_down_is_an_error_within_seconds(store: Store, front: Proxy, operation: str) -> None:
+    store.write("a", b"old")
+    front.verdict = always(503)
+    start = time.monotonic()
+    with pytest.raises(OSError, match=rf"store '{store.uri}', file '[ab]'.*503"):
+        OPERATIONS[operation](store)
+    assert time.monotonic() - start < 20
+    front.verdict = let_through
+    assert store.read("a") == b"old"
+
+
+def test_a_server_that_stays_silent_is_an_error(store: Store, front: Proxy, monkeypatch: pytest.MonkeyPatch) -> None:
+    store.write("a", b"old")
+    monkeypatch.setattr("trainables.store.SILENCE", 1.0)
+    impatient = Store(store.uri)
+    front.verdict = always(SILENT)
+    with pytest.raises(UserError, match=rf"cannot be written: store '{store.uri}', file 'probe'.*Timeout"):
+        impatient.check_writable()
+
+
+def test_a_server_that_is_gone_is_an_error(front: Proxy, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    front.shutdown()
+    front.server_close()
+    with pytest.raises(UserError, match=rf"cannot be written: store '{store.uri}'.*connect"):
+        store.check_writable()
+
+
+def test_an_upload_that_breaks_off_leaves_no_part_of_it(store: Store, front: Proxy) -> None:
+    store.write("b", b"old")
+    front.verdict = always(500, "partNumber=2")
+    for name in ("a", "b"):
+        with pytest.raises(OSError, match=f"file '{name}'"):
+            store.write(name, BIG)
+    assert any("partNumber=1" in request for request in front.seen)
+    front.verdict = let_through
+    assert not store.exists("a")
+    assert store.read("b") == b"old"
+
+
+def test_a_file_that_grows_while_it_is_read_is_not_cut(store: Store, front: Proxy) -> None:
+    store.write("a", b"old")
+    writer = Store(store.uri)
+    overwrite = first(1, 1, "GET")
+
+    def verdict(request: str) -> None:
+        if overwrite(request):  # between the reader's question for the size and the one for the content
+            writer.write("a", b"new and longer")
+
+    front.verdict = verdict
+    assert store.read("a") == b"new and longer"
