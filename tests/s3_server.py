@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -24,22 +22,18 @@ Verdict = Callable[[str], int | None]
 """Takes "METHOD path"; the status to answer with, SILENT, or None to let the request through."""
 
 
-def server_command() -> str | None:
-    """moto's server: the one named (`SWEEP_TEST_MOTO`), else this environment's.
-
-    Not any on the PATH: before 5.2.5, moto ends an upload of several parts with an answer that S3 does not give.
-    """
-    return os.environ.get("SWEEP_TEST_MOTO") or shutil.which("moto_server", path=str(Path(sys.executable).parent))
+COMMAND = Path(sys.executable).with_name("moto_server")
+"""This environment's, not any on the PATH: before 5.2.5 moto ends an upload of several parts as S3 does not."""
 
 
 @contextmanager
-def s3_server(command: str, log: Path) -> Iterator[int]:
+def s3_server(log: Path) -> Iterator[int]:
     """The port of a server that lives as long as the block."""
     with socket.socket() as free:
         free.bind((HOST, 0))
         port = int(free.getsockname()[1])
     with log.open("wb") as output:
-        process = subprocess.Popen([command, "-H", HOST, "-p", str(port)], stdout=output, stderr=output)
+        process = subprocess.Popen([str(COMMAND), "-H", HOST, "-p", str(port)], stdout=output, stderr=output)
     try:
         deadline = time.monotonic() + 60
         while not _is_up(port):

@@ -12,7 +12,7 @@ import torch
 
 from sweep.ledger import Ledger
 from sweep.query import query
-from tests.s3_server import HOST, SILENT, Proxy, Verdict, ask, proxy, s3_server, server_command
+from tests.s3_server import HOST, SILENT, Proxy, Verdict, ask, proxy, s3_server
 from tests.unit.test_ledger import entry, evaluation
 from tests.unit.test_spec import SPEC
 from tests.unit.test_store import Behaviour
@@ -30,9 +30,7 @@ BIG = b"x" * 20_000_000
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     """The port of an S3 server with one bucket."""
-    if (command := server_command()) is None:
-        pytest.skip("no moto_server in this environment: install moto[server], or set SWEEP_TEST_MOTO")
-    with s3_server(command, tmp_path_factory.mktemp("s3") / "log") as port:
+    with s3_server(tmp_path_factory.mktemp("s3") / "log") as port:
         assert ask(port, "PUT", "/bucket")[0] == 200
         yield port
 
