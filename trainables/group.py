@@ -105,13 +105,14 @@ def _serve(loop: dict[str, Any]) -> None:
     context = ray.train.get_context()
     rank = context.get_world_rank()
     torch.set_num_threads(config.cpus_per_worker)
+    catalogue = Catalogue(config.tasks)
     bench = Workbench(
         Store(config.store),
-        open_source(config.data, Catalogue(config.tasks)),
+        open_source(config.data, catalogue),
         get_device(),
         rank=rank,
         world_size=context.get_world_size(),
-        catalogue=Catalogue(config.tasks),
+        catalogue=catalogue,
     )
     while (job := ray.get(broker.get_job.remote(group, rank))) is not None:
         trial_id = job.spec.trial_id

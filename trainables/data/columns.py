@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import string
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any
 
@@ -11,7 +11,6 @@ from trainables.data.findings import Findings
 from trainables.data.tables import Record
 from trainables.errors import nearest
 
-Get = Callable[[Record], Any]
 MAY_BE_ABSENT = frozenset({"label", "tags", "answers", "id"})
 """What a whole table may lack: hidden gold, unnumbered rows."""
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from trainables.tasks.layout import CANDIDATES as CANDIDATES
-
 
 @dataclass(frozen=True, slots=True)
 class TextPair:

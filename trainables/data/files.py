@@ -9,7 +9,7 @@ from pathlib import Path
 
 from trainables.data import passages
 from trainables.data.conll import read_ccgbank, read_conll
-from trainables.data.examples import CANDIDATES, Example, Question
+from trainables.data.examples import Example, Question
 from trainables.data.findings import Findings
 from trainables.data.mewslix import read_entities, read_mentions
 from trainables.data.parallel import read_bucc, read_parallel
@@ -20,7 +20,7 @@ from trainables.data.treebank import read_conllu
 from trainables.errors import Problem
 from trainables.spec import content_hash
 from trainables.tasks import FileLayout, Task
-from trainables.tasks.layout import CANDIDATES_KEY
+from trainables.tasks.layout import CANDIDATES, CANDIDATES_KEY
 
 Found = tuple[FileLayout, tuple[Path, ...]]
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from trainables.data import passages
-from trainables.data.examples import CANDIDATES, Example, Question
+from trainables.data.examples import Example, Question
 from trainables.data.findings import Findings
 from trainables.data.hub_dataset import HubDataset
 from trainables.data.records import to_examples
@@ -14,6 +14,7 @@ from trainables.data.tables import Record
 from trainables.errors import Problem, nearest
 from trainables.spec import content_hash
 from trainables.tasks import HubLayout, Task
+from trainables.tasks.layout import CANDIDATES
 
 
 class Hub:

@@ -110,6 +110,17 @@ def most_common(labels: Sequence[str]) -> str:
     return max(sorted(set(labels)), key=labels.count)
 
 
+def gold_labels(examples: Sequence[Any], references: Sequence[Encoded]) -> list[str] | None:
+    """The `gold` of kinds with one label an example."""
+    labels = [example.label for example in examples if example.label is not None]
+    return labels if len(labels) == len(examples) else None
+
+
+def most_common_label(task: Task, examples: Sequence[Any], references: Sequence[Encoded]) -> list[Prediction]:
+    """The `guesses` of kinds with one label an example: always the most common one."""
+    return [most_common(gold_labels(examples, references) or [])] * len(examples)
+
+
 def pad(rows: Sequence[Numbers], value: int) -> Tensor:
     """Rows of different lengths as one (R, L) tensor of int64."""
     padded = torch.full((len(rows), max(map(len, rows))), value)

@@ -10,8 +10,11 @@ from torch.nn import functional
 from transformers import PreTrainedTokenizerBase
 
 from trainables.data.examples import MultipleChoice
-from trainables.kinds import IGNORED, Encoded, Feature, FirstTokenHead, Prediction, most_common
+from trainables.kinds import IGNORED, Encoded, Feature, FirstTokenHead, Prediction, gold_labels, most_common_label
 from trainables.tasks import Task
+
+gold = gold_labels
+guesses = most_common_label
 
 
 def features(task: Task, examples: Sequence[MultipleChoice], tokenizer: PreTrainedTokenizerBase) -> list[Feature]:
@@ -47,14 +50,3 @@ def loss(outputs: Tensor, targets: Tensor) -> Tensor:
 def predictions(task: Task, split: Encoded, references: Sequence[Encoded]) -> list[Prediction]:
     """The position of the choice that fits best."""
     return [str(int(output.argmax())) for output in split.outputs]
-
-
-def gold(examples: Sequence[MultipleChoice], references: Sequence[Encoded]) -> list[str] | None:
-    """The positions of the right choices."""
-    labels = [example.label for example in examples if example.label is not None]
-    return labels if len(labels) == len(examples) else None
-
-
-def guesses(task: Task, examples: Sequence[MultipleChoice], references: Sequence[Encoded]) -> list[Prediction]:
-    """Always the position that is right most often."""
-    return [most_common(gold(examples, references) or [])] * len(examples)
