@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import os
+import re
+import shutil
+import tempfile
+import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 from urllib.parse import parse_qs, urlsplit
 
+import pyarrow as pa
 from pyarrow import fs
 
 from trainables.errors import Problem, UserError
@@ -22,12 +28,20 @@ SILENCE = 5.0
 IN_URI = ("endpoint_override", "region", "scheme")
 """What may stand behind the `?` of an S3 URI."""
 
+LEFTOVER = re.compile(r"\..+\.[0-9a-f]{32}")
+"""The name of a file that is being written on a local disk: `.{name}.{32 hex digits}`."""
+
 S3_HINT = "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or ~/.aws; and AWS_ENDPOINT_URL for other servers than AWS"
 
 
 def checkpoint_name(trial_id: str) -> str:
     """Where a trial's weights lie in a store."""
     return f"checkpoints/{trial_id}.safetensors"
+
+
+def state_name(trial_id: str) -> str:
+    """Where the state of a trial lies in a store while it is not finished."""
+    return f"states/{trial_id}.safetensors"
 
 
 def cache_folder() -> Path:
@@ -58,7 +72,8 @@ def _open(uri: str) -> tuple[fs.FileSystem, str]:
 class Store:
     """Whole files under a root, on a local disk or in an object store.
 
-    A file is written beside its place and renamed (on S3 the put itself is atomic): readers see all of it or nothing.
+    A file is written beside its place and renamed (on S3 the put itself is atomic): readers see all of it or nothing,
+    also after a power cut. An OSError says which store and file it is about, and keeps its errno where it has one.
 
     Args:
         uri: a path, or a URI that pyarrow understands (`s3://bucket/prefix`). It is shown and sent to workers, so it
@@ -108,15 +123,75 @@ class Store:
 
     def write(self, name: str, content: bytes) -> None:
         """Puts a whole file in place, atomically."""
-        folder, _, base = self.path(name).rpartition("/")
-        target = f"{folder}/.{base}.{uuid.uuid4().hex}" if self.is_local else f"{folder}/{base}"
+        if self.is_local:
+            with self.writing(name) as file:
+                file.write(content)
+        else:
+            with self._named(name):
+                self._put(name, content)
+
+    @contextmanager
+    def writing(self, name: str) -> Iterator[BinaryIO]:
+        """A file to write into: it is in place, whole, once the block has ended without an exception; else not at all.
+
+        For S3 the content waits on this machine's disk: a stream that is given up would publish what it has so far.
+        """
         with self._named(name):
             if self.is_local:
-                self.filesystem.create_dir(folder)
-            with self.filesystem.open_output_stream(target) as stream:
-                stream.write(content)
+                with _beside(Path(self.path(name))) as file:
+                    yield file
+                return
+            with tempfile.NamedTemporaryFile(prefix="sweep-upload-") as spool:
+                yield spool  # type: ignore[misc]
+                spool.flush()
+                empty = not os.fstat(spool.fileno()).st_size  # which cannot be mapped
+                self._put(name, b"" if empty else pa.memory_map(spool.name).read_buffer())
+
+    def _put(self, name: str, content: bytes | pa.Buffer) -> None:
+        with self.filesystem.open_output_stream(self.path(name)) as stream:
+            stream.write(content)  # in one call: what closes the stream after half of it would publish the half
+
+    def move(self, name: str, new_name: str) -> None:
+        """Renames a file, over another one if need be. Raises FileNotFoundError where there is none."""
+        self.size(name)  # it says what is missing, where S3 says that something went wrong
+        with self._named(name):
             if self.is_local:
-                self.filesystem.move(target, f"{folder}/{base}")
+                self.filesystem.create_dir(self.path(new_name).rpartition("/")[0])
+            self.filesystem.move(self.path(name), self.path(new_name))
+
+    def size(self, name: str) -> int:
+        """The bytes of a file. Raises FileNotFoundError where there is none."""
+        with self._named(name):
+            info = self.filesystem.get_file_info(self.path(name))
+        if info.type != fs.FileType.File:
+            raise FileNotFoundError(f"store '{self.uri}' has no file '{name}'")
+        return int(info.size)
+
+    def free_space(self) -> int | None:
+        """The bytes that can still be written; None for an object store, which does not end."""
+        if not self.is_local:
+            return None
+        folder = Path(self.root)
+        return shutil.disk_usage(next(one for one in (folder, *folder.parents) if one.is_dir())).free
+
+    def remove_leftovers(self, older_than: float) -> Sequence[str]:
+        """Removes what writers that were killed left behind, and returns the names.
+
+        Args:
+            older_than: seconds since the last byte was written, after which nobody writes on. An upload to S3 that
+                breaks off leaves no file.
+        """
+        if not self.is_local:
+            return []
+        removed = []
+        for folder, _, names in os.walk(self.root):
+            for path in (Path(folder, name) for name in names if LEFTOVER.fullmatch(name)):
+                name = path.relative_to(self.root).as_posix()
+                with self._named(name), suppress(FileNotFoundError):  # its writer has just come to its end
+                    if time.time() - path.stat().st_mtime > older_than:
+                        path.unlink()
+                        removed.append(name)
+        return sorted(removed)
 
     def check_writable(self) -> None:
         """Raises UserError where nothing can be written, before hours of work find out."""
@@ -144,4 +219,28 @@ class Store:
         except FileNotFoundError:
             raise
         except OSError as error:
-            raise OSError(f"store '{self.uri}', file '{name}': {error}") from error
+            text = f"store '{self.uri}', file '{name}': {error.strerror or error}"
+            raise (OSError(error.errno, text) if error.errno else OSError(text)) from error
+
+
+@contextmanager
+def _beside(path: Path) -> Iterator[BinaryIO]:
+    """A new file, renamed to `path` at the end of the block, once it is on the disk; after an error it is gone."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+    try:
+        with temporary.open("xb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:
+        with suppress(OSError):
+            temporary.unlink()
+        raise
+    with suppress(OSError):  # some network file systems cannot; the file itself is there
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)

@@ -16,10 +16,10 @@ from tests.s3_server import HOST, SILENT, Proxy, Verdict, ask, proxy, s3_server
 from tests.unit.test_ledger import entry, evaluation
 from tests.unit.test_spec import SPEC
 from tests.unit.test_store import Behaviour
-from trainables.checkpoint import load_checkpoint, save_checkpoint
+from trainables.checkpoint import DamagedCheckpoint, MissingCheckpoint, load_checkpoint, save_checkpoint
 from trainables.errors import UserError
 from trainables.features import Feature, FeatureCache
-from trainables.store import Store
+from trainables.store import Store, checkpoint_name
 
 pytestmark = pytest.mark.integration
 
@@ -115,13 +115,17 @@ def test_wrong_credentials_are_an_error(store: Store, server: int) -> None:
 
 def test_weights_come_back(store: Store) -> None:
     weights = {"encoder.a": torch.arange(6.0).reshape(2, 3), "heads.x.b": torch.ones(2, dtype=torch.bfloat16)}
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(MissingCheckpoint, match=SPEC.trial_id):
         load_checkpoint(store, SPEC.trial_id)
     save_checkpoint(store, SPEC, weights)
-    spec, loaded = load_checkpoint(store, SPEC.trial_id)
-    assert spec == SPEC
+    loaded = load_checkpoint(store, SPEC.trial_id)
     assert loaded.keys() == weights.keys()
     assert all(torch.equal(loaded[name], one) and loaded[name].dtype == one.dtype for name, one in weights.items())
+    content = store.read(checkpoint_name(SPEC.trial_id))
+    for damaged in (content[:-1], content[:-1] + b"\1"):
+        store.write(checkpoint_name(SPEC.trial_id), damaged)
+        with pytest.raises(DamagedCheckpoint, match=SPEC.trial_id):
+            load_checkpoint(store, SPEC.trial_id)
 
 
 def test_the_ledger_is_queried(store: Store) -> None:
@@ -182,12 +186,21 @@ def test_silence_is_ended_and_asked_again(store: Store, front: Proxy, monkeypatc
     assert impatient.read("a") == b"1"
 
 
+def write_in_a_block(store: Store) -> None:
+    """The other way to write."""
+    with store.writing("a") as file:
+        file.write(b"new")
+
+
 OPERATIONS = {
     "write": lambda store: store.write("a", b"new"),
     "read": lambda store: store.read("a"),
     "exists": lambda store: store.exists("a"),
     "list": lambda store: store.list("b"),
     "delete": lambda store: store.delete("a"),
+    "writing": lambda store: write_in_a_block(store),
+    "move": lambda store: store.move("a", "c"),
+    "size": lambda store: store.size("a"),
 }
 
 
