@@ -40,17 +40,19 @@ def steps_per_epoch(features: Mapping[str, Sequence[Feature]], batch_size: int) 
     return sum(-(-size // batch_size) for size in epoch_sizes(features).values())
 
 
-def epoch_steps(features: Mapping[str, Sequence[Feature]], batch_size: int, seed: int, epoch: int) -> Iterator[Step]:
+def epoch_steps(
+    features: Mapping[str, Sequence[Feature]], batch_size: int, seed: int, epoch: int, start: int = 0
+) -> Iterator[Step]:
     """The steps of an epoch: features in random order, each once at most; tasks take turns at random.
 
-    A function of its arguments alone, the same on every worker.
+    A function of its arguments alone, the same on every worker. The first `start` steps are left out, unread.
     """
     rng = np.random.default_rng([seed, epoch])
     batches = []
     for task, size in epoch_sizes(features).items():
         order = rng.permutation(len(features[task]))[:size]
         batches += [(task, order[start : start + batch_size]) for start in range(0, len(order), batch_size)]
-    for position in rng.permutation(len(batches)):
+    for position in rng.permutation(len(batches))[start:]:
         task, chosen = batches[position]
         yield Step(task, [features[task][one] for one in chosen])
 
@@ -80,6 +82,11 @@ def micro_batches(features: Sequence[Feature], tokens: int) -> Iterator[list[Fea
         rows += len(feature.rows)
     if group:
         yield group
+
+
+def single_rows(features: Sequence[Feature]) -> list[Feature]:
+    """Each row as a feature of its own; `example` is its place among all of them."""
+    return [Feature([row], place) for place, row in enumerate(row for feature in features for row in feature.rows)]
 
 
 class Tensors(NamedTuple):

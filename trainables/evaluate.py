@@ -17,6 +17,7 @@ from trainables.data import references as references_of
 from trainables.data.examples import Example
 from trainables.features import Feature, Features
 from trainables.kinds import Encoded, Prediction, kind_of
+from trainables.memory import in_pieces_that_fit
 from trainables.metrics import METRICS
 from trainables.model import Network, new_network
 from trainables.reports import PredictionRow, Report, Score
@@ -37,9 +38,9 @@ class Split(NamedTuple):
 
 
 class Evaluation(NamedTuple):
-    """The scores of one split, and the predictions behind them. `main` is the value of the task's main metric."""
+    """The scores of one split, and the predictions behind them. `main` is that of the task's main metric."""
 
-    main: float | None
+    main: Score
     scores: list[Score]
     predictions: list[PredictionRow]
 
@@ -66,7 +67,7 @@ def evaluate(spec: TrialSpec, bench: Workbench, started: float) -> Iterator[Repo
     targets = [_as_asked(bench.task(name), spec) for name in spec.tasks]
     heads = [_as_asked(bench.task(name), spec) for name in dict.fromkeys(map(head_name, targets))]
     base = bench.base(spec.model)
-    weights = bench.checkpoint(spec.parent).weights if spec.parent else None
+    weights = bench.checkpoint(spec.parent) if spec.parent else None
     network = new_network(base, heads, spec.dropout, weights).to(bench.device)
     scorer = Scorer(network, spec, bench)
     work = [
@@ -76,7 +77,7 @@ def evaluate(spec: TrialSpec, bench: Workbench, started: float) -> Iterator[Repo
         for language in bench.source.languages(task, split)
         if language in spec.languages
     ]
-    startup, done, seconds = None, 0, 0.0
+    startup, done, seconds, halvings = None, 0, 0.0, bench.halvings
     scores: list[Score] = []
     predictions: list[PredictionRow] = []
     for position, (task, name, language) in enumerate(work, start=1):
@@ -96,6 +97,10 @@ def evaluate(spec: TrialSpec, bench: Workbench, started: float) -> Iterator[Repo
             examples_per_second=done / seconds,
             scores=tuple(scores) if last else (),
             predictions=tuple(predictions) if last else (),
+            device=bench.device_name,
+            features=scorer.features,
+            tokens=scorer.tokens,
+            halvings=bench.halvings - halvings,
         )
 
 
@@ -109,6 +114,9 @@ class Scorer:
     """A network in a certain state of its weights, which predicts and scores whole splits.
 
     What several splits refer to, such as the candidates of a retrieval task, is encoded once.
+
+    Attributes:
+        features, tokens: how many have been encoded, over all workers, without padding.
     """
 
     def __init__(
@@ -116,6 +124,7 @@ class Scorer:
     ) -> None:
         self._network, self._spec, self._bench, self._vocabulary = network, spec, bench, vocabulary
         self._references: dict[tuple[str, str, str], Encoded] = {}
+        self.features = self.tokens = 0
 
     def score(self, split: Split, references: Sequence[Split]) -> Evaluation:
         """Predicts a split and scores it. A split without gold labels gets predictions, and a score of None."""
@@ -147,7 +156,7 @@ class Scorer:
             PredictionRow(task.name, split.language, split.name, example.id, _text(prediction), right)
             for example, prediction, right in zip(split.examples, predicted, shown, strict=True)
         ]
-        return Evaluation(values[task.main_metric], scores, rows)
+        return Evaluation(next(one for one in scores if one.metric == task.main_metric), scores, rows)
 
     def _encode_once(self, split: Split) -> Encoded:
         place = split.task.name, split.name, split.language
@@ -159,17 +168,32 @@ class Scorer:
         outputs = self.outputs(head_name(split.task), split.features)
         return Encoded(split.examples, split.features, outputs)
 
-    @torch.inference_mode()
     def outputs(self, head: str, features: Sequence[Feature]) -> list[np.ndarray]:
         """The head's outputs for each feature, without padding, in the features' order; on every worker the same."""
+        bench = self._bench
+        rows = [Feature([row], position) for position, feature in enumerate(features) for row in feature.rows]
+        self.features += len(features)
+        self.tokens += sum(row.width for row in rows)
+        mine = rows[bench.rank :: bench.world_size]
+        parts = [in_pieces_that_fit(bench, mine, lambda: self._rows_outputs(head, mine))]
+        if bench.world_size > 1:
+            parts *= bench.world_size
+            distributed.all_gather_object(parts, parts[bench.rank])
+        grouped: list[list[np.ndarray]] = [[] for _ in features]
+        for position, row in enumerate(rows):
+            rank, place = position % bench.world_size, position // bench.world_size
+            grouped[row.example].append(parts[rank][place])
+        return [values[0] if len(values) == 1 else np.stack(values) for values in grouped]
+
+    @torch.inference_mode()
+    def _rows_outputs(self, head: str, rows: Sequence[Feature]) -> list[np.ndarray]:
+        """Those of features of one row each, on this worker."""
         network, bench = self._network, self._bench
         network.eval()
-        rows = [Feature([row], position) for position, feature in enumerate(features) for row in feature.rows]
-        mine = range(bench.rank, len(rows), bench.world_size)
-        place = {id(rows[position]): position for position in mine}
+        place = {id(row): position for position, row in enumerate(rows)}
         found: dict[int, np.ndarray] = {}
         pad_id = bench.base(self._spec.model).tokenizer.pad_token_id
-        for batch in micro_batches([rows[position] for position in mine], bench.micro_batch_tokens):
+        for batch in micro_batches(rows, bench.micro_batch_tokens):
             input_ids, mask, _ = collate(batch, pad_id)
             input_ids = self._vocabulary.translate(input_ids) if self._vocabulary else input_ids
             with bench.autocast(self._spec):
@@ -177,14 +201,7 @@ class Scorer:
             for row, values in zip(batch, result.float().cpu().numpy(), strict=True):
                 per_token = values.ndim == 2
                 found[place[id(row)]] = values[: row.width] if per_token else values
-        if bench.world_size > 1:
-            parts: list[dict[int, np.ndarray]] = [{}] * bench.world_size
-            distributed.all_gather_object(parts, found)
-            found = {position: values for part in parts for position, values in part.items()}
-        grouped: list[list[np.ndarray]] = [[] for _ in features]
-        for position, row in enumerate(rows):
-            grouped[row.example].append(found[position])
-        return [values[0] if len(values) == 1 else np.stack(values) for values in grouped]
+        return [found[position] for position in range(len(rows))]
 
 
 def _text(prediction: Prediction) -> str:

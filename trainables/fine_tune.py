@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,7 @@ from trainables.gradient import StepGradient
 from trainables.model import TABLE, Network, new_network
 from trainables.reports import Report, TrialError
 from trainables.spec import TrialSpec
+from trainables.state import TrialState
 from trainables.tasks import Task
 from trainables.vocabulary import TrimmedVocabulary
 from trainables.workbench import Workbench
@@ -43,6 +45,8 @@ def run_trial(spec: TrialSpec, bench: Workbench, started: float) -> Iterator[Rep
 def fine_tune(spec: TrialSpec, bench: Workbench, started: float) -> Iterator[Report]:
     """Trains on the spec's tasks, reports after every epoch, and leaves the final weights in the store.
 
+    Goes on from the state that an earlier run of the same spec has saved: its reports are not repeated.
+
     Raises:
         TrialError: the loss is no longer finite, or there is nothing to train on.
     """
@@ -50,7 +54,7 @@ def fine_tune(spec: TrialSpec, bench: Workbench, started: float) -> Iterator[Rep
     assert spec.epochs is not None and spec.batch_size is not None  # a training spec has all hyper-parameters
     training_sets = [bench.task(name) for name in spec.tasks]
     base = bench.base(spec.model)
-    parent = bench.checkpoint(spec.parent).weights if spec.parent else None
+    parent = bench.checkpoint(spec.parent) if spec.parent else None
     features = {task.name: training_features(spec, bench, task) for task in training_sets}
     development = [development_split(spec, bench, task) for task in training_sets]
 
@@ -70,41 +74,60 @@ def fine_tune(spec: TrialSpec, bench: Workbench, started: float) -> Iterator[Rep
     optimizer = torch.optim.AdamW(
         parameter_groups(network, spec.weight_decay), lr=spec.learning_rate, eps=ADAM_EPSILON, fused=True
     )
-    total = spec.epochs * steps_per_epoch(features, spec.batch_size)
+    steps = steps_per_epoch(features, spec.batch_size)
+    total = spec.epochs * steps
     schedule = get_linear_schedule_with_warmup(optimizer, round(spec.warmup * total), total)
     gradient = StepGradient(network, replica, training_sets, spec, bench, vocabulary)
-    startup = None
-    trained, training_seconds = 0, 0.0
-    for epoch in range(1, spec.epochs + 1):
-        begun = time.monotonic()
-        losses = []
+    state = TrialState(spec, bench, network, optimizer, schedule, vocabulary)
+    at = state.restore()
+    resumed = (at.epoch - 1) * steps + at.step
+    startup, halvings = None, bench.halvings
+    for epoch in range(at.epoch, spec.epochs + 1):
+        startup = startup or time.time() - started
+        begun = time.monotonic() - at.seconds
         network.train()
-        for step in epoch_steps(features, spec.batch_size, spec.seed, epoch):
-            startup = startup or time.time() - started
-            losses.append(gradient.add(step))
+        for step in epoch_steps(features, spec.batch_size, spec.seed, epoch, at.step):
+            at.loss += gradient.add(step)
             norm = float(nn.utils.clip_grad_norm_(network.parameters(), MAX_GRADIENT_NORM))
             if not math.isfinite(norm):  # the same on all workers, which must stop together
+                state.drop()  # from there it would come to the same end
                 raise TrialError(f"the gradient is {norm} in epoch {epoch}, learning rate {spec.learning_rate:g}")
             vocabulary.record_step(schedule.get_last_lr()[0], spec.weight_decay)
             optimizer.step()
             schedule.step()
             optimizer.zero_grad()
-            trained += len(step.features)
-        training_seconds += time.monotonic() - begun
+            at.step += 1
+            at.features += len(step.features)
+            at.tokens += sum(len(row) for feature in step.features for row in feature.rows)
+            at.seconds = time.monotonic() - begun
+            if state.is_due(at.step):
+                state.save(at)
 
         scorer = Scorer(network, spec, bench, vocabulary)
         found = [scorer.score(split, references) for split, *references in development]
+        loss = mean_over_workers(at.loss / at.step, bench)
+        at = replace(at, epoch=epoch + 1, step=0, loss=0.0, curve=(*at.curve, objective(found)))
         last = epoch == spec.epochs
-        if last and bench.rank == 0:
+        if not last:
+            state.save(at)
+        elif bench.rank == 0:
             save_checkpoint(bench.store, spec, whole_weights(network, vocabulary))
+            state.drop()
         yield Report(
             progress=epoch / spec.epochs,
             epoch=epoch,
-            loss=mean_over_workers(sum(losses) / len(losses), bench),
-            objective=objective(found),
+            loss=loss,
+            objective=at.curve[-1],
             startup_seconds=startup,
-            examples_per_second=trained / training_seconds,
+            examples_per_second=at.features / at.seconds,
             scores=tuple(score for one in found for score in one.scores) if last else (),
+            curve=at.curve,
+            collapsed=last and all(one.main.is_at_chance for one in found),
+            device=bench.device_name,
+            features=at.features // epoch,
+            tokens=at.tokens // epoch,
+            resumed=resumed,
+            halvings=bench.halvings - halvings,
         )
 
 
@@ -171,7 +194,7 @@ def parameter_groups(network: Network, weight_decay: float) -> list[dict[str, An
 
 def objective(found: Sequence[Evaluation]) -> float:
     """The plain mean over tasks of their main score on the development set."""
-    values = [one.main for one in found if one.main is not None]
+    values = [one.main.value for one in found if one.main.value is not None]
     if len(values) < len(found):
         raise TrialError("the development set has no labels")
     return sum(values) / len(values)

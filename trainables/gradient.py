@@ -10,9 +10,10 @@ import torch
 from torch import Tensor, distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from trainables.batching import Step, collate, micro_batches, share
+from trainables.batching import Step, collate, micro_batches, share, single_rows
 from trainables.features import Feature
 from trainables.kinds import Head, kind_of
+from trainables.memory import in_pieces_that_fit
 from trainables.model import Network
 from trainables.spec import TrialSpec
 from trainables.tasks import Task
@@ -21,7 +22,9 @@ from trainables.workbench import Workbench
 
 
 class StepGradient:
-    """Adds the gradients of steps to a network's parameters, whatever the micro-batches and the number of workers.
+    """The gradients of steps for a network's parameters, whatever the micro-batches and the number of workers.
+
+    The parameters have none before a step: what a step adds that runs out of memory is dropped with all there is.
 
     Args:
         replica: the network itself, or the DistributedDataParallel around it.
@@ -42,10 +45,18 @@ class StepGradient:
         self._pad_id = bench.base(spec.model).tokenizer.pad_token_id
 
     def add(self, step: Step) -> float:
-        """Returns this worker's part of the step's mean loss, times the number of workers."""
+        """Returns this worker's part of the step's mean loss, times the number of workers.
+
+        One worker alone takes smaller micro-batches when memory runs out. Of several none can: the others wait for it
+        in the middle of the step.
+        """
         head = self._network.heads[step.task]
         assert isinstance(head, Head)
-        return self._add_coupled(step) if head.couples else self._add_independent(step)
+        compute = self._add_coupled if head.couples else self._add_independent
+        if self._bench.world_size > 1:
+            return compute(step)
+        pieces = single_rows(step.features) if head.couples else step.features
+        return in_pieces_that_fit(self._bench, pieces, lambda: compute(step), undo=self._network.zero_grad)
 
     def _add_independent(self, step: Step) -> float:
         """Micro-batch by micro-batch: the loss is a sum over features.
@@ -72,12 +83,12 @@ class StepGradient:
         """
         bench = self._bench
         mine = share(step.features, bench.rank, bench.world_size)
-        rows = [Feature([row], place) for place, row in enumerate(row for feature in mine for row in feature.rows)]
+        rows = single_rows(mine)
         batches = list(micro_batches(rows, bench.micro_batch_tokens))
         states, parts = [], []
         with torch.no_grad():
             for features in batches:
-                states.append(_random_state(bench.device))
+                states.append(bench.random_state())
                 parts.append(self._forward(self._network, step.task, features)[0])
         order = torch.tensor([feature.example for features in batches for feature in features], device=bench.device)
         outputs = torch.cat(parts)[order.argsort()]
@@ -86,14 +97,14 @@ class StepGradient:
         loss = self._losses[step.task](everything, torch.empty(0)) / step.weight
         (gradient,) = torch.autograd.grad(loss, everything)
         own = gradient[first : first + len(rows)] if sum(feature.weight for feature in mine) else outputs * 0
-        after = _random_state(bench.device)
+        after = bench.random_state()
         for position, (features, state) in enumerate(zip(batches, states, strict=True), start=1):
-            _set_random_state(state, bench.device)
+            bench.set_random_state(state)
             with self._waiting(position < len(batches)):
                 again, _ = self._forward(self._replica, step.task, features)
                 places = torch.tensor([feature.example for feature in features], device=bench.device)
                 (again * own[places]).sum().mul(bench.world_size).backward()
-        _set_random_state(after, bench.device)
+        bench.set_random_state(after)
         return loss.item()
 
     def _gathered(self, outputs: Tensor, step: Step) -> tuple[Tensor, int]:
@@ -120,14 +131,3 @@ class StepGradient:
     def _waiting(self, more: bool) -> Any:
         """While more micro-batches follow, workers do not exchange gradients yet."""
         return self._replica.no_sync() if more and isinstance(self._replica, DistributedDataParallel) else nullcontext()
-
-
-def _random_state(device: torch.device) -> tuple[Tensor, ...]:
-    on_gpu = (torch.cuda.get_rng_state(device),) if device.type == "cuda" else ()
-    return (torch.get_rng_state(), *on_gpu)
-
-
-def _set_random_state(state: tuple[Tensor, ...], device: torch.device) -> None:
-    torch.set_rng_state(state[0])
-    if device.type == "cuda":
-        torch.cuda.set_rng_state(state[1], device)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 
@@ -24,6 +25,13 @@ class Score:
     value: float | None
     chance: float | None
     n: int
+
+    @property
+    def is_at_chance(self) -> bool:
+        """Whether it is not above chance by more than sampling error: one-sided, at the 5% level."""
+        if self.value is None or self.chance is None:
+            return False
+        return self.value <= self.chance + 1.645 * math.sqrt(self.chance * (100 - self.chance) / self.n)
 
 
 @dataclass(frozen=True)
@@ -53,6 +61,14 @@ class Report:
         startup_seconds: from the trial's start to its first optimizer step (or first scored batch).
         examples_per_second: features per second of training (or scoring), over all workers.
         scores, predictions: in the last report alone.
+        curve: the objective after each epoch so far.
+        collapsed: whether training ended at chance on the English development set of every task, as that of large
+            encoders now and then does. Said in the last report.
+        device: what all of it ran on: the GPU's name, or `cpu`.
+        features, tokens: what is trained in an epoch, over all workers, without padding; in an evaluation, what has
+            been encoded.
+        resumed: the optimizer steps that were taken over from the state of an earlier run.
+        halvings: how often memory ran out, so that the micro-batch was halved.
     """
 
     progress: float
@@ -63,6 +79,13 @@ class Report:
     examples_per_second: float | None = None
     scores: tuple[Score, ...] = ()
     predictions: tuple[PredictionRow, ...] = field(default=(), repr=False)
+    curve: tuple[float, ...] = ()
+    collapsed: bool = False
+    device: str | None = None
+    features: int | None = None
+    tokens: int | None = None
+    resumed: int = 0
+    halvings: int = 0
 
 
 class TrialError(Exception):

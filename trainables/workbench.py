@@ -10,14 +10,14 @@ from typing import Any, TypeVar
 
 import torch
 
-from trainables.checkpoint import Checkpoint, load_checkpoint
+from trainables.checkpoint import load_checkpoint
 from trainables.data import Source
 from trainables.data.examples import Example, TaggedSentence, TextPair
 from trainables.features import Feature, FeatureCache, Features
 from trainables.kinds import code_hash, kind_of
 from trainables.model import Base, load_base
 from trainables.spec import TrialSpec, content_hash
-from trainables.store import Store
+from trainables.store import Store, state_name
 from trainables.tasks import Catalogue, Task
 
 T = TypeVar("T")
@@ -29,7 +29,12 @@ TOKENISED_AT_ONCE = 20_000
 class Workbench:
     """One worker's place: its store, its data, its device, its rank among the workers of a trial, and its caches.
 
-    Nothing here decides a trial's result. `micro_batch_tokens` bounds the memory of one forward pass.
+    Nothing here decides a trial's result.
+
+    Attributes:
+        micro_batch_tokens: bounds the memory of one forward pass.
+        halvings: how often memory ran out, so that `micro_batch_tokens` was halved.
+        save_minutes: how long a trial trains within an epoch before it saves its state again; 0: after every step.
     """
 
     def __init__(
@@ -40,11 +45,15 @@ class Workbench:
         rank: int = 0,
         world_size: int = 1,
         catalogue: Catalogue | None = None,
+        micro_batch_tokens: int | None = None,
     ) -> None:
         self.store, self.source = store, source
         self.device = device or torch.device("cpu")
         self.rank, self.world_size = rank, world_size
-        self.micro_batch_tokens = 16384 if self.device.type == "cuda" else 512  # what a CPU's cache holds
+        usual = 16384 if self.device.type == "cuda" else 512  # what a CPU's cache holds
+        self.micro_batch_tokens = micro_batch_tokens or usual
+        self.halvings = 0
+        self.save_minutes = 15.0
         self._catalogue = catalogue or Catalogue()
         self._feature_cache = FeatureCache(store)
         self._bases = _Recent(1)
@@ -71,8 +80,8 @@ class Workbench:
         """The pre-trained model, loaded once."""
         return self._bases.get(model, lambda: load_base(model))
 
-    def checkpoint(self, trial_id: str) -> Checkpoint:
-        """A finished trial's weights."""
+    def checkpoint(self, trial_id: str) -> dict[str, torch.Tensor]:
+        """A finished trial's weights. Raises as `load_checkpoint` does."""
         return self._checkpoints.get(trial_id, lambda: load_checkpoint(self.store, trial_id))
 
     def examples(self, task: Task, split: str, language: str) -> list[Example]:
@@ -98,6 +107,26 @@ class Workbench:
             return self._feature_cache.get(key, tokenise)
 
         return self._features.get(place, make)
+
+    def drop_state(self, trial_id: str) -> None:
+        """Removes what was saved of a trial that will not go on."""
+        self.store.delete(state_name(trial_id))
+
+    @property
+    def device_name(self) -> str:
+        """What a price list calls it: the GPU's name, or `cpu`."""
+        return torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else self.device.type
+
+    def random_state(self) -> tuple[torch.Tensor, ...]:
+        """The state of torch's random numbers, on the CPU and on this worker's GPU."""
+        on_gpu = (torch.cuda.get_rng_state(self.device),) if self.device.type == "cuda" else ()
+        return (torch.get_rng_state(), *on_gpu)
+
+    def set_random_state(self, state: tuple[torch.Tensor, ...]) -> None:
+        """Sets it back to what `random_state` returned."""
+        torch.set_rng_state(state[0])
+        if self.device.type == "cuda":
+            torch.cuda.set_rng_state(state[1], self.device)
 
     def autocast(self, spec: TrialSpec) -> AbstractContextManager[Any]:
         """The arithmetic that a trial asks for."""

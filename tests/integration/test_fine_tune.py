@@ -18,7 +18,7 @@ from trainables.checkpoint import load_checkpoint, save_checkpoint
 from trainables.data import open_source
 from trainables.fine_tune import run_trial
 from trainables.model import TABLE, load_base
-from trainables.reports import Report, TrialError
+from trainables.reports import Report, Score, TrialError
 from trainables.spec import TrialSpec
 from trainables.store import Store
 from trainables.vocabulary import TrimmedVocabulary
@@ -54,7 +54,7 @@ def run(spec: TrialSpec, bench: Workbench) -> list[Report]:
 
 
 def weights(spec: TrialSpec, bench: Workbench) -> dict[str, torch.Tensor]:
-    return load_checkpoint(bench.store, spec.trial_id).weights
+    return load_checkpoint(bench.store, spec.trial_id)
 
 
 def difference(one: dict[str, torch.Tensor], two: dict[str, torch.Tensor]) -> float:
@@ -82,6 +82,38 @@ def test_training_learns_and_reports_every_epoch(bench: Workbench) -> None:
     assert score.value is not None
     assert score.chance is not None
     assert score.value > score.chance + 40
+
+
+def test_the_last_report_says_what_it_took_and_whether_it_came_to_anything(bench: Workbench) -> None:
+    spec = dataclasses.replace(SPEC, epochs=6, train_examples=200)
+    first, *_, last = reports = run(spec, bench)
+    assert last.curve == tuple(report.objective for report in reports)
+    rows = module.training_features(spec, bench, bench.task("mini-pos"))
+    assert (last.features, last.tokens) == (200, sum(len(row) for one in rows for row in one.rows))
+    assert (last.device, last.resumed, last.halvings) == ("cpu", 0, 0)
+    assert not last.collapsed
+    assert not first.collapsed  # said at the end alone
+    asleep = run(dataclasses.replace(SPEC, tasks=("mini-nli",), learning_rate=1e-12), bench)
+    assert [report.collapsed for report in asleep] == [False, True]
+    both = dataclasses.replace(SPEC, phase="intermediate", tasks=("mini-nli", "mini-pos"), epochs=6, train_examples=200)
+    assert not run(both, bench)[-1].collapsed  # one of them has learnt something
+
+
+@pytest.mark.parametrize(
+    ("value", "chance", "n", "expected"),
+    [
+        (30, 33.3, 100, True),
+        (41, 33.3, 100, True),
+        (41.2, 33.3, 100, False),
+        (41, 33.3, 1000, False),
+        (0, 0, 50, True),
+        (0.1, 0, 50, False),
+        (None, None, 50, False),
+    ],
+)
+def test_chance_has_its_sampling_error(value: float, chance: float, n: int, expected: bool) -> None:
+    """33.3% of 100 examples: a standard error of 4.7 points, 7.8 to the one-sided bound at the 5% level."""
+    assert Score("t", "t", "en", "dev", "accuracy", True, value, chance, n).is_at_chance == expected
 
 
 def test_the_same_spec_gives_the_same_weights_and_another_seed_does_not(bench: Workbench, tmp_path: Path) -> None:
@@ -128,7 +160,7 @@ def test_an_in_batch_softmax_has_the_textbook_gradient_in_pieces_too(dropout: fl
     base, task = bench.base(spec.model), bench.task("lareqa")
     features = module.training_features(spec, bench, task)
     torch.manual_seed(0)
-    network = module.new_network(base, [task], spec.dropout, bench.checkpoint(spec.parent or "").weights).train()
+    network = module.new_network(base, [task], spec.dropout, bench.checkpoint(spec.parent or "")).train()
     vocabulary = TrimmedVocabulary(network.encoder, features.token_ids(), 1)
     seen: list[torch.Tensor] = []
     handle = network.register_forward_hook(lambda module, inputs, output: seen.append(output.detach()))
