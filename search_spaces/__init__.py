@@ -1,5 +1,30 @@
 """Which hyper-parameters are searched, and where: YAML presets and the values behind them."""
 
-from search_spaces.space import Choices, Parameter, Range, SearchSpace, load, names
+from search_spaces.reader import load, names
+from search_spaces.space import (
+    SAMPLERS,
+    Choices,
+    Conditional,
+    Parameter,
+    Range,
+    SearchSpace,
+    Value,
+    contains,
+    first,
+    points,
+)
 
-__all__ = ["Choices", "Parameter", "Range", "SearchSpace", "load", "names"]
+__all__ = [
+    "SAMPLERS",
+    "Choices",
+    "Conditional",
+    "Parameter",
+    "Range",
+    "SearchSpace",
+    "Value",
+    "contains",
+    "first",
+    "load",
+    "names",
+    "points",
+]

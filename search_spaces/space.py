@@ -1,35 +1,28 @@
 """A search space: for each phase and training set, what every hyper-parameter may be.
 
-A space is a YAML file with the sections `intermediate` and `target`. In a section, `all` names every hyper-parameter;
-an entry with a training set's name overrides some of them. A hyper-parameter is a plain value (fixed),
-`{values: [...], first: ...}` or `{low: ..., high: ..., log: true, first: ...}`. `first` is what the first trial of a
-study tries: the published value.
+`reader.py` makes one from a YAML file, `axes.py` shows one to Optuna.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import functools
-from collections.abc import Mapping
+import itertools
+import math
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from trainables import tasks
-from trainables.errors import Problem, UserError, nearest
 from trainables.spec import SEARCHED
-from trainables.yaml_file import Place, YamlFile, read_yaml
 
-if TYPE_CHECKING:
-    from optuna.distributions import BaseDistribution
-
-FOLDER = Path(__file__).parent
 SECTIONS = ("intermediate", "target")
-SAMPLERS = ("tpe", "random", "grid")
-ALWAYS_SEARCHED = ("learning_rate", "epochs")
-INTEGERS = ("epochs", "batch_size")
+SAMPLERS = ("tpe", "random", "grid", "gp", "cmaes")
 
-Value = float | int
+DIGITS = 6
+"""Significant digits of a number out of a range: no result depends on more, and machines that differ in the last bit of
+a logarithm suggest the same."""
+
+Number = float | int
+Value = Number | str
 
 
 @dataclass(frozen=True)
@@ -39,41 +32,153 @@ class Choices:
     values: tuple[Value, ...]
     first: Value
 
-    def contains(self, value: Value) -> bool:
-        """Whether the space still has the value of an earlier trial."""
+    @property
+    def is_fixed(self) -> bool:
+        """Whether there is nothing to choose."""
+        return len(set(self.values)) == 1
+
+    @property
+    def is_finite(self) -> bool:
+        """Whether the values can be counted."""
+        return True
+
+    def contains(self, value: Any) -> bool:
+        """Whether the value of an earlier trial is one of these."""
         return value in self.values
 
-    def distribution(self) -> BaseDistribution:
-        """Optuna's counterpart."""
-        from optuna.distributions import CategoricalDistribution
+    @property
+    def scale(self) -> tuple[Value, ...]:
+        """The values, once each: numbers by their size, names as they stand."""
+        values = tuple(dict.fromkeys(self.values))
+        numbers = sorted(value for value in values if not isinstance(value, str))
+        return tuple(numbers) if len(numbers) == len(values) else values
 
-        return CategoricalDistribution(self.values)
+    def position(self, value: Value) -> float:
+        """Where a value lies on the scale, between its start (0) and its end (1): the middle of its share."""
+        return (self.scale.index(value) + 0.5) / len(self.scale)
+
+    def at(self, position: float) -> Value:
+        """The inverse of `position`."""
+        return self.scale[min(int(position * len(self.scale)), len(self.scale) - 1)]
 
 
 @dataclass(frozen=True)
 class Range:
     """A number between two others, both included; on a logarithmic scale if `log`."""
 
-    low: Value
-    high: Value
+    low: Number
+    high: Number
     log: bool
     integer: bool
-    first: Value
+    first: Number
 
-    def contains(self, value: Value) -> bool:
-        """Whether the space still has the value of an earlier trial."""
-        return self.low <= value <= self.high
+    @property
+    def is_fixed(self) -> bool:
+        """Whether there is nothing to choose."""
+        return self.low == self.high
 
-    def distribution(self) -> BaseDistribution:
-        """Optuna's counterpart."""
-        from optuna.distributions import FloatDistribution, IntDistribution
+    @property
+    def is_finite(self) -> bool:
+        """Whether the values can be counted; whole numbers are left out, as a grid of them is not what anyone means."""
+        return False
 
+    def contains(self, value: Any) -> bool:
+        """Whether the value of an earlier trial lies in the range."""
+        return isinstance(value, (int, float)) and self.low <= value <= self.high and not (self.integer and value % 1)
+
+    def nearest(self, value: Number) -> Number:
+        """The value of the range next to a number: whole, or of `DIGITS` digits."""
         if self.integer:
-            return IntDistribution(int(self.low), int(self.high), log=self.log)
-        return FloatDistribution(self.low, self.high, log=self.log)
+            return int(min(max(round(value), self.low), self.high))
+        return min(max(float(f"{value:.{DIGITS}g}"), float(self.low)), float(self.high))
+
+    def position(self, value: Number) -> float:
+        """Where a value lies between the lowest (0) and the highest (1), on the range's own scale."""
+        low, high = self._ends
+        return (self._scaled(value) - low) / (high - low)
+
+    def at(self, position: float) -> Number:
+        """The inverse of `position`."""
+        low, high = self._ends
+        scaled = low + position * (high - low)
+        return self.nearest(math.exp(scaled) if self.log else scaled)
+
+    @property
+    def _ends(self) -> tuple[float, float]:
+        """A whole number has the numbers around it that are rounded to it, so that the ends get their full share."""
+        margin = 0.5 if self.integer else 0.0
+        return self._scaled(self.low - margin), self._scaled(self.high + margin)
+
+    def _scaled(self, value: float) -> float:
+        return math.log(value) if self.log else value
 
 
-Parameter = Choices | Range
+@dataclass(frozen=True)
+class Conditional:
+    """What a hyper-parameter may be depends on another one's value: there is a case for each."""
+
+    by: str
+    cases: tuple[tuple[Value, Choices | Range], ...]
+
+    @property
+    def is_fixed(self) -> bool:
+        """Whether it is the same value in every case."""
+        parameters = [parameter for _, parameter in self.cases]
+        return all(one.is_fixed for one in parameters) and len({one.first for one in parameters}) == 1
+
+    @property
+    def is_finite(self) -> bool:
+        """Whether the values of every case can be counted."""
+        return all(parameter.is_finite for _, parameter in self.cases)
+
+    def case(self, value: Any) -> Choices | Range | None:
+        """What the hyper-parameter may be where the other one has the value; None: there is no such case."""
+        return next((parameter for one, parameter in self.cases if one == value), None)
+
+
+Parameter = Choices | Range | Conditional
+
+
+def in_force(space: Mapping[str, Parameter], name: str, chosen: Mapping[str, Any]) -> Choices | Range | None:
+    """What a hyper-parameter may be once that which it depends on is chosen; None: it has no case for that."""
+    parameter = space[name]
+    return parameter.case(chosen.get(parameter.by)) if isinstance(parameter, Conditional) else parameter
+
+
+def by_dependence(space: Mapping[str, Parameter]) -> list[str]:
+    """The hyper-parameters, each after the one it depends on."""
+    return sorted(space, key=lambda name: isinstance(space[name], Conditional))
+
+
+def contains(space: Mapping[str, Parameter], hyperparameters: Mapping[str, Any]) -> bool:
+    """Whether a trial's hyper-parameters lie in the space; those that the space does not name do not matter."""
+    cases = ((in_force(space, name, hyperparameters), name) for name in space)
+    return all(
+        case is not None and name in hyperparameters and case.contains(hyperparameters[name]) for case, name in cases
+    )
+
+
+def first(space: Mapping[str, Parameter]) -> dict[str, Any]:
+    """What the first trial of a study tries: the published values."""
+    chosen: dict[str, Any] = {}
+    for name in by_dependence(space):
+        case = in_force(space, name, chosen)
+        assert case is not None, f"'{name}' has no case for the first value of what it depends on"
+        chosen[name] = case.first
+    return {name: chosen[name] for name in space}
+
+
+def points(space: Mapping[str, Parameter]) -> Iterator[dict[str, Any]]:
+    """Every point of a finite space, in the order of its values."""
+    conditional = {name: one for name, one in space.items() if isinstance(one, Conditional)}
+    free = {name: one.values for name, one in space.items() if isinstance(one, Choices)}
+    for values in itertools.product(*free.values()):
+        chosen = dict(zip(free, values, strict=True))
+        cases = {name: one.case(chosen[one.by]) for name, one in conditional.items()}
+        inner = {name: one.values for name, one in cases.items() if isinstance(one, Choices)}
+        for rest in itertools.product(*inner.values()):
+            point = {**chosen, **dict(zip(inner, rest, strict=True))}
+            yield {name: point[name] for name in space}
 
 
 @dataclass(frozen=True)
@@ -92,117 +197,10 @@ class SearchSpace:
 
     @property
     def is_finite(self) -> bool:
-        """Whether every hyper-parameter, of all training sets, is one of some values."""
+        """Whether every hyper-parameter, of all training sets, is one of some values in every case."""
         entries = (entry for section in self.sections.values() for entry in section.values())
-        return all(isinstance(parameter, Choices) for entry in entries for parameter in entry.values())
+        return all(parameter.is_finite for entry in entries for parameter in entry.values())
 
     def with_sampler(self, sampler: str) -> SearchSpace:
         """The same space, searched in another way."""
         return dataclasses.replace(self, sampler=sampler)
-
-
-def names() -> tuple[str, ...]:
-    """The shipped spaces, sorted."""
-    return tuple(sorted(path.stem for path in FOLDER.glob("*.yaml")))
-
-
-@functools.cache
-def load(name: str, own_tasks: tuple[str, ...] = ()) -> SearchSpace:
-    """Reads a shipped space by its name, or a file by its path.
-
-    Args:
-        own_tasks: the user's own training sets, which a file may have entries for.
-
-    Raises:
-        UserError: there is no such space, or its file is wrong: every problem in it.
-    """
-    path = FOLDER / f"{name}.yaml"
-    if name not in names():
-        path = Path(name)
-        if not path.is_file():
-            raise UserError(
-                Problem(f"unknown search space '{name}'", hint=f"{nearest(name, names())} (or give a file)")
-            )
-    document = read_yaml(path)
-    reader = _Reader(document, ("all", *tasks.names(), *own_tasks))
-    space = reader.space(name)
-    if reader.problems:
-        raise UserError(reader.problems)
-    return space
-
-
-class _Reader:
-    """Turns a document into a space and collects what is wrong with it."""
-
-    def __init__(self, document: YamlFile, training_sets: tuple[str, ...]) -> None:
-        self.document, self.training_sets = document, training_sets
-        self.problems: list[Problem] = []
-
-    def wrong(self, message: str, place: Place, hint: str | None = None) -> None:
-        self.problems.append(self.document.problem(message, place, hint))
-
-    def space(self, name: str) -> SearchSpace:
-        values = self.document.values if isinstance(self.document.values, dict) else {}
-        for key in values:
-            if key not in (*SECTIONS, "sampler"):
-                self.wrong(f"unknown key '{key}'", (key,), nearest(str(key), (*SECTIONS, "sampler")))
-        sampler = values.get("sampler", "tpe")
-        if sampler not in SAMPLERS:
-            self.wrong(f"unknown sampler '{sampler}'", ("sampler",), nearest(str(sampler), SAMPLERS))
-        return SearchSpace(name, sampler, {key: self.section(key, values.get(key), sampler) for key in SECTIONS})
-
-    def section(self, section: str, values: Any, sampler: str) -> dict[str, dict[str, Parameter]]:
-        if not isinstance(values, dict) or not isinstance(values.get("all"), dict):
-            self.wrong(f"section '{section}' needs an entry 'all' with every hyper-parameter", (section,))
-            return {"all": {}}
-        for missing in (one for one in SEARCHED if one not in values["all"]):
-            self.wrong(f"'{missing}' is missing", (section, "all"))
-        found: dict[str, dict[str, Parameter]] = {}
-        for training_set, parameters in values.items():
-            place: Place = (section, training_set)
-            if training_set not in self.training_sets:
-                hint = nearest(str(training_set), self.training_sets)
-                self.wrong(f"unknown training set '{training_set}'", place, hint)
-            found[training_set] = {}
-            for name, value in parameters.items():
-                if name not in SEARCHED:
-                    self.wrong(f"unknown hyper-parameter '{name}'", (*place, name), nearest(str(name), SEARCHED))
-                elif (parameter := self.parameter(name, value, (*place, name))) is not None:
-                    found[training_set][name] = parameter
-                    if sampler == "grid" and isinstance(parameter, Range):
-                        self.wrong(f"sampler grid needs values for '{name}', not a range", (*place, name))
-        return found
-
-    def parameter(self, name: str, value: Any, place: Place) -> Parameter | None:
-        parameter = self.shape(name, value, place)
-        if parameter is None:
-            return None
-        fixed = isinstance(parameter, Choices) and len(set(parameter.values)) < 2
-        if fixed and name in ALWAYS_SEARCHED:
-            self.wrong(f"'{name}' has one value, but is always searched", place, "give two values or a range")
-        if not parameter.contains(parameter.first):
-            self.wrong(f"'first' of '{name}' is {parameter.first}, which the space does not contain", place)
-        return parameter
-
-    def shape(self, name: str, value: Any, place: Place) -> Parameter | None:
-        if self.is_number(name, value):
-            return Choices((value,), value)
-        if isinstance(value, dict) and isinstance(value.get("values"), list) and value["values"]:
-            values = value["values"]
-            if set(value) <= {"values", "first"} and all(self.is_number(name, one) for one in values):
-                return Choices(tuple(values), value.get("first", values[0]))
-        if isinstance(value, dict) and {"low", "high"} <= set(value) <= {"low", "high", "log", "first"}:
-            low, high, log = value["low"], value["high"], bool(value.get("log", False))
-            first: Any = value.get("first", low)
-            numbers = all(self.is_number(name, one) for one in (low, high, first))
-            if numbers and low < high and (low > 0 or not log):
-                return Range(low, high, log, name in INTEGERS, first)
-        kind = "whole number" if name in INTEGERS else "number"
-        hint = f"give a {kind}, {{values: [...], first: ...}} or {{low: ..., high: ..., log: true, first: ...}}"
-        self.wrong(f"'{name}' is {value!r}", place, hint)
-        return None
-
-    def is_number(self, name: str, value: Any) -> bool:
-        allowed = int if name in INTEGERS else (int, float)
-        positive = name in (*INTEGERS, "learning_rate")
-        return isinstance(value, allowed) and not isinstance(value, bool) and (value > 0 if positive else value >= 0)

@@ -1,0 +1,197 @@
+"""Reads a search space.
+
+A space is a YAML file with the sections `intermediate` and `target`. In a section, `all` names every hyper-parameter;
+an entry with a training set's name overrides some of them. A hyper-parameter is a plain value (fixed),
+`{values: [...], first: ...}`, `{low: ..., high: ..., log: true, first: ...}`, or one of these for each value of another
+hyper-parameter: `{by: batch_size, cases: {8: ..., 32: ...}}`. `first` is what the first trial of a study tries: the
+published value.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from search_spaces.space import SAMPLERS, SECTIONS, Choices, Conditional, Parameter, Range, SearchSpace
+from trainables import tasks
+from trainables.errors import Problem, UserError, nearest
+from trainables.spec import SEARCHED
+from trainables.yaml_file import Place, YamlFile, parse_yaml, read_yaml
+
+FOLDER = Path(__file__).parent
+ALWAYS_SEARCHED = ("learning_rate", "epochs")
+INTEGERS = ("epochs", "batch_size")
+
+
+def names() -> tuple[str, ...]:
+    """The shipped spaces, sorted."""
+    return tuple(sorted(path.stem for path in FOLDER.glob("*.yaml")))
+
+
+@functools.cache
+def load(name: str, own_tasks: tuple[str, ...] = ()) -> SearchSpace:
+    """Reads a shipped space by its name, or a file by its path.
+
+    Args:
+        own_tasks: the user's own training sets, which a file may have entries for.
+
+    Raises:
+        UserError: there is no such space, or its file is wrong: every problem in it.
+    """
+    path = FOLDER / f"{name}.yaml"
+    if name not in names():
+        path = Path(name)
+        if not path.is_file():
+            raise UserError(
+                Problem(f"unknown search space '{name}'", hint=f"{nearest(name, names())} (or give a file)")
+            )
+    document = read_yaml(path)
+    reader = _Reader(document, ("all", *tasks.names(), *own_tasks))
+    space = reader.space(name)
+    if reader.problems:
+        raise UserError(reader.problems)
+    return space
+
+
+class _Reader:
+    """Turns a document into a space and collects what is wrong with it."""
+
+    def __init__(self, document: YamlFile, training_sets: tuple[str, ...]) -> None:
+        self.document, self.training_sets = document, training_sets
+        self.problems: list[Problem] = []
+
+    def wrong(self, message: str, place: Place, hint: str | None = None) -> None:
+        self.problems.append(self.document.problem(message, place, hint))
+
+    def space(self, name: str) -> SearchSpace:
+        values = self.document.values if isinstance(self.document.values, dict) else {}
+        for key in values:
+            if key not in (*SECTIONS, "sampler"):
+                self.wrong(f"unknown key '{key}'", (key,), nearest(str(key), (*SECTIONS, "sampler")))
+        sampler = values.get("sampler", "tpe")
+        if sampler not in SAMPLERS:
+            self.wrong(f"unknown sampler '{sampler}'", ("sampler",), nearest(str(sampler), SAMPLERS))
+        return SearchSpace(name, sampler, {key: self.section(key, values.get(key), sampler) for key in SECTIONS})
+
+    def section(self, section: str, values: Any, sampler: str) -> dict[str, dict[str, Parameter]]:
+        if not isinstance(values, dict) or not isinstance(values.get("all"), dict):
+            self.wrong(f"section '{section}' needs an entry 'all' with every hyper-parameter", (section,))
+            return {"all": {}}
+        for missing in (one for one in SEARCHED if one not in values["all"]):
+            self.wrong(f"'{missing}' is missing", (section, "all"))
+        found: dict[str, dict[str, Parameter]] = {}
+        for training_set, parameters in values.items():
+            place: Place = (section, training_set)
+            if training_set not in self.training_sets:
+                hint = nearest(str(training_set), self.training_sets)
+                self.wrong(f"unknown training set '{training_set}'", place, hint)
+            found[training_set] = {}
+            if not isinstance(parameters, dict):
+                self.wrong(f"'{training_set}' is {parameters!r}", place, "name hyper-parameters, or leave it out")
+                continue
+            for name, value in parameters.items():
+                if name not in SEARCHED:
+                    self.wrong(f"unknown hyper-parameter '{name}'", (*place, name), nearest(str(name), SEARCHED))
+                elif (parameter := self.parameter(name, value, (*place, name))) is not None:
+                    found[training_set][name] = parameter
+                    if sampler == "grid" and not parameter.is_finite:
+                        self.wrong(f"sampler grid needs values for '{name}', not a range", (*place, name))
+        self.conditions(section, found)
+        return found
+
+    def conditions(self, section: str, found: Mapping[str, Mapping[str, Parameter]]) -> None:
+        """Whether what hyper-parameters depend on is there: in `all`, and in every entry that changes some of it."""
+        for entry, own in found.items():
+            merged = {**found["all"], **own}
+            for name, parameter in merged.items():
+                if not isinstance(parameter, Conditional):
+                    continue
+                if name in own:
+                    in_use = found.values() if entry == "all" else [own]
+                    possible = [{**found["all"], **one}.get(parameter.by) for one in in_use]
+                    self.spare_cases(name, parameter, possible, (section, entry, name))
+                if name in own or parameter.by in own:
+                    place = (section, entry, name if name in own else parameter.by)
+                    self.condition(name, parameter, merged.get(parameter.by), place)
+
+    def condition(self, name: str, parameter: Conditional, by: Parameter | None, place: Place) -> None:
+        """What a hyper-parameter depends on must be one of some values, with a case for each."""
+        on = f"'{name}' depends on '{parameter.by}'"
+        if by is None:
+            if parameter.by not in SEARCHED:  # else it is wrong itself, which is said already
+                known = [one for one in SEARCHED if one != name]
+                self.wrong(f"{on}, which is no hyper-parameter", (*place, "by"), nearest(parameter.by, known))
+        elif isinstance(by, Conditional):
+            self.wrong(f"{on}, which has cases itself", place, "it may depend on one that has values")
+        elif isinstance(by, Range):
+            self.wrong(f"{on}, which has a range", place, f"give values for '{parameter.by}'")
+        else:
+            cases = [value for value, _ in parameter.cases]
+            for missing in (value for value in by.values if value not in cases):
+                hint = f"it has cases for {', '.join(map(str, cases))}"
+                self.wrong(f"'{name}' has no case for '{parameter.by}' {missing}", place, hint)
+
+    def spare_cases(self, name: str, parameter: Conditional, possible: list[Parameter | None], place: Place) -> None:
+        """A case that never happens is a typing error. `possible`: what it depends on, wherever it is in force."""
+        values = [value for by in possible if isinstance(by, Choices) for value in by.values]
+        for spare in (value for value, _ in parameter.cases if values and value not in values):
+            hint = f"its values are {', '.join(map(str, dict.fromkeys(values)))}"
+            message = f"'{name}' has a case for '{parameter.by}' {spare}, which it never is"
+            self.wrong(message, self.case(place, spare), hint)
+
+    def parameter(self, name: str, value: Any, place: Place) -> Parameter | None:
+        parameter = self.shape(name, value, place)
+        if parameter is not None and parameter.is_fixed and name in ALWAYS_SEARCHED:
+            self.wrong(f"'{name}' has one value, but is always searched", place, "give two values or a range")
+        return parameter
+
+    def shape(self, name: str, value: Any, place: Place) -> Parameter | None:
+        if isinstance(value, dict) and {"by", "cases"} & set(value):
+            return self.conditional(name, value, place)
+        return self.plain(name, value, place)
+
+    def conditional(self, name: str, value: dict[Any, Any], place: Place) -> Conditional | None:
+        by, cases = value.get("by"), value.get("cases")
+        if set(value) != {"by", "cases"} or not isinstance(by, str) or not isinstance(cases, dict) or not cases:
+            self.wrong(f"'{name}' is {value!r}", place, "give {by: another hyper-parameter, cases: {8: ..., 32: ...}}")
+            return None
+        found = [(key, self.plain(name, one, self.case(place, key))) for key, one in cases.items()]
+        # With a case that is wrong the whole stays away: that its value has none need not be said as well.
+        right = tuple((key, one) for key, one in found if one is not None)
+        return Conditional(by, right) if len(right) == len(found) else None
+
+    def case(self, place: Place, value: Any) -> Place:
+        """The place of a case: in the file its key is a text such as `1e-5`."""
+        place = (*place, "cases")
+        keys = (key for *above, key in self.document.lines if tuple(above) == place)
+        return (*place, next((key for key in keys if parse_yaml(str(key)) == value), str(value)))
+
+    def plain(self, name: str, value: Any, place: Place) -> Choices | Range | None:
+        """A hyper-parameter that depends on no other one, or one case of one that does."""
+        found: Choices | Range | None = None
+        if self.is_number(name, value):
+            found = Choices((value,), value)
+        elif isinstance(value, dict) and isinstance(value.get("values"), list) and value["values"]:
+            values = value["values"]
+            if set(value) <= {"values", "first"} and all(self.is_number(name, one) for one in values):
+                found = Choices(tuple(values), value.get("first", values[0]))
+        elif isinstance(value, dict) and {"low", "high"} <= set(value) <= {"low", "high", "log", "first"}:
+            low, high, log = value["low"], value["high"], bool(value.get("log", False))
+            start: Any = value.get("first", low)
+            numbers = all(self.is_number(name, one) for one in (low, high, start))
+            if numbers and low < high and (low > 0 or not log):
+                found = Range(low, high, log, name in INTEGERS, start)
+        if found is None:
+            kind = "whole number" if name in INTEGERS else "number"
+            hint = f"give a {kind}, {{values: [...], first: ...}} or {{low: ..., high: ..., log: true, first: ...}}"
+            self.wrong(f"'{name}' is {value!r}", place, hint)
+        elif not found.contains(found.first):
+            self.wrong(f"'first' of '{name}' is {found.first}, which the space does not contain", place)
+        return found
+
+    def is_number(self, name: str, value: Any) -> bool:
+        allowed = int if name in INTEGERS else (int, float)
+        positive = name in (*INTEGERS, "learning_rate")
+        return isinstance(value, allowed) and not isinstance(value, bool) and (value > 0 if positive else value >= 0)
