@@ -1,7 +1,11 @@
-"""The shapes behind `model: random:<config>`. Plain numbers, so that checking a name imports no torch."""
+"""The shapes of models that names alone tell, and how many weights they have. Plain numbers: nothing imports torch."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 SHAPES: dict[str, dict[str, Any]] = {
@@ -20,3 +24,75 @@ SHAPES: dict[str, dict[str, Any]] = {
     },
 }
 """Shapes for `random:<config>`: untrained weights, for benchmarks and tests (Conneau et al. 2020, table 6)."""
+
+XLM_R = {"vocab_size": 250002, "max_position_embeddings": 514, "type_vocab_size": 1}
+"""What XLM-R embeds, and every `random:<config>`."""
+
+KNOWN: dict[str, dict[str, Any]] = {
+    "xlm-roberta-base": SHAPES["xlm-roberta-base"] | XLM_R,
+    "xlm-roberta-large": SHAPES["xlm-roberta-large"] | XLM_R,
+    "minilm": {  # as the wheel's file says
+        "hidden_size": 384,
+        "num_hidden_layers": 12,
+        "intermediate_size": 1536,
+        "vocab_size": 250037,
+        "max_position_embeddings": 512,
+        "type_vocab_size": 2,
+    },
+    "bert-base-multilingual-cased": {  # its config.json
+        "hidden_size": 768,
+        "num_hidden_layers": 12,
+        "intermediate_size": 3072,
+        "vocab_size": 119547,
+        "max_position_embeddings": 512,
+        "type_vocab_size": 2,
+    },
+}
+"""Pre-trained models whose configuration is known without looking it up."""
+
+OWNERS = ("FacebookAI/", "google-bert/")
+"""Whose hub ids name the models of KNOWN as well."""
+
+
+@dataclass(frozen=True)
+class Weights:
+    """How many weights an encoder has, heads apart: its layers', and those of its embeddings."""
+
+    layers: int
+    embeddings: int
+
+    @property
+    def all(self) -> int:
+        """The two together."""
+        return self.layers + self.embeddings
+
+
+def weights_of(model: str) -> Weights | None:
+    """The weights of a model whose shape its name or its folder tells; None for others, which nothing is fetched for.
+
+    That of BERT and RoBERTa: four matrices of attention and two of the feed-forward network in each layer, with their
+    biases and two LayerNorms; embeddings of tokens, positions and types, and a LayerNorm.
+    """
+    config = _config(model)
+    try:
+        hidden, layers, inner = (int(config[key]) for key in ("hidden_size", "num_hidden_layers", "intermediate_size"))
+        embedded = sum(int(config[key]) for key in XLM_R)
+    except (KeyError, TypeError, ValueError):
+        return None
+    attention, feed_forward, norms = 4 * (hidden + 1) * hidden, 2 * hidden * inner + inner + hidden, 4 * hidden
+    return Weights(layers * (attention + feed_forward + norms), (embedded + 2) * hidden)
+
+
+def _config(model: str) -> Mapping[str, Any]:
+    if model.startswith("random:"):
+        shape = SHAPES.get(model.removeprefix("random:"))
+        return {} if shape is None else shape | XLM_R
+    for owner in OWNERS:
+        model = model.removeprefix(owner)
+    if model in KNOWN:
+        return KNOWN[model]
+    try:
+        config = json.loads((Path(model).expanduser() / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return config if isinstance(config, dict) else {}

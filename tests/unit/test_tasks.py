@@ -105,6 +105,41 @@ def test_rows_may_say_their_language(tmp_path: Path) -> None:
     assert own.splits == {"dev": ("a",)}
 
 
+def test_sizes_are_of_all_languages_or_of_some(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    text = TASK.format(kind="tagging", metric="pos_f1", layout="{format: conllu, dev: ['{lang}']}")
+    path.write_text(text + "sizes: {train: 1000, test: {fr: 20}}\n")
+    task = tasks.parse(path)
+    assert (task.size("train", "de"), task.size("test", "fr"), task.size("test", "de")) == (1000, 20, None)
+    path.write_text(text)
+    assert tasks.parse(path).definition == task.definition  # trials keep their ids
+    assert tasks.parse(path).size("train", "de") is None
+
+
+def test_a_holdout_is_taken_off_the_size() -> None:
+    task = tasks.load("tydiqa")
+    assert (task.size("train", "en"), task.size("dev", "en"), task.size("dev", "fi")) == (3696 - 370, 370, None)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "words"),
+    [
+        ("many", "'sizes' is 'many', which is not keys and values"),
+        ("{trian: 5}", "'sizes' of an unknown split 'trian'\n    did you mean 'train'?"),
+        ("{train: -5}", "'sizes' of 'train' is -5\n    a number of examples"),
+        ("{train: {de: many}}", "'sizes' of 'train' is 'many'"),
+        ("{train: {it: 5}}", "'sizes' of 'train' is of no language of the task: it"),
+    ],
+)
+def test_wrong_sizes_are_answered(tmp_path: Path, sizes: str, words: str) -> None:
+    path = tmp_path / "mine.yaml"
+    layout = "{format: conllu, dev: ['{lang}']}"
+    path.write_text(TASK.format(kind="tagging", metric="pos_f1", layout=layout) + f"sizes: {sizes}\n")
+    with pytest.raises(UserError) as caught:
+        tasks.parse(path)
+    assert f"{path}:8: {words}" in str(caught.value)
+
+
 def test_a_metric_must_fit_the_kind(tmp_path: Path) -> None:
     path = tmp_path / "mine.yaml"
     path.write_text(TASK.format(kind="tagging", metric="squad", layout="{format: conllu, dev: ['{lang}']}"))

@@ -25,6 +25,7 @@ _TYPES: Mapping[str, type | tuple[type, ...]] = {
     "tuple[FileLayout, ...]": list,
     "tuple[HubLayout, ...]": list,
     "Fraction | None": (str, int),
+    "Mapping[str, Mapping[str, int]]": dict,
 }
 _CHOICES: Mapping[str, Sequence[str]] = {
     "kind": tuple(KINDS),
@@ -32,7 +33,14 @@ _CHOICES: Mapping[str, Sequence[str]] = {
     "score_on": ("dev", "test"),
     "pooling": ("mean", "cls"),
 }
-_NAMES = {str: "text", int: "a whole number", bool: "true or false", list: "a list", (int, float): "a number"}
+_NAMES = {
+    str: "text",
+    int: "a whole number",
+    bool: "true or false",
+    list: "a list",
+    dict: "keys and values",
+    (int, float): "a number",
+}
 _LAYOUT_KEYS = ("languages", "codes")
 
 
@@ -47,10 +55,16 @@ def parse(path: Path) -> Task:
         values["layer"] = Fraction(values["layer"]) if values.get("layer") else None
     except (ValueError, TypeError, ZeroDivisionError):
         problems.append(document.problem("'layer' must be a fraction such as 14/24", ("layer",)))
+    if not problems:
+        problems += _wrong_sizes(document, values)
     if problems:
         raise UserError(problems)
     for name in ("languages", "labels", "parts"):
         values[name] = tuple(map(str, values.get(name, ())))
+    values["sizes"] = {
+        split: one if isinstance(one, dict) else dict.fromkeys(values["languages"], one)
+        for split, one in values.get("sizes", {}).items()
+    }
     task = Task(**{**values, "files": (), "hub": ()})
     layouts: dict[str, list[Any]] = {"files": [], "hub": []}
     for section, found in layouts.items():
@@ -85,6 +99,20 @@ def _wrong_keys(document: YamlFile, values: Mapping[str, Any], stem: str) -> Ite
         )
     if values.get("languages") == []:
         yield document.problem("'languages' is empty", ("languages",), "give the codes of the languages")
+
+
+def _wrong_sizes(document: YamlFile, values: Mapping[str, Any]) -> Iterator[Problem]:
+    """A size is the same number for every language, or a number for each of some."""
+    for split, given in values.get("sizes", {}).items():
+        place: Place = ("sizes", split)
+        if split not in SPLITS:
+            yield document.problem(f"'sizes' of an unknown split '{split}'", place, nearest(str(split), SPLITS))
+        for language, one in given.items() if isinstance(given, dict) else [(None, given)]:
+            if not isinstance(one, int) or isinstance(one, bool) or one < 1:
+                hint = "a number of examples, or one for each language: {en: 1000, de: 500}"
+                yield document.problem(f"'sizes' of '{split}' is {one!r}", place, hint)
+            if language is not None and language not in values["languages"]:
+                yield document.problem(f"'sizes' of '{split}' is of no language of the task: {language}", place)
 
 
 def _contradictions(document: YamlFile, task: Task, has_layouts: bool) -> Iterator[Problem]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 
 from trainables.metrics import MAIN
@@ -44,6 +44,8 @@ class Task:
         unanswerable: for span_qa, whether "no answer" is an answer.
         layer, pooling: for bitext_retrieval and bitext_mining: the hidden layer that is pooled, as a share of the
             layers (`14/24`: the output of layer 14 of a model with 24), and how: the `mean` of its tokens or `cls`.
+        sizes: by split and language, how many examples the release has, as far as that is known without reading it.
+            `sweep plan` estimates hours from it; nothing else looks at it.
         note: what to do where the data is not there.
     """
 
@@ -70,6 +72,7 @@ class Task:
     unanswerable: bool = False
     layer: Fraction | None = None
     pooling: str = "mean"
+    sizes: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     note: str = ""
     citation: str = ""
     licence: str = ""
@@ -84,6 +87,16 @@ class Task:
         """The splits that an evaluation predicts: the one that is scored in tables, and the one of submissions."""
         return tuple(dict.fromkeys((self.score_on, "test")))
 
+    def size(self, split: str, language: str) -> int | None:
+        """How many examples a split has, less what a `holdout` takes or holds back; None where that is not known."""
+        if not self.holdout or "dev" in self.sizes or split not in ("train", "dev"):
+            return self.sizes.get(split, {}).get(language)
+        released = self.sizes.get("train", {}).get(language)
+        if released is None:
+            return None
+        held_back = max(1, round(self.holdout * released))
+        return held_back if split == "dev" else released - held_back
+
     @property
     def main_metric(self) -> str:
         """The number that stands for the task in tables, and that chooses among trials in training."""
@@ -96,4 +109,4 @@ class Task:
         return content_hash({**told, "layer": str(self.layer)})
 
 
-_UNTOLD = frozenset({"title", "languages", "files", "hub", "mini", "note", "citation", "licence"})
+_UNTOLD = frozenset({"title", "languages", "files", "hub", "mini", "sizes", "note", "citation", "licence"})
