@@ -1,15 +1,18 @@
 """The ledger: what every finished trial was, and what came out of it, as Parquet in the store.
 
 One immutable file per trial, with its scores and predictions nested in its row: a trial is in the ledger as a whole or
-not at all.
+not at all. Many such files are put together into parts later. Where a trial stands twice, as in a part and in a file
+that was not removed yet, its latest row counts.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -17,13 +20,28 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from sweep.search import Outcome
+from sweep.pricing import Measured
+from sweep.search import Outcome, Status
 from trainables.errors import Problem, UserError
 from trainables.reports import PredictionRow, Score
 from trainables.spec import TrialSpec
 from trainables.store import Store
 
 FOLDER = "ledger"
+DAMAGED = "damaged"
+"""Where files are set aside that are not what they should be."""
+
+PART = "part-"
+"""What the name of a file with many trials begins with."""
+
+PART_TRIALS = 256
+"""How many files of one trial are put together into a part."""
+
+SEAL = b"SHA-256:"
+"""What stands before a file's checksum."""
+
+READERS = 8
+"""Files that are read at the same time: on S3 each takes a while to begin."""
 
 SCORE = pa.struct(
     [
@@ -59,8 +77,10 @@ SCHEMA = pa.schema(
         ("condition", pa.string()),
         ("training_set", pa.string()),
         ("parent", pa.string()),
-        ("status", pa.string()),  # finished, failed
+        ("status", pa.string()),  # finished, failed, pruned
         ("objective", pa.float64()),
+        ("curve", pa.list_(pa.float64())),  # the development score after each epoch
+        ("collapsed", pa.bool_()),  # whether it ended at chance on the development set
         ("learning_rate", pa.float64()),
         ("epochs", pa.int64()),
         ("batch_size", pa.int64()),
@@ -72,8 +92,15 @@ SCHEMA = pa.schema(
         ("seconds", pa.float64()),
         ("startup_seconds", pa.float64()),
         ("examples_per_second", pa.float64()),
+        ("features", pa.int64()),  # of an epoch, or scored
+        ("tokens", pa.int64()),  # in them, without padding
+        ("device", pa.string()),
         ("worker_group", pa.string()),
+        ("attempts", pa.int64()),  # how often it was started in the run that ended it
+        ("resumed", pa.int64()),  # optimizer steps that an earlier attempt had taken
+        ("halvings", pa.int64()),  # of the micro-batch, for want of memory
         ("error", pa.string()),
+        ("suggestion", pa.string()),  # the hash of what its hyper-parameters were suggested from
         ("spec", pa.string()),  # the whole TrialSpec as JSON
         ("scores", pa.list_(SCORE)),
         ("predictions", pa.list_(PREDICTION)),
@@ -81,9 +108,17 @@ SCHEMA = pa.schema(
 )
 
 
+_ASKED = ("phase", "model", "tasks", "languages", "precision", "epochs", "train_examples", "eval_examples")
+"""What of a spec decides how long its trial takes."""
+
+
+class DamagedLedger(UserError):  # noqa: N818 - what has happened to it
+    """Files of the ledger are not what it writes: all of them."""
+
+
 @dataclass(frozen=True)
 class Entry:
-    """A finished trial. Times are UTC; `error` says why it failed, None if it did not."""
+    """A trial that ended. Times are UTC; `error` says why it failed, None if it did not. See SCHEMA."""
 
     spec: TrialSpec
     experiment: str
@@ -93,17 +128,29 @@ class Entry:
     started_at: datetime
     finished_at: datetime
     objective: float | None = None
+    curve: tuple[float, ...] = ()
+    pruned: bool = False
+    collapsed: bool = False
     startup_seconds: float | None = None
     examples_per_second: float | None = None
+    features: int | None = None
+    tokens: int | None = None
+    device: str | None = None
     worker_group: str | None = None
+    attempts: int = 1
+    resumed: int = 0
+    halvings: int = 0
     error: str | None = None
+    suggestion: str | None = None
     scores: tuple[Score, ...] = ()
     predictions: tuple[PredictionRow, ...] = ()
 
     @property
     def outcome(self) -> Outcome:
         """What the search needs to know of it."""
-        return Outcome(self.spec, "failed" if self.error else "finished", self.objective)
+        status: Status = "failed" if self.error else "pruned" if self.pruned else "finished"
+        objective = self.objective if status == "finished" else None
+        return Outcome(self.spec, status, objective, self.curve, self.suggestion)
 
     def row(self) -> dict[str, Any]:
         """The entry as a row of SCHEMA."""
@@ -115,6 +162,7 @@ class Entry:
             "parent": self.spec.parent,
             "seed": self.spec.seed,
             "status": self.outcome.status,
+            "objective": self.outcome.objective,
             "seconds": (self.finished_at - self.started_at).total_seconds(),
             "spec": json.dumps(self.spec.to_dict()),
             "scores": [dataclasses.asdict(score) for score in self.scores],
@@ -130,40 +178,125 @@ class Ledger:
 
     def write(self, entry: Entry) -> None:
         """Adds a finished trial, or replaces it if it failed before."""
-        content = io.BytesIO()
-        pq.write_table(pa.Table.from_pylist([entry.row()], schema=SCHEMA), content, compression="zstd")
-        self.store.write(f"{FOLDER}/{entry.spec.trial_id}.parquet", content.getvalue())
+        table = pa.Table.from_pylist([entry.row()], schema=SCHEMA)
+        self.store.write(f"{FOLDER}/{entry.spec.trial_id}.parquet", _parquet(table))
 
     def files(self) -> list[str]:
-        """The names of the Parquet files, of one trial each."""
+        """The names of the Parquet files."""
         return self.store.list(FOLDER, ".parquet")
 
     def outcomes(self) -> Iterator[Outcome]:
-        """How every trial ended, in the order of the trial ids."""
-        for row in self.read(["spec", "status", "objective"]).to_pylist():
-            yield Outcome(TrialSpec.from_dict(json.loads(row["spec"])), row["status"], row["objective"])
+        """How every trial ended, in the order of the trial ids. Raises as `read` does."""
+        for row in self.read(["spec", "status", "objective", "curve", "suggestion"]).to_pylist():
+            spec = TrialSpec.from_dict(json.loads(row["spec"]))
+            yield Outcome(spec, row["status"], row["objective"], tuple(row["curve"] or ()), row["suggestion"])
 
-    def read(self, columns: list[str] | None = None) -> pa.Table:
-        """All trials, or some of their columns.
+    def measured(self) -> Iterator[Measured]:
+        """What finished trials took, for the price of others. Raises as `read` does."""
+        columns = [
+            "status",
+            "seconds",
+            "startup_seconds",
+            "examples_per_second",
+            "features",
+            "tokens",
+            "device",
+            "spec",
+        ]
+        for row in self.read(columns).to_pylist():
+            spec = TrialSpec.from_dict(json.loads(row.pop("spec")))
+            if row.pop("status") == "finished":
+                told = {name: getattr(spec, name) for name in _ASKED}
+                yield Measured(**told, **row)
+
+    def read(self, columns: Sequence[str] | None = None) -> pa.Table:
+        """All trials in the order of their ids, or some of their columns.
 
         Raises:
-            UserError: a file is not what the ledger writes; names every such file.
+            DamagedLedger: files are not what the ledger writes.
+            UserError: the store cannot be reached.
         """
-        tables, problems = [], []
-        for name in self.files():
-            try:
-                content = self.store.read(name)
-            except OSError as error:
-                problems.append(Problem(str(error), hint="is the store reachable?"))
-                continue
-            try:
-                tables.append(pq.read_table(io.BytesIO(content), columns=columns, schema=SCHEMA))
-            except (pa.ArrowException, OSError) as error:
-                hint = "remove it; its trial will run again"
-                problems.append(
-                    Problem(f"is not a ledger file: {str(error).splitlines()[0]}", self.store.path(name), hint=hint)
-                )
+        names = SCHEMA.names if columns is None else list(columns)
+        read = [*dict.fromkeys(["trial_id", "finished_at", *names])]
+        found = self._contents(read)
+        problems = [one for one in found.values() if isinstance(one, Problem)]
         if problems:
-            raise UserError(problems)
-        schema = SCHEMA if columns is None else pa.schema([SCHEMA.field(name) for name in columns])
-        return pa.concat_tables(tables) if tables else schema.empty_table()
+            raise DamagedLedger(problems)
+        empty = pa.schema([SCHEMA.field(name) for name in read]).empty_table()
+        table = pa.concat_tables([empty, *(one for one in found.values() if isinstance(one, pa.Table))])
+        latest: dict[str, int] = {}
+        times = table["finished_at"].to_pylist()
+        for place, trial_id in enumerate(table["trial_id"].to_pylist()):
+            if trial_id not in latest or times[latest[trial_id]] <= times[place]:
+                latest[trial_id] = place
+        places = pa.array([latest[trial_id] for trial_id in sorted(latest)], pa.int64())
+        return table.take(places).select(names)
+
+    def set_aside(self) -> list[Problem]:
+        """Moves files that cannot be read out of the ledger, so that their trials run again; says which."""
+        damaged = {name: one for name, one in self._contents(["trial_id"]).items() if isinstance(one, Problem)}
+        for name in damaged:
+            self.store.move(name, f"{DAMAGED}/{name.replace('/', '-')}")
+        return list(damaged.values())
+
+    def compact(self, at_least: int = PART_TRIALS) -> None:
+        """Puts files of one trial together into parts, if there are so many. Whoever reads meanwhile misses nothing."""
+        single = [name for name in self.files() if not name.startswith(f"{FOLDER}/{PART}")]
+        if len(single) < at_least:
+            return
+        for start in range(0, len(single), PART_TRIALS):
+            names = single[start : start + PART_TRIALS]
+            contents = [self.store.read(name) for name in names]
+            table = pa.concat_tables(_table(content, SCHEMA.names) for content in contents)
+            digest = hashlib.sha256(b"".join(contents)).hexdigest()[:16]
+            self.store.write(f"{FOLDER}/{PART}{digest}.parquet", _parquet(table))
+            for name in names:
+                self.store.delete(name)
+
+    def _contents(self, columns: Sequence[str]) -> dict[str, pa.Table | Problem]:
+        """What each file holds, or what is wrong with it."""
+
+        def read(name: str) -> pa.Table | Problem | None:
+            try:
+                return _table(self.store.read(name), columns)
+            except FileNotFoundError:
+                return None  # it became part of another one meanwhile
+            except OSError as error:
+                raise UserError(Problem(str(error), hint="is the store reachable?")) from error
+            except pa.ArrowException as error:
+                hint = "`sweep run` sets it aside and runs its trials again"
+                reason = str(error).splitlines()[0]
+                return Problem(f"is not a ledger file: {reason}", self.store.path(name), hint=hint)
+
+        with ThreadPoolExecutor(READERS) as readers:
+            while True:
+                names = self.files()
+                found = dict(zip(names, readers.map(read, names), strict=True))
+                if None not in found.values():
+                    return {name: one for name, one in found.items() if one is not None}
+
+
+def _table(content: bytes, columns: Sequence[str]) -> pa.Table:
+    """Columns that a file of an earlier version does not have are null. Raises ArrowException where it is damaged."""
+    footer = _footer(content)
+    seal, sealed = content[footer - len(SEAL) - 32 : footer], content[: footer - len(SEAL) - 32] + content[footer:]
+    if seal != SEAL + hashlib.sha256(sealed).digest():
+        raise pa.ArrowInvalid("its checksum is another")
+    return pq.read_table(io.BytesIO(sealed), columns=[*columns], schema=SCHEMA)
+
+
+def _parquet(table: pa.Table) -> bytes:
+    """A Parquet file with a checksum before its footer, where readers do not look.
+
+    Parquet's own are of pages alone: a bit of a header or of the footer can make one number of another.
+    """
+    stream = io.BytesIO()
+    pq.write_table(table, stream, compression="zstd")
+    content = stream.getvalue()
+    footer = _footer(content)
+    return content[:footer] + SEAL + hashlib.sha256(content).digest() + content[footer:]
+
+
+def _footer(content: bytes) -> int:
+    """Where a Parquet file's footer begins: its length stands before the last four bytes."""
+    return len(content) - 8 - int.from_bytes(content[-8:-4], "little")

@@ -8,7 +8,7 @@ from importlib import resources
 import duckdb
 import pyarrow as pa
 
-from sweep.ledger import Ledger
+from sweep.ledger import SCHEMA, Ledger
 from trainables.errors import Problem, UserError, nearest
 from trainables.store import Store
 
@@ -19,12 +19,16 @@ READING = (duckdb.StatementType.SELECT, duckdb.StatementType.MULTI)
 """Statements that change nothing. MULTI is what PIVOT is made of."""
 
 
-def connect(store: Store) -> duckdb.DuckDBPyConnection:
-    """A connection that sees the views and nothing else: no other file, no network, no setting to change that."""
+def connect(store: Store, sql: str) -> duckdb.DuckDBPyConnection:
+    """A connection that sees the views and nothing else: no other file, no network, no setting to change that.
+
+    Predictions are most of a ledger, so they are read only for a statement in which the word occurs.
+    """
+    needed = [name for name in SCHEMA.names if name != "predictions" or name in sql.lower()]
     connection = duckdb.connect()
     connection.execute("set TimeZone = 'UTC'")
-    connection.register("ledger", Ledger(store).read())
-    for view in VIEWS:
+    connection.register("ledger", Ledger(store).read(needed))
+    for view in (view for view in VIEWS if view != "predictions" or view in needed):
         connection.execute(resources.files("sweep").joinpath("views", f"{view}.sql").read_text(encoding="utf-8"))
     connection.execute("set enable_external_access = false")
     connection.execute("set lock_configuration = true")
@@ -40,7 +44,7 @@ def query(store: Store, sql: str, parameters: Mapping[str, object] | None = None
     if not store.exists("ledger"):
         hint = "is this the path after 'store:' in the experiment, and has a trial finished?"
         raise UserError(Problem(f"there is no ledger in '{store.uri}'", hint=hint))
-    connection = connect(store)
+    connection = connect(store, sql)
     try:
         statements = connection.extract_statements(sql)
         if len(statements) != 1 or statements[0].type not in READING:

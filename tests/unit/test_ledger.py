@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from sweep.ledger import SCHEMA, Entry, Ledger
+from sweep.ledger import SCHEMA, DamagedLedger, Entry, Ledger, _parquet
 from sweep.query import VIEWS, query
 from tests.unit.test_spec import SPEC
 from trainables.errors import UserError
@@ -149,3 +153,113 @@ def test_a_damaged_file_is_named(store: Store) -> None:
     store.write("ledger/0000.parquet", b"PAR1 not really")
     with pytest.raises(UserError, match=r"0000\.parquet: is not a ledger file"):
         query(store, "from trials")
+
+
+def many(store: Store, count: int) -> list[TrialSpec]:
+    specs = [dataclasses.replace(SPEC, seed=seed) for seed in range(count)]
+    for spec in specs:
+        Ledger(store).write(entry(spec, objective=float(spec.seed), curve=(1.0, float(spec.seed))))
+    return specs
+
+
+def test_many_files_become_parts_that_say_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sweep.ledger.PART_TRIALS", 4)
+    store = Store(str(tmp_path / "store"))
+    ledger = Ledger(store)
+    many(store, 3)
+    ledger.compact(at_least=4)
+    assert len(ledger.files()) == 3  # too few
+    many(store, 10)
+    before = ledger.read()
+    ledger.compact(at_least=4)
+    assert len(ledger.files()) == 3  # 4 + 4 + 2
+    assert ledger.read().equals(before)
+    failed = dataclasses.replace(SPEC, seed=3)
+    ledger.write(entry(failed, minutes=9, objective=None, error="late"))
+    assert len(ledger.files()) == 4
+    assert {one.spec.seed: one.status for one in ledger.outcomes()}[3] == "failed"  # the latest row counts
+    ledger.compact(at_least=1)
+    assert {one.spec.seed: one.status for one in ledger.outcomes()}[3] == "failed"
+    assert len(list(ledger.outcomes())) == 10
+
+
+def test_a_compaction_that_was_killed_loses_and_doubles_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Store(str(tmp_path / "store"))
+    many(store, 6)
+    before = Ledger(store).read()
+    deleted = []
+
+    def delete(name: str) -> None:
+        if len(deleted) == 3:
+            raise KeyboardInterrupt
+        deleted.append(name)
+        Store.delete(store, name)
+
+    monkeypatch.setattr(store, "delete", delete)
+    with pytest.raises(KeyboardInterrupt):
+        Ledger(store).compact(at_least=1)
+    again = Ledger(Store(store.uri))
+    assert again.read().equals(before)
+    again.compact(at_least=1)
+    assert again.read().equals(before)
+
+
+def test_who_reads_while_files_are_put_together_misses_nothing(tmp_path: Path) -> None:
+    store = Store(str(tmp_path / "store"))
+    many(store, 40)
+    with ThreadPoolExecutor(2) as pool:
+        reading = pool.submit(lambda: {len(list(Ledger(store).outcomes())) for _ in range(20)})
+        for _ in range(10):
+            Ledger(store).compact(at_least=1)
+            many(store, 40)
+        assert reading.result() == {40}
+
+
+def test_damaged_files_are_set_aside_and_the_rest_is_there(store: Store) -> None:
+    name = f"ledger/{SPEC.trial_id}.parquet"
+    store.write(name, store.read(name)[:-100])
+    store.write("ledger/0000.parquet", b"")
+    problems = Ledger(store).set_aside()
+    assert sorted(str(problem.file) for problem in problems) == [
+        store.path("ledger/0000.parquet"),
+        store.path(name),
+    ]
+    assert store.list("damaged") == ["damaged/ledger-0000.parquet", f"damaged/ledger-{SPEC.trial_id}.parquet"]
+    assert SPEC.trial_id not in {one.spec.trial_id for one in Ledger(store).outcomes()}
+    assert len(list(Ledger(store).outcomes())) == 4
+    assert Ledger(store).set_aside() == []
+
+
+@settings(max_examples=150)
+@given(st.data())
+def test_no_flipped_bit_passes_for_a_result(data: st.DataObject) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        store = Store(folder)
+        Ledger(store).write(entry(SPEC, curve=(1.0, 70.0), suggestion="s"))
+        name = f"ledger/{SPEC.trial_id}.parquet"
+        content = bytearray(store.read(name))
+        place = data.draw(st.integers(0, len(content) - 1))
+        content[place] ^= 1 << data.draw(st.integers(0, 7))
+        store.write(name, bytes(content))
+        with pytest.raises(DamagedLedger):
+            Ledger(store).read()
+
+
+def test_a_file_of_an_earlier_version_is_read(store: Store) -> None:
+    name = f"ledger/{SPEC.trial_id}.parquet"
+    old = pq.read_table(store.path(name)).drop_columns(["curve", "device", "suggestion", "attempts"])
+    store.write(name, _parquet(old))
+    outcomes = {one.spec.trial_id: one for one in Ledger(store).outcomes()}
+    assert (outcomes[SPEC.trial_id].curve, outcomes[SPEC.trial_id].suggestion) == ((), None)
+    assert query(store, "select count(*) n from trials where attempts is null").to_pylist() == [{"n": 1}]
+
+
+def test_predictions_are_read_only_for_those_who_ask(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+    read = Ledger.read
+    monkeypatch.setattr(Ledger, "read", lambda self, columns=None: asked.append(columns) or read(self, columns))
+    query(store, "select count(*) from scores")
+    query(store, "select count(*) from Predictions")
+    assert ["predictions" in columns for columns in asked] == [False, True]
