@@ -58,6 +58,12 @@ def _known_space(name: str, info: ValidationInfo) -> str:
     return name
 
 
+def _known_sampler(name: str) -> str:
+    if name not in search_spaces.SAMPLERS:
+        raise _refuse(f"unknown sampler '{name}'", nearest(name, search_spaces.SAMPLERS))
+    return name
+
+
 def _known_model(name: str) -> str:
     if name.startswith("random:"):
         known = [f"random:{shape}" for shape in SHAPES]
@@ -117,10 +123,15 @@ class Condition(Section):
 
 
 class Trials(Section):
-    """How many trials a study has."""
+    """How many trials a study has.
+
+    `parallel`: how many of a study may run before the first of them has told its result. Suggestions wait for results
+    accordingly, so that they do not depend on how many trials happen to run at once.
+    """
 
     intermediate: Count = 4
     target: Count = 8
+    parallel: Count = 2
 
 
 class Resources(Section):
@@ -191,7 +202,10 @@ class Experiment(Section):
     data: Literal["mini", "mock", "hub"] | Places
     store: str
     search_space: Annotated[str, AfterValidator(_known_space)] = "paper"
-    sampler: Literal["tpe", "random", "grid"] | None = None
+    sampler: Annotated[str, AfterValidator(_known_sampler)] | None = None
+    strategy: Literal["staged", "joint"] = "staged"
+    warm_start: bool = False
+    pruning: Literal["median", "successive_halving"] | None = None
     trials: Trials = Trials()
     seeds: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)] = Field(default_factory=lambda: [1])
     conditions: Annotated[list[Condition], Field(min_length=1)]
@@ -202,6 +216,9 @@ class Experiment(Section):
     sentence_vectors: SentenceVectors = SentenceVectors()
     dropout: Annotated[float, Field(ge=0, lt=1)] | None = None
     precision: Literal["fp32", "bf16"] = "fp32"
+    keep: Literal["winners", "all"] = "winners"
+    save_minutes: Annotated[float, Field(gt=0)] = 15
+    retries: Annotated[int, Field(ge=0)] = 3
 
     @property
     def space(self) -> search_spaces.SearchSpace:

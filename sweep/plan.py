@@ -5,13 +5,27 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache, cached_property
 from typing import Any
 
+from pydantic import TypeAdapter
+
 from search_spaces import Parameter
-from sweep.experiment import Condition, Experiment, scored_uses, training_chain, training_languages, training_uses
+from sweep.experiment import (
+    BASELINE,
+    Condition,
+    Experiment,
+    scored_uses,
+    training_chain,
+    training_languages,
+    training_uses,
+)
 from trainables.data import fingerprint
 from trainables.spec import Phase, TrialSpec, content_hash
 from trainables.tasks import Task
+
+PLANS = "plans"
+"""Where a store keeps the plans of its experiments, for `sweep status`."""
 
 
 @dataclass(frozen=True)
@@ -23,8 +37,12 @@ class Study:
         question: the spec of its trials, with neither parent nor hyper-parameters, for the first seed.
         parent: the study whose winner its trials start from; None: the model's own weights.
         trials: how many trials are searched; 1 in an evaluation.
+        parallel: how many of them may run before the first of them has told its result.
         seeds: the winner is run once with each; an evaluation scores each.
         parameters: what is searched; empty in an evaluation.
+        pruner: what ends hopeless trials early, if anything.
+        joint: whether the search also chooses which trial of `parent` to start from; else that is the winner.
+        prior: the study whose trials its sampler begins with, if any.
     """
 
     name: str
@@ -36,6 +54,10 @@ class Study:
     seeds: tuple[int, ...]
     sampler: str
     parameters: dict[str, Parameter]
+    parallel: int = 1
+    pruner: str | None = None
+    joint: bool = False
+    prior: str | None = None
 
     @property
     def phase(self) -> Phase:
@@ -43,8 +65,16 @@ class Study:
         return self.question.phase
 
     @property
+    def key(self) -> str:
+        """What its random numbers come from: searches for a training set draw the same ones in all conditions."""
+        return " ".join([self.phase, *self.question.tasks])
+
+    @property
     def runs(self) -> int:
-        """How many trials there are in all: the search, and the winner's other seeds."""
+        """How many trials there are in all: the search, and the winner's other seeds.
+
+        In a joint search more than the winner may run on the other seeds: which, only its results will say.
+        """
         return self.trials + len(self.seeds) - 1
 
     def spec(self, seed: int, parent: str | None, parameters: dict[str, Any]) -> TrialSpec:
@@ -85,12 +115,42 @@ class Plan:
 
     def study(self, name: str) -> Study:
         """The study of that name."""
-        return next(study for study in self.studies if study.name == name)
+        return self._by_name[name]
+
+    def children(self, study: Study) -> tuple[Study, ...]:
+        """The studies that start from one of this study's trials."""
+        return self._by_parent.get(study.name, ())
+
+    @cached_property
+    def _by_name(self) -> dict[str, Study]:
+        return {study.name: study for study in self.studies}
+
+    @cached_property
+    def _by_parent(self) -> dict[str, tuple[Study, ...]]:
+        found: dict[str, tuple[Study, ...]] = {}
+        for study in self.studies:
+            if study.parent is not None:
+                found[study.parent] = (*found.get(study.parent, ()), study)
+        return found
 
     @property
     def hash(self) -> str:
         """Equal for equal plans."""
         return content_hash([repr(study) for study in self.studies])
+
+    def to_json(self) -> bytes:
+        """The whole plan, so that a store can say what it is for."""
+        return _json().dump_json(self)
+
+    @classmethod
+    def from_json(cls, content: bytes) -> Plan:
+        """The inverse of `to_json`. Raises ValueError where the content is no plan."""
+        return _json().validate_json(content)
+
+
+@cache
+def _json() -> TypeAdapter[Plan]:
+    return TypeAdapter(Plan)
 
 
 def make_plan(experiment: Experiment) -> Plan:
@@ -101,6 +161,7 @@ def make_plan(experiment: Experiment) -> Plan:
     """
     source, space, seeds = experiment.source, experiment.space, tuple(experiment.seeds)
     catalogue, targets = experiment.catalogue, experiment.target_tasks
+    warm = experiment.warm_start and any(condition.name == BASELINE for condition in experiment.conditions)
     chains = [training_chain(target.training_set, catalogue) for target in targets]
     training_sets = list({task.name: task for chain in chains for task in chain}.values())
 
@@ -135,6 +196,10 @@ def make_plan(experiment: Experiment) -> Plan:
             seeds=seeds,
             sampler=space.sampler,
             parameters=space.parameters(asked.phase, alone),
+            parallel=experiment.trials.parallel,
+            pruner=experiment.pruning,
+            joint=experiment.strategy == "joint" and bool(parent) and parent == f"intermediate/{condition.name}",
+            prior=f"target/{BASELINE}/{training_set.name}" if training_set and warm and condition.tasks else None,
         )
 
     intermediate: list[Study] = []

@@ -27,25 +27,33 @@ def score(spec: TrialSpec) -> float:
     return int(spec.trial_id, 16) % 10_000 / 100
 
 
-def outcome(spec: TrialSpec, fails: bool = False) -> Outcome:
+def outcome(spec: TrialSpec, fails: bool = False, suggestion: str | None = None) -> Outcome:
     value = None if fails or spec.phase == "evaluate" else score(spec)
-    return Outcome(spec, "failed" if fails else "finished", value)
+    return Outcome(spec, "failed" if fails else "finished", value, () if value is None else (value,), suggestion)
 
 
 def simulate(
     search: Search, slots: int, rng: random.Random, failing: float = 0.0, stop_after: int = 10**9
 ) -> list[TrialSpec]:
-    """Runs a search with trials that end in random order; returns what was started."""
+    """Runs a search with trials that end in random order; returns what was started.
+
+    Weights are dropped as soon as the search does not need them. No trial may start from dropped ones.
+    """
     started: list[TrialSpec] = []
+    dropped: set[str] = set()
     ended = 0
     while not search.is_over and ended < stop_after:
         while len(search.running) < slots and (found := search.next()):
             started.append(found[1])
+            assert found[1].parent not in dropped
         if not search.running:
             break
         _, spec = rng.choice(list(search.running.values()))
         # What fails is a property of the trial, not of the moment.
-        search.finish(outcome(spec, fails=int(content_hash(spec.trial_id), 16) % 1000 < failing * 1000))
+        fails = int(content_hash(spec.trial_id), 16) % 1000 < failing * 1000
+        search.finish(outcome(spec, fails, search.suggestions.get(spec.trial_id)))
+        for study in search.plan.studies:
+            dropped |= set(search.unneeded(study))
         ended += 1
     return started
 
@@ -198,3 +206,136 @@ def test_a_condition_without_a_winner_blocks_its_pairs_alone() -> None:
     blocked = [study.name for study in plan.studies if not search.is_reachable(study)]
     assert blocked == ["target/mini-nli/mini-pos", "evaluate/mini-nli/mini-pos", "evaluate/mini-nli/untrained"]
     assert len(search.ended(plan.study("evaluate/none/mini-pos"))) == 1
+
+
+WAYS: list[dict[str, Any]] = [
+    {},
+    {"sampler": "random"},
+    {"sampler": "grid"},
+    {"strategy": "joint"},
+    {"warm_start": True},
+    {"strategy": "joint", "warm_start": True, "pruning": "median"},
+    {"trials": {"intermediate": 6, "target": 7, "parallel": 3}},
+]
+
+
+@pytest.mark.parametrize("way", WAYS, ids=str)
+def test_neither_slots_nor_interruptions_change_what_is_tried(way: dict[str, Any]) -> None:
+    plan = plan_of(**{**GRID, "trials": {"intermediate": 6, "target": 7}, **way})
+    alone = {spec.trial_id for spec in simulate(Search(plan), 1, random.Random(0), failing=0.1)}
+    for slots, seed in ((2, 1), (5, 2), (16, 3)):
+        rng = random.Random(seed)
+        outcomes: list[Outcome] = []
+        tried: list[str] = []
+        for stop_after in (7, 11, 30, 10**9):
+            search = Search(plan, outcomes)
+            simulate(search, slots, rng, failing=0.1, stop_after=stop_after)
+            tried += [one for one in search.outcomes if one not in tried]
+            outcomes = list(search.outcomes.values())
+            rng.shuffle(outcomes)
+        assert set(tried) == alone
+
+
+def test_what_was_suggested_once_is_not_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = plan_of(**GRID)
+    first = Search(plan)
+    simulate(first, 3, random.Random(0))
+
+    def never(*_: object) -> None:
+        raise AssertionError("the ledger knows the answer")
+
+    monkeypatch.setattr("sweep.search.suggest", never)
+    again = Search(plan, first.outcomes.values())
+    assert again.is_over
+    assert all(len(again.ended(study)) == again.planned(study) for study in plan.studies)
+
+
+def test_conditions_draw_the_same_random_numbers() -> None:
+    """What is compared differs in the condition alone, not in the luck of its search."""
+    plan = plan_of(**{**GRID, "sampler": "random"})
+    search = Search(plan)
+    simulate(search, 2, random.Random(0))
+    tried = [
+        [one.spec.hyperparameters for one in search.ended(plan.study(f"target/{name}/mini-pos")) if one.spec.seed == 1]
+        for name in ("none", "mini-nli", "both")
+    ]
+    assert tried[0] == tried[1] == tried[2]
+
+
+def test_a_joint_search_chooses_among_all_trials_of_its_condition() -> None:
+    plan = plan_of(**{**GRID, "strategy": "joint", "trials": {"intermediate": 3, "target": 12}})
+    search = Search(plan)
+    simulate(search, 2, random.Random(0))
+    pair, condition = plan.study("target/mini-nli/mini-pos"), plan.study("intermediate/mini-nli")
+    trials = [one.spec.trial_id for one in search.ended(condition) if one.spec.seed == 1]
+    pairs = [one for one in search.ended(pair) if one.spec.seed == 1]
+    assert pairs[0].spec.parent == search.winner(condition, 1).spec.trial_id  # type: ignore[union-attr]
+    assert {one.spec.parent for one in pairs} == set(trials)
+    best = search.winner(pair, 1)
+    assert best is not None
+    # On another seed the winner starts from the same intermediate training, run with that seed.
+    for seed in (2, 3):
+        replica = search.winner(pair, seed)
+        assert replica is not None
+        parent, its_parent = search.outcomes[str(replica.spec.parent)].spec, search.outcomes[str(best.spec.parent)].spec
+        assert parent.seed == seed
+        assert parent.hyperparameters == its_parent.hyperparameters
+
+
+def test_a_warm_start_begins_with_what_was_best_for_the_baseline() -> None:
+    plan = plan_of(**{**GRID, "warm_start": True})
+    search = Search(plan)
+    simulate(search, 4, random.Random(0))
+    baseline = search.winner(plan.study("target/none/mini-pos"), 1)
+    tried = [one.spec for one in search.ended(plan.study("target/mini-nli/mini-pos"))]
+    assert baseline is not None
+    assert baseline.spec.hyperparameters in [spec.hyperparameters for spec in tried[:2]]
+
+
+def test_a_trial_that_did_not_end_by_itself_is_handed_out_again() -> None:
+    search = Search(plan_of(**GRID))
+    one, other = search.next(), search.next()
+    assert one is not None
+    assert other is not None
+    search.release(one[1].trial_id)
+    again = search.next()
+    assert again is not None
+    assert again[1] == one[1]
+    assert set(search.running) == {one[1].trial_id, other[1].trial_id}
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_lost_weights_are_made_again_before_what_starts_from_them(fails: bool) -> None:
+    plan = plan_of(**GRID)
+    search = Search(plan)
+    while (found := search.next()) is None or found[0].phase != "target" or found[1].parent is None:
+        if found is not None:
+            search.finish(outcome(found[1]))
+    pair, spec = found
+    condition = plan.study(str(pair.parent))
+    winner = search.winner(condition, 1)
+    assert winner is not None
+    assert spec.parent == winner.spec.trial_id
+    search.lose(condition, spec.parent)
+    search.release(spec.trial_id)
+    restored = search.next()
+    assert restored == (condition, winner.spec)
+    while (found := search.next()) is not None:
+        assert found[1].parent != spec.parent
+        search.finish(outcome(found[1]))
+    search.finish(outcome(winner.spec, fails=fails))
+    simulate(search, 2, random.Random(0))
+    assert search.is_over
+    assert (search.winner(condition, 1) == winner) is not fails
+
+
+def test_only_trials_of_the_same_schedule_are_rivals() -> None:
+    plan = plan_of(**{**GRID, "pruning": "median", "trials": {"intermediate": 6, "target": 6}})
+    search = Search(plan)
+    study = plan.study("target/none/mini-pos")
+    simulate(search, 1, random.Random(0))
+    trials = [one for one in search.ended(study) if one.spec.seed == 1]
+    for number, one in enumerate(trials):
+        before = [other for other in trials[: max(0, number - 1)] if other.spec.epochs == one.spec.epochs]
+        assert search.rivals(study, one.spec) == [other.curve for other in before]  # the last one may still be running
+    assert any(search.rivals(study, one.spec) for one in trials)
