@@ -5,10 +5,11 @@ from __future__ import annotations
 import logging
 import os
 import socket
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 from sweep.experiment import Resources
 from trainables.errors import Problem, UserError
@@ -22,13 +23,30 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
 
 
+WATCHED = ("raylet", "gcs_server")
+"""Ray's own processes without which nothing goes on."""
+
+
+class RayLost(Exception):  # noqa: N818 - what has happened
+    """Ray itself broke down, not a trial."""
+
+
 @contextmanager
-def ray_cluster(address: str | None, resources: Resources, log: Path) -> Iterator[int]:
+def ray_cluster(
+    address: str | None,
+    resources: Resources,
+    log: Path,
+    on_loss: Callable[[str], object],
+    cpus: int | None = None,
+) -> Iterator[int]:
     """Ray for as long as the context lasts; gives how many trials have room at once.
 
     Args:
         address: of a running cluster; None starts one in this machine, bound to 127.0.0.1.
         log: a file for what Ray and the libraries behind it say.
+        on_loss: called by another thread when Ray's own processes in this machine have died, with the reason. Some
+            seconds later Ray ends this process, with no word.
+        cpus: how many CPUs a cluster in this machine claims to have; None: those that it has.
 
     Raises:
         UserError: the cluster cannot be reached, or not even one trial has room on it.
@@ -38,10 +56,12 @@ def ray_cluster(address: str | None, resources: Resources, log: Path) -> Iterato
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("a", encoding="utf-8") as file, redirect_stdout(file), redirect_stderr(file):
         _log_to(file)
-        yield from _ray(address, resources, file)
+        yield from _ray(address, resources, file, on_loss, cpus)
 
 
-def _ray(address: str | None, resources: Resources, log: TextIO) -> Iterator[int]:
+def _ray(
+    address: str | None, resources: Resources, log: TextIO, on_loss: Callable[[str], object], cpus: int | None
+) -> Iterator[int]:
     if address is None:
         # ray.init turns 127.0.0.1 into the machine's own address, and then listens on every interface. Only where Ray
         # does not expect clusters, as on macOS and Windows, does it stay on the loopback. Read when ray is imported.
@@ -51,7 +71,7 @@ def _ray(address: str | None, resources: Resources, log: TextIO) -> Iterator[int
     try:
         if address is None:
             ray.init(
-                num_cpus=len(os.sched_getaffinity(0)),
+                num_cpus=cpus or len(os.sched_getaffinity(0)),
                 _node_ip_address="127.0.0.1",
                 include_dashboard=False,
                 log_to_driver=False,
@@ -62,10 +82,26 @@ def _ray(address: str | None, resources: Resources, log: TextIO) -> Iterator[int
     except (ConnectionError, ValueError, RuntimeError) as error:
         raise UserError(_no_cluster(str(address), str(error).splitlines()[0])) from error
     _log_to(log)  # again: ray.init puts its own handlers in
+    ended = threading.Event()
+    if address is None:
+        threading.Thread(target=_watch, args=(on_loss, ended), daemon=True).start()
     try:
         yield _room(dict(ray.cluster_resources()), resources)  # type: ignore[no-untyped-call]
     finally:
+        ended.set()
         ray.shutdown()
+
+
+def _watch(on_loss: Callable[[str], object], ended: threading.Event) -> None:
+    from ray._private import worker
+
+    node: Any = worker._global_node
+    while not ended.wait(1.0):
+        dead = [name for name, _ in node.dead_processes() if name in WATCHED]
+        if dead and not ended.is_set():
+            node.kill_all_processes(check_alive=False, allow_graceful=False)
+            on_loss(f"Ray's process '{dead[0]}' died")
+            return
 
 
 def _check_address(address: str) -> None:

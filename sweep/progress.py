@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -16,9 +16,10 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from sweep.ledger import Entry
+from sweep.ledger import DAMAGED, Entry
 from sweep.plan import Plan, Study
 from sweep.search import Search
+from trainables.errors import Problem
 from trainables.spec import TrialSpec
 
 SHOWN_PAIRS = 12
@@ -40,6 +41,9 @@ class Progress:
     Args:
         console: where to. On a terminal a view of at most 80 columns is kept up to date; elsewhere every finished
             trial is a line.
+
+    Attributes:
+        slots: how many trials run at once.
     """
 
     def __init__(self, console: Console) -> None:
@@ -49,21 +53,37 @@ class Progress:
         self._seconds: dict[str, list[float]] = {}
         self._total = self._done = self._failed = 0
         self._left: float | None = None
-        self._slots = 1
+        self.slots = 1
         self._begun = time.monotonic()
         self._plan: Plan | None = None
         self._search: Search | None = None
 
+    def describe(self) -> dict[str, Any]:
+        """What other commands may know of the run while it goes on. Read by another thread, as `view` is."""
+        running = [
+            {"trial_id": trial_id, "study": one.study.name, "settings": settings(one.spec), "progress": one.progress}
+            for trial_id, one in list(self._running.items())
+        ]
+        return {"experiment": self._plan.experiment if self._plan else None, "slots": self.slots, "running": running}
+
+    def wait_for(self, other: Mapping[str, Any]) -> None:
+        """Another run's hold on the store is looked at."""
+        who = f"process {other['pid']} on {other['host']}"
+        self.console.print(f"Another run ({who}) has not given the store back; watching whether it lives.", style="dim")
+
+    def set_aside(self, problems: Sequence[Problem]) -> None:
+        """Files of the store are not what they should be, and were moved out of the way."""
+        for problem in problems:
+            self.console.print(f"[yellow]set aside[/] into {DAMAGED}/: ", Text(str(problem)), soft_wrap=True)
+
     @contextmanager
-    def running(self, plan: Plan, search: Search, slots: int, log: Path) -> Iterator[None]:
+    def running(self, plan: Plan, search: Search, log: Path) -> Iterator[None]:
         """Shows the run as long as the context lasts."""
-        self._plan, self._search, self._slots = plan, search, slots
-        self._total = plan.runs
+        self._plan, self._search = plan, search
         self._count()
         self._begun = time.monotonic()
-        room = f"{slots} trial{'s' if slots > 1 else ''} at a time"
         kept = f", {self._done} of them in the store already" if self._done else ""
-        self.console.print(f"{plan.experiment}: {self._total} trials in {len(plan.studies)} studies{kept}; {room}")
+        self.console.print(f"{plan.experiment}: {self._total} trials in {len(plan.studies)} studies{kept}")
         self.console.print(f"Ray's own messages: {log}", style="dim", soft_wrap=True)
         if self.console.is_terminal:
             view = Live(
@@ -79,6 +99,11 @@ class Progress:
         else:
             yield
 
+    def room(self, slots: int) -> None:
+        """Ray is up, with room for so many trials at once."""
+        self.slots = slots
+        self.console.print(f"{slots} trial{'s' if slots > 1 else ''} at a time")
+
     def started(self, study: Study, spec: TrialSpec) -> None:
         """A trial was handed out."""
         self._running[spec.trial_id] = _Running(study, spec, time.monotonic())
@@ -88,6 +113,14 @@ class Progress:
         running = self._running.get(trial_id)
         if running is not None and result.get("progress") is not None:
             running.progress, running.objective = result["progress"], result.get("objective")
+
+    def starts_again(self, study: Study, spec: TrialSpec, error: str) -> None:
+        """A trial was ended by something else than itself."""
+        self._running.pop(spec.trial_id)
+        reason = error.splitlines()[0]
+        self.console.print(
+            f"[yellow]starts again[/] {study.name} {settings(spec)}: ", Text(reason), soft_wrap=True, highlight=False
+        )
 
     def finished(self, study: Study, entry: Entry) -> None:
         """A trial is in the ledger."""
@@ -104,6 +137,7 @@ class Progress:
             self._best[study.name] = entry.objective, entry.spec
         if not self.console.is_terminal and not entry.error:
             score = f"dev {entry.objective:.1f}" if entry.objective is not None else f"{len(entry.scores)} scores"
+            score = "pruned" if entry.pruned else f"{score}, no better than chance" if entry.collapsed else score
             self.console.print(
                 f"{datetime.now():%H:%M:%S} {self._done}/{self._total} {study.name} {settings(entry.spec)} "
                 f"{score} in {seconds:.0f} s",
@@ -140,13 +174,14 @@ class Progress:
         """Counts what is in the ledger, and from the trials of each phase so far how long the rest will take."""
         assert self._plan is not None and self._search is not None  # set when the run began
         every = [seconds for ones in self._seconds.values() for seconds in ones]
-        left, self._done = 0.0, 0
+        left, self._done, self._total = 0.0, 0, 0
         for study in self._plan.studies:
-            ended = len(self._search.ended(study))
+            ended, planned = len(self._search.ended(study)), self._search.planned(study)
             seconds = self._seconds.get(study.phase, every)
             self._done += ended
-            left += (study.runs - ended) * sum(seconds) / max(1, len(seconds))
-        self._left = left / self._slots if every else None
+            self._total += planned
+            left += (planned - ended) * sum(seconds) / max(1, len(seconds))
+        self._left = left / self.slots if every else None
 
 
 def settings(spec: TrialSpec) -> str:

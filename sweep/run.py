@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import tempfile
-import time
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sweep import lease
 from sweep.cluster import ray_cluster
+from sweep.driver import Driver
 from sweep.experiment import Experiment
 from sweep.experiment_file import read_all_data
-from sweep.ledger import Entry, Ledger
-from sweep.plan import Plan, Study, make_plan
+from sweep.ledger import DamagedLedger, Ledger
+from sweep.plan import PLANS, Plan, Study, make_plan
 from sweep.progress import Progress
 from sweep.search import Outcome, Search
 from trainables.minilm import minilm_folder
-from trainables.spec import TrialSpec
-from trainables.store import Store, checkpoint_name
+from trainables.store import Store
 
 if TYPE_CHECKING:
     from ray.actor import ActorHandle
@@ -32,7 +34,9 @@ class Summary:
     """How a run ended.
 
     Attributes:
+        started: how many trials it started.
         failed: the trials of this plan that failed, now or before.
+        collapsed: trials of this run that ended at chance.
         blocked: studies that cannot be run because the one before them has no winner.
         interrupted: whether somebody stopped it before its end.
     """
@@ -40,43 +44,73 @@ class Summary:
     plan: Plan
     started: int
     failed: list[Outcome]
+    collapsed: int
     blocked: list[Study]
     interrupted: bool
 
 
-def run(experiment: Experiment, progress: Progress, address: str | None = None, retry_failed: bool = False) -> Summary:
+def run(
+    experiment: Experiment,
+    progress: Progress,
+    on_loss: Callable[[str], object],
+    address: str | None = None,
+    retry_failed: bool = False,
+) -> Summary:
     """Runs or resumes an experiment, and returns when nothing is left to do or somebody stops it.
 
     Args:
         experiment: checked by `experiment_file.load`.
         progress: what a person sees of it.
+        on_loss: called when Ray breaks down, see `ray_cluster`.
         address: of a running Ray cluster; None starts one here.
         retry_failed: whether trials that failed before are run again.
 
     Raises:
-        UserError: data, model, store or cluster are not as they should be; nothing was started.
+        UserError: data, model, store or cluster are not as they should be, or the store is in use. Also where they stop
+            being so: the same command goes on then.
+        RayLost: Ray broke down in a way that needs no `on_loss`; the same command goes on.
     """
     plan = make_plan(experiment)
     store = Store(experiment.store)
-    ledger = Ledger(store)
-    outcomes = [one for one in ledger.outcomes() if not (retry_failed and one.status == "failed")]
-    search = Search(plan, outcomes)
-    driver = Driver(experiment, search, ledger, progress)
+    try:  # a look first: a run with nothing left to do leaves the store as it is
+        search = _search(plan, store, retry_failed)
+    except DamagedLedger:
+        search = Search(plan)
+    driver = Driver(experiment, search, Ledger(store), progress)
+    if search.is_over and lease.read(store) is not None:  # the run before this one was killed at its very end
+        with lease.hold(store, progress.describe, progress.wait_for):
+            driver.tidy()
     if not search.is_over:
         read_all_data(experiment)
         _prepare_model(experiment.model)
         store.check_writable()
-        logs = Path(store.root) / "logs" if store.is_local else Path(tempfile.mkdtemp(prefix="sweep-logs-"))
-        log = logs / f"{datetime.now():%Y%m%d-%H%M%S}.log"
-        with ray_cluster(address, experiment.resources, log) as slots, progress.running(plan, search, slots, log):
-            _tune(driver, experiment, slots)
+        with lease.hold(store, progress.describe, progress.wait_for) as held:
+            progress.set_aside(driver.ledger.set_aside())
+            driver.search = search = _search(plan, store, retry_failed)  # nobody else adds to it from now on
+            store.write(f"{PLANS}/{plan.experiment}.json", plan.to_json())
+            logs = Path(store.root) / "logs" if store.is_local else Path(tempfile.mkdtemp(prefix="sweep-logs-"))
+            log = logs / f"{datetime.now():%Y%m%d-%H%M%S}.log"
+            driver.lease = held
+            driver.tidy()
+            cluster = ray_cluster(address, experiment.resources, log, on_loss)
+            with progress.running(plan, search, log), cluster as slots:
+                progress.room(slots)
+                tune_all(driver, partial(_fine_tuning, experiment), slots)
+            driver.tidy()
+            driver.ledger.compact()
     return Summary(
         plan=plan,
         started=driver.started,
         failed=[one for study in plan.studies for one in search.ended(study) if one.status == "failed"],
+        collapsed=driver.collapsed,
         blocked=[study for study in plan.studies if not search.is_reachable(study)] if search.is_over else [],
         interrupted=not search.is_over,
     )
+
+
+def _search(plan: Plan, store: Store, retry_failed: bool) -> Search:
+    outcomes = Ledger(store).outcomes()
+    return Search(plan, (one for one in outcomes if not (retry_failed and one.status == "failed")))
 
 
 def _prepare_model(model: str) -> None:
@@ -89,81 +123,49 @@ def _prepare_model(model: str) -> None:
         check_model(model)
 
 
-class Driver:
-    """Between Tune and the search: hands out trials, writes what comes back into the ledger."""
-
-    def __init__(self, experiment: Experiment, search: Search, ledger: Ledger, progress: Progress) -> None:
-        self.experiment, self.search, self.ledger, self.progress = experiment, search, ledger, progress
-        self.started = 0
-        self._begun: dict[str, float] = {}
-
-    def next(self) -> tuple[Study, TrialSpec] | None:
-        """The next trial, or None if there is none for now."""
-        found = self.search.next()
-        if found is not None:
-            study, spec = found
-            self.started += 1
-            self._begun[spec.trial_id] = time.time()
-            self.progress.started(study, spec)
-        return found
-
-    def report(self, result: dict[str, Any]) -> None:
-        """A running trial's numbers after an epoch."""
-        self.progress.reported(result["trial"], result)
-
-    def finish(self, trial_id: str, result: dict[str, Any] | None, message: Any) -> None:
-        """Writes a trial that ended, well or not, into the ledger, and drops the checkpoints nobody needs any more."""
-        study, spec = self.search.running[trial_id]
-        report = message.report if message else None
-        error = (message.error if message else None) or (None if report else "the process of the trial died")
-        entry = Entry(
-            spec=spec,
-            experiment=self.experiment.name,
-            study=study.name,
-            condition=study.condition,
-            training_set=study.training_set,
-            started_at=datetime.fromtimestamp(self._begun.pop(trial_id), UTC),
-            finished_at=datetime.now(UTC),
-            objective=report.objective if report else None,
-            startup_seconds=report.startup_seconds if report else None,
-            examples_per_second=report.examples_per_second if report else None,
-            worker_group=(result or {}).get("group"),
-            error=error,
-            scores=report.scores if report else (),
-            predictions=report.predictions if report else (),
-        )
-        self.ledger.write(entry)
-        self.search.finish(entry.outcome)
-        for loser in self.search.losers(study):
-            self.ledger.store.delete(checkpoint_name(loser.trial_id))
-        self.progress.finished(study, entry)
-
-
-def _tune(driver: Driver, experiment: Experiment, slots: int) -> None:
-    """One Tuner for the whole grid: warm groups serve every study, and there is one queue."""
-    import ray
+def _fine_tuning(experiment: Experiment, broker: ActorHandle[Any]) -> Any:
+    """What a Tune trial is: a job for a warm group of Ray Train workers."""
     from ray import tune
 
-    from sweep.searcher import PlanSearcher, ReportCallback
-    from trainables.broker import Broker
     from trainables.group import GroupConfig
     from trainables.trainable import FineTuneTrainable
 
-    broker: ActorHandle[Any] = Broker.remote()  # type: ignore[attr-defined]
-    ray.get(broker.take_last.remote(""))  # it is up
-    resources = experiment.resources
+    resources, store = experiment.resources, Store(experiment.store)
     group = GroupConfig(
-        store=driver.ledger.store.uri if not driver.ledger.store.is_local else driver.ledger.store.root,
+        store=store.root if store.is_local else store.uri,
         data=experiment.data_config,
         tasks=experiment.catalogue.own,
         workers=resources.workers,
         cpus_per_worker=resources.cpus_per_worker,
         gpus_per_worker=resources.gpus_per_worker,
+        save_minutes=experiment.save_minutes,
     )
     trainable = tune.with_parameters(FineTuneTrainable, broker=broker, group=group)
+    return tune.with_resources(trainable, {"memory": ACTOR_MEMORY})
+
+
+def tune_all(driver: Driver, trainable: Callable[[ActorHandle[Any]], Any], slots: int) -> None:
+    """One Tuner for the whole grid: warm groups serve every study, and there is one queue.
+
+    Args:
+        trainable: makes the Tune trainable, given the broker that carries its messages.
+        slots: how many trials run at once.
+
+    Raises:
+        UserError: the run must stop.
+        RayLost: the broker is gone, or all of Ray.
+    """
+    import ray
+    from ray import tune
+
+    from sweep.searcher import PlanSearcher, ReportCallback
+    from trainables.broker import Broker
+
+    broker: ActorHandle[Any] = Broker.remote()  # type: ignore[attr-defined]
+    ray.get(broker.take_last.remote(""))  # it is up
     with tempfile.TemporaryDirectory(prefix="sweep-tune-") as scratch:  # nothing in it is needed again
-        tune.Tuner(
-            tune.with_resources(trainable, {"memory": ACTOR_MEMORY}),
+        tuner = tune.Tuner(
+            trainable(broker),
             tune_config=tune.TuneConfig(
                 metric="progress",
                 mode="max",
@@ -177,7 +179,13 @@ def _tune(driver: Driver, experiment: Experiment, slots: int) -> None:
                 name="sweep",
                 storage_path=scratch,
                 verbose=0,
-                callbacks=[ReportCallback(driver)],
+                callbacks=[ReportCallback(driver, broker)],
                 checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False, checkpoint_frequency=0),
             ),
-        ).fit()
+        )
+        try:
+            tuner.fit()
+        except Exception:
+            if driver.stopped is not None:  # Tune wraps what is raised in its callbacks
+                raise driver.stopped from None
+            raise

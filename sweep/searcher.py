@@ -8,10 +8,12 @@ import ray
 from ray.tune import Callback
 from ray.tune.search import Searcher
 
+from sweep.cluster import RayLost
+
 if TYPE_CHECKING:
     from ray.actor import ActorHandle
 
-    from sweep.run import Driver
+    from sweep.driver import Driver
 
 
 class _Unsaved:
@@ -34,13 +36,19 @@ class PlanSearcher(_Unsaved, Searcher):
         found = self._driver.next()
         if found is None:
             return Searcher.FINISHED if self._driver.search.is_over else None
-        self._trial_ids[trial_id] = found[1].trial_id
-        return {"spec": found[1].to_dict()}
+        ours, told = found
+        self._trial_ids[trial_id] = ours
+        return told
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
         """Takes the trial's last message from the broker."""
         ours = self._trial_ids.pop(trial_id)
-        self._driver.finish(ours, result, ray.get(self._broker.take_last.remote(ours)))
+        try:
+            message: Any = ray.get(self._broker.take_last.remote(ours))
+        except ray.exceptions.RayError as error:  # without its broker the run cannot go on
+            self._driver.stopped = RayLost(str(error).splitlines()[0])
+            raise
+        self._driver.finish(ours, result, message)
 
     def save(self, checkpoint_path: str) -> None:
         """Nothing: see `_Unsaved`."""
@@ -52,11 +60,13 @@ class PlanSearcher(_Unsaved, Searcher):
 class ReportCallback(_Unsaved, Callback):
     """Passes every report on."""
 
-    def __init__(self, driver: Driver) -> None:
-        self._driver = driver
+    def __init__(self, driver: Driver, broker: ActorHandle[Any]) -> None:
+        self._driver, self._broker = driver, broker
 
     def on_trial_result(
         self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any
     ) -> None:
-        """Called by Tune after every report of a trial."""
-        self._driver.report(result)
+        """Called by Tune after every report of a trial. A worker whose trial may be pruned waits for the verdict."""
+        goes_on = self._driver.report(result)
+        if trial.config["asks"] and result.get("epoch"):
+            self._broker.decide.remote(result["trial"], result["epoch"], goes_on)

@@ -19,7 +19,8 @@ from ray.actor import ActorHandle
 from ray.train import RunConfig, ScalingConfig
 from ray.train.torch import TorchTrainer, get_device
 
-from trainables.broker import Job, Message
+from trainables.broker import Cause, Job, Message
+from trainables.checkpoint import DamagedCheckpoint, MissingCheckpoint
 from trainables.data import DataConfig, open_source
 from trainables.errors import UserError
 from trainables.reports import TrialError
@@ -37,6 +38,7 @@ class GroupConfig:
     workers: int
     cpus_per_worker: int
     gpus_per_worker: float
+    save_minutes: float
 
 
 class WorkerGroup:
@@ -86,7 +88,7 @@ class WorkerGroup:
                 assert isinstance(message, Message)
                 return message
             if message is None and not self.is_alive:
-                return Message(trial_id, error=self.failure, ends_group=True)
+                return Message(trial_id, error=self.failure, cause="machine", ends_group=True)
 
     def close(self) -> None:
         """Sends the workers home, and waits a while until they are gone."""
@@ -114,19 +116,44 @@ def _serve(loop: dict[str, Any]) -> None:
         world_size=context.get_world_size(),
         catalogue=catalogue,
     )
+    bench.save_minutes = config.save_minutes
+    room = bench.micro_batch_tokens
+
+    def tell(message: Message) -> None:
+        ray.get(broker.put_message.remote(group, message))
+
     while (job := ray.get(broker.get_job.remote(group, rank))) is not None:
         trial_id = job.spec.trial_id
+        bench.micro_batch_tokens = max(1, room >> job.halvings)
         try:
             for report in run_trial(job.spec, bench, job.started):
                 if rank == 0:
-                    ray.get(broker.put_message.remote(group, Message(trial_id, report)))
+                    tell(Message(trial_id, report))
+                if job.asks and report.progress < 1 and not ray.get(broker.goes_on.remote(trial_id, report.epoch)):
+                    if rank == 0:
+                        bench.drop_state(trial_id)
+                        tell(Message(trial_id, report, pruned=True))
+                    break
         except (TrialError, UserError) as error:  # the same on every worker: the group goes on
             if rank == 0:
-                ray.get(broker.put_message.remote(group, Message(trial_id, error=str(error))))
+                tell(Message(trial_id, error=str(error)))
         except Exception as error:
             where = traceback.extract_tb(error.__traceback__)[-1]
             reason = f"{type(error).__name__}: {error} ({where.filename}:{where.lineno})"
             alone = bench.world_size == 1
-            ray.get(broker.put_message.remote(group, Message(trial_id, error=reason, ends_group=not alone)))
+            tell(Message(trial_id, error=reason, cause=_cause(error, alone), ends_group=not alone))
             if not alone:
                 raise  # the others wait for this worker: all must go
+
+
+def _cause(error: Exception, alone: bool) -> Cause:
+    from trainables.memory import is_out_of_memory
+
+    if isinstance(error, (DamagedCheckpoint, MissingCheckpoint)):
+        return "weights"
+    if is_out_of_memory(error):
+        return "memory"
+    if isinstance(error, (OSError, ray.exceptions.RayError)):
+        return "machine"
+    # Workers learn of the death of another one by an error of the library that connects them.
+    return "trial" if alone or not isinstance(error, RuntimeError) else "machine"

@@ -14,7 +14,9 @@ from trainables.spec import TrialSpec
 
 
 class FineTuneTrainable(tune.Trainable):
-    """One TrialSpec (`config["spec"]`). Tune hands the actor, and with it the group, from trial to trial.
+    """One TrialSpec (`config["spec"]`; `halvings` and `asks` as in `Job`).
+
+    Tune hands the actor, and with it the group, from trial to trial.
 
     Results are the numbers of a report; `error` says why a trial failed. Scores and predictions stay with the broker,
     where the driver takes them from: they are too large for Tune's own records.
@@ -35,7 +37,7 @@ class FineTuneTrainable(tune.Trainable):
         if self.group is None or not self.group.is_alive:
             # Named after the trial that needed it: no message of a dead group is taken for one of the new group.
             self.group = WorkerGroup(f"{self.spec.trial_id}-{int(started)}", self.broker, self.group_config)
-        self.group.start(Job(self.spec, started))
+        self.group.start(Job(self.spec, started, config.get("halvings", 0), config.get("asks", False)))
 
     def step(self) -> dict[str, Any]:
         assert self.group is not None  # setup made it
@@ -43,7 +45,7 @@ class FineTuneTrainable(tune.Trainable):
         result: dict[str, Any] = {"trial": self.spec.trial_id, "group": self.group.name}
         if message.ends_group:
             self.group = None  # it may take a while to go; the next trial must not wait for it
-        if message.report is None:
+        if message.report is None or message.pruned:
             return {**result, "error": message.error, "progress": 1.0, "done": True}
         report = message.report
         return {
@@ -51,6 +53,7 @@ class FineTuneTrainable(tune.Trainable):
             "progress": report.progress,
             "epoch": report.epoch,
             "objective": report.objective,
+            "curve": list(report.curve),
             "startup_seconds": report.startup_seconds,
             "examples_per_second": report.examples_per_second,
             "done": report.progress >= 1,

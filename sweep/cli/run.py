@@ -16,6 +16,14 @@ from sweep.cli.plan import ExperimentArgument, OverridesArgument
 INTERRUPTED = 130
 """The exit code after Ctrl-C, as shells have it: 128 + SIGINT."""
 
+BROKEN_DOWN = 75
+"""The exit code when Ray breaks down again and again: sysexits' EX_TEMPFAIL, for the same command may work later."""
+
+STARTS = "SWEEP_STARTS"
+"""The environment variable that counts how often this command has started over."""
+
+MOST_STARTS = 10
+
 QUERIES = (
     "select condition, target, language, mean from best where main order by all",
     "from transfer order by delta desc",
@@ -34,6 +42,7 @@ def run(
 ) -> None:
     """Run an experiment, or go on with one. Exit code 0: all done, 1: some trial failed, 2: something must be fixed."""
     from sweep import run as sweep_run
+    from sweep.cluster import RayLost
     from sweep.experiment_file import load
     from sweep.progress import Progress
     from sweep.results import result_table
@@ -41,9 +50,26 @@ def run(
 
     console = Console(file=sys.stdout)  # this one: while Ray runs, sys.stdout is its log
     loaded = load(experiment, overrides or [])
-    summary = sweep_run.run(loaded, Progress(console), address, retry_failed)
     program = "sweep" if shutil.which("sweep") else os.path.relpath(sys.argv[0])  # what can be typed here
     again = shlex.join([program, *sys.argv[1:]])
+
+    def start_over(reason: str) -> None:
+        """What was finished is in the store, so a new process with the same command goes on."""
+        starts = int(os.environ.get(STARTS, 0)) + 1
+        console.show_cursor()  # the live view hid it
+        console.print(f"[yellow]{reason}.[/] Everything finished is in the store.", soft_wrap=True)
+        if starts > MOST_STARTS:
+            console.print("It happens too often; when Ray is well again, go on with:", f"\n  {again}", soft_wrap=True)
+            os._exit(BROKEN_DOWN)
+        console.print("Starting over.")
+        os.environ[STARTS] = str(starts)
+        os.execv(sys.executable, sys.orig_argv)  # noqa: S606 - the command that the user typed
+
+    try:
+        summary = sweep_run.run(loaded, Progress(console), start_over, address, retry_failed)
+    except RayLost as error:
+        start_over(str(error))
+        raise
     if summary.interrupted:
         console.print("Stopped. Everything finished is in the store; to go on:", f"\n  {again}", soft_wrap=True)
         raise typer.Exit(INTERRUPTED)
@@ -55,6 +81,8 @@ def run(
         console.print("Nothing was left to run.")
     for outcome in summary.failed:
         console.print(f"failed: trial {outcome.spec.trial_id} ({outcome.spec.phase} {' '.join(outcome.spec.tasks)})")
+    if summary.collapsed:
+        console.print(f"{summary.collapsed} trials ended no better than chance on the English development set.")
     for study in summary.blocked:
         console.print(f"not run: {study.name}, because every trial of {study.parent} failed")
     console.print(f"Parquet files: {store.path('ledger')}", soft_wrap=True)

@@ -191,7 +191,7 @@ def test_local_ray_listens_on_the_loopback_alone(tmp_path: Path) -> None:
 import os, sys, pathlib
 from sweep.cluster import ray_cluster
 from sweep.experiment import Resources
-with ray_cluster(None, Resources(), pathlib.Path(sys.argv[1])):
+with ray_cluster(None, Resources(), pathlib.Path(sys.argv[1]), print):
     import ray
     @ray.remote
     class Actor:

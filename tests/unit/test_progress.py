@@ -23,7 +23,8 @@ def shown(terminal: bool, error: str | None = None) -> tuple[str, str]:
     console = Console(file=io.StringIO(), width=80, force_terminal=terminal, color_system=None)
     progress = Progress(console)
     now = datetime.now(UTC)
-    with progress.running(plan, search, 2, Path("runs/x/logs/1.log")):
+    with progress.running(plan, search, Path("runs/x/logs/1.log")):
+        progress.room(2)
         for number in range(5):
             found = search.next()
             assert found is not None
@@ -60,7 +61,8 @@ def test_the_view_fits_80_columns_and_says_everything() -> None:
 def test_without_a_terminal_there_is_a_line_a_trial() -> None:
     output, _ = shown(terminal=False)
     lines = output.splitlines()
-    assert lines[0].startswith("small: 71 trials in 17 studies; 2 trials at a time")
+    assert lines[0] == "small: 71 trials in 17 studies"
+    assert lines[2] == "2 trials at a time"
     assert sum(" s" in line and "/71 " in line for line in lines) == 5
     assert "\x1b" not in output
 
