@@ -7,9 +7,11 @@ from typing import Annotated
 
 import typer
 
+from sweep.cli.query import StoreArgument
+
 
 def export(
-    store: Annotated[str, typer.Argument(help="The experiment's store: a path or a URI.")],
+    store: StoreArgument,
     condition: Annotated[str, typer.Option(help="Whose winners: a condition of the experiment.")],
     output: Annotated[Path, typer.Option(help="A new folder for the predictions.")],
     labels: Annotated[

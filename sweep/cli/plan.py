@@ -1,15 +1,20 @@
-"""`sweep plan`: what a run would do."""
+"""`sweep plan`: what a run would do, and what it would cost."""
 
 from __future__ import annotations
 
 import json
-from typing import Annotated, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 
 from sweep.plan import Plan, make_plan
 from sweep.tables import rich_table
+
+if TYPE_CHECKING:
+    from sweep.pricing import Disk, Price
+    from sweep.search import Search
 
 ExperimentArgument = Annotated[str, typer.Argument(help="A file, or the name of a shipped experiment such as demo.")]
 OverridesArgument = Annotated[
@@ -20,30 +25,66 @@ OverridesArgument = Annotated[
 def plan(
     experiment: ExperimentArgument,
     overrides: OverridesArgument = None,
+    gpu: Annotated[str | None, typer.Option(help="The type that trials run on: a row of the table.")] = None,
+    gpus: Annotated[Path | None, typer.Option(help="A table of GPU types of your own.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False,
 ) -> None:
-    """Show the studies and trials of an experiment; runs nothing."""
+    """Show an experiment's studies and trials, what of them is in the store, and what the rest costs; runs nothing."""
     from sweep.experiment_file import load
+    from sweep.ledger import Ledger
+    from sweep.pricing import disk, load_gpus, price
+    from sweep.search import Search
+    from trainables.store import Store
 
-    made = make_plan(load(experiment, overrides or []))
+    loaded = load(experiment, overrides or [])
+    made = make_plan(loaded)
+    ledger = Ledger(Store(loaded.store))
+    search = Search(made, ledger.outcomes())
+    left = {study.name: search.left(study) for study in made.studies}
+    found = price(loaded, made, left, list(ledger.measured()), load_gpus(gpus), gpu)
+    room = disk(loaded, made, left)
     console = Console()
     if as_json:
-        console.print_json(json.dumps(_values(made)))
+        console.print_json(json.dumps(_values(made, search, found, room)))
         return
+    _show(console, made, search, found, room)
+
+
+def _show(console: Console, made: Plan, search: Search, found: Price, room: Disk) -> None:
     names = [study.name for study in made.studies]
-    waits = [f"{names.index(study.parent) + 1}" if study.parent else "" for study in made.studies]
-    rows = [
-        [number, study.name, study.runs, len(study.question.languages), wait]
-        for number, (study, wait) in enumerate(zip(made.studies, waits, strict=True), start=1)
-    ]
-    console.print(rich_table(["#", "study", "trials", "languages", "waits for"], rows))
-    console.print(f"{made.runs} trials in {len(made.studies)} studies, into {made.store} (plan {made.hash})")
+    hours = {one.study: one.hours for one in found.studies}
+    rows = []
+    for number, study in enumerate(made.studies, start=1):
+        counts, expected = _counts(search, study.name), hours[study.name]
+        took = None if not counts["to_run"] else "unknown" if expected is None else f"{expected.expected:.2g}"
+        waits = f"{names.index(study.parent) + 1}" if study.parent else ""
+        row = [number, study.name, counts["to_run"], counts["in_store"] or None, counts["failed"] or None, took]
+        rows.append([*row, len(study.question.languages), waits])
+    columns = ["#", "study", "to run", "in store", "failed", "hours", "languages", "waits for"]
+    shown = [place for place in range(len(columns)) if any(row[place] is not None for row in rows)]
+    console.print(rich_table([columns[place] for place in shown], [[row[place] for place in shown] for row in rows]))
+    total = {key: sum(_counts(search, name)[key] for name in names) for key in ("to_run", "in_store", "failed")}
+    parts = [f"{total['to_run']} to run"]
+    parts += [f"{total['in_store']} in the store already"] if total["in_store"] else []
+    parts += [f"{total['failed']} failed before"] if total["failed"] else []
+    console.print(f"{sum(total.values())} trials in {len(made.studies)} studies: {', '.join(parts)}", soft_wrap=True)
+    console.print(f"store {made.store}, plan {made.hash}", soft_wrap=True)
     console.print(
         f"{made.fine_tuning_runs} of them are fine-tuning runs; a loop that shares nothing needs {made.naive_runs}"
     )
+    for line in [*found.lines(), *room.lines()]:
+        console.print(line, highlight=False, soft_wrap=True)
 
 
-def _values(made: Plan) -> dict[str, Any]:
+def _counts(search: Search, name: str) -> dict[str, int]:
+    """A study's trials: still to run, in the store already, failed before."""
+    study = search.plan.study(name)
+    ended = search.ended(study)
+    failed = sum(one.status == "failed" for one in ended)
+    return {"to_run": search.left(study), "in_store": len(ended) - failed, "failed": failed}
+
+
+def _values(made: Plan, search: Search, found: Price, room: Disk) -> dict[str, Any]:
     return {
         "experiment": made.experiment,
         "hash": made.hash,
@@ -62,7 +103,10 @@ def _values(made: Plan) -> dict[str, Any]:
                 "trials": study.trials,
                 "seeds": study.seeds,
                 "parent": study.parent,
+                **_counts(search, study.name),
             }
             for study in made.studies
         ],
+        "price": found.to_dict(),
+        "disk": room.to_dict(),
     }

@@ -21,8 +21,11 @@ class Format(StrEnum):
     parquet = "parquet"
 
 
+StoreArgument = Annotated[str, typer.Argument(help="The experiment's store: a path or a URI.")]
+
+
 def query(
-    store: Annotated[str, typer.Argument(help="The experiment's store: a path or a URI.")],
+    store: StoreArgument,
     sql: Annotated[str, typer.Argument(help="One SELECT over trials, scores, predictions, best, transfer.")],
     output_format: Annotated[Format, typer.Option("--format", help="How the result is written.")] = Format.table,
     output: Annotated[Path | None, typer.Option(help="A file; without it the result is printed.")] = None,
