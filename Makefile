@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: setup demo test check lint types format clean
+.PHONY: setup demo test faults check lint types format clean
 
 setup: $(VENV)/installed
 
@@ -17,6 +17,9 @@ demo: setup
 
 test: setup
 	$(BIN)/python -m pytest
+
+faults: setup
+	$(BIN)/python -m tests.faults.kills
 
 lint: setup
 	$(BIN)/ruff check .

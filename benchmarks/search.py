@@ -59,6 +59,11 @@ def score(spec: TrialSpec) -> float:
     return level - 5 * abs(math.log10(spec.learning_rate / 3e-5)) - abs(spec.epochs - 4)
 
 
+def seconds_of(spec: TrialSpec, mean: float) -> float:
+    """How long a trial takes."""
+    return mean * (0.5 + random.Random(spec.trial_id).random())
+
+
 def simulated(broker: Any, seconds: float, slots: int) -> Any:
     """The Tune trainable behind the same messages. The first trials wait until the processes of all slots are up."""
     import ray
@@ -92,7 +97,7 @@ def simulated(broker: Any, seconds: float, slots: int) -> Any:
             return True
 
         def step(self) -> dict[str, Any]:
-            time.sleep(seconds * (0.5 + random.Random(self.spec.trial_id).random()))
+            time.sleep(seconds_of(self.spec, seconds))
             objective = None if self.spec.phase == "evaluate" else score(self.spec)
             report = Report(1.0, objective=objective, curve=() if objective is None else (objective,))
             ray.get(broker.put_message.remote("simulated", Message(self.spec.trial_id, report)))
@@ -110,9 +115,9 @@ def simulated(broker: Any, seconds: float, slots: int) -> Any:
 class Watch(Progress):
     """Prints a line for each tenth of the run instead of one for each trial."""
 
-    def __init__(self, total: int, slots: int) -> None:
+    def __init__(self, total: int, slots: int, seconds: float) -> None:
         super().__init__(Console(quiet=True))
-        self.total, self.slots = total, slots
+        self.total, self.at_once, self.seconds = total, slots, seconds
         self.ended, self.busy = 0, 0.0
         self.begun = self.since = time.monotonic()
         self.output = sys.stdout  # this one: while Ray runs, sys.stdout is its log
@@ -120,10 +125,10 @@ class Watch(Progress):
     def finished(self, study: Study, entry: Entry) -> None:
         super().finished(study, entry)
         self.ended += 1
-        self.busy += (entry.finished_at - entry.started_at).total_seconds()
+        self.busy += seconds_of(entry.spec, self.seconds)
         if self.ended % (self.total // 10) == 0:
             now = time.monotonic()
-            rate, share = self.total / 10 / (now - self.since), self.busy / (now - self.since) / self.slots
+            rate, share = self.total / 10 / (now - self.since), self.busy / (now - self.since) / self.at_once
             line = f"{self.ended:6} trials  {rate:6.1f} a second  driver {resident():6.0f} MB  at work {share:4.0%}"
             print(line, file=self.output, flush=True)
             self.since, self.busy = now, 0.0
@@ -140,14 +145,14 @@ def main() -> None:
     parser.add_argument("--studies", type=int, default=200)
     parser.add_argument("--trials", type=int, default=50, help="of a study")
     parser.add_argument("--slots", type=int, default=64)
-    parser.add_argument("--seconds", type=float, default=2.0, help="that a trial takes")
+    parser.add_argument("--seconds", type=float, default=4.0, help="that a trial takes")
     parser.add_argument("--sampler", default="tpe")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         asked = experiment(f"{folder}/store", arguments.studies, arguments.trials, arguments.sampler)
         plan, store = make_plan(asked), Store(asked.store)
         search = Search(plan)
-        watch = Watch(plan.runs, arguments.slots)
+        watch = Watch(plan.runs, arguments.slots, arguments.seconds)
         driver = Driver(asked, search, Ledger(store), watch)
         resources = Resources(concurrent=arguments.slots)
         log = Path(folder) / "log"

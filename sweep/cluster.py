@@ -134,8 +134,8 @@ def _log_to(log: TextIO) -> None:
     logging.captureWarnings(True)
     handler = logging.StreamHandler(log)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-    for name in ("ray", "ray.tune", "ray.train", "ray.data", "py.warnings", "optuna"):
+    for name in ("ray", "ray.tune", "ray.train", "ray.data", "py.warnings"):
         logger = logging.getLogger(name)
-        logger.handlers = [handler] if name in ("ray", "py.warnings", "optuna") else []
-        logger.propagate = name not in ("ray", "py.warnings", "optuna")
+        logger.handlers = [handler] if name in ("ray", "py.warnings") else []
+        logger.propagate = name not in ("ray", "py.warnings")
         logger.setLevel(logging.INFO)

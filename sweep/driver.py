@@ -6,6 +6,7 @@ import errno
 import os
 import time
 from collections import Counter
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -126,7 +127,7 @@ class Driver:
         self.progress.finished(study, entry)
 
     def tidy(self) -> None:
-        """Removes what no trial needs: weights that the run could not drop, states of trials that ended, half files."""
+        """Removes what no trial needs: weights that were not dropped, states of trials that ended, files cut short."""
         store = self.ledger.store
         ended = {one.spec.trial_id for study in self.search.plan.studies for one in self.search.ended(study)}
         for trial_id in ended & _trials_in(store, state_name("")):
@@ -137,6 +138,7 @@ class Driver:
                 for trial_id in there & set(self.search.unneeded(study)):
                     store.delete(checkpoint_name(trial_id))
         store.remove_leftovers(older_than=LEFT_BEHIND)
+        self.ledger.compact()
 
     def _check(self) -> None:
         if self.lease is not None and self.lease.lost.is_set():
@@ -159,7 +161,7 @@ class Driver:
                 return False
         else:
             self._faults[trial_id] += 1
-            if self._faults[trial_id] > self.experiment.retries:
+            if self._faults[trial_id] > self.experiment.retries + (cause == "weights"):
                 if _is_full(error):
                     self._stop(_full(self.ledger.store.uri, error))
                 return False
@@ -219,8 +221,9 @@ class Driver:
                     self._stop(_full(self.ledger.store.uri, str(error)) if full else unwritten)
                 time.sleep(PAUSE * 2**attempt)
         self._written += 1
-        if self._written % (2 * PART_TRIALS) == 0:
-            self.ledger.compact()
+        if self._written % PART_TRIALS == 0:
+            with suppress(OSError):  # the files stay as they are
+                self.ledger.compact()
 
     def _drop(self, study: Study) -> None:
         """Drops weights from which nothing starts any more: of this study, and of those that waited for it."""
@@ -229,7 +232,8 @@ class Driver:
             for trial_id in self.search.unneeded(one):
                 if trial_id not in self._dropped:
                     self._dropped.add(trial_id)
-                    self.ledger.store.delete(checkpoint_name(trial_id))
+                    with suppress(OSError):  # `tidy` sees to it
+                        self.ledger.store.delete(checkpoint_name(trial_id))
             one = self.search.plan.study(one.parent) if one.parent else None
 
 

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 import experiments
 from sweep.experiment import (
+    BASELINE,
     Condition,
     Experiment,
     Limits,
@@ -253,6 +254,9 @@ def _check_grid(experiment: Experiment, document: YamlFile) -> Iterable[Problem]
         for language in source.languages(target, target.score_on):
             for split, one in references(source, target, target.score_on, language):
                 yield from needs(target, split, [one], place)
+    if experiment.warm_start and BASELINE not in names:
+        hint = f"add the condition {BASELINE}, or leave warm_start out"
+        yield document.problem(f"there is no condition '{BASELINE}' to start from", ("warm_start",), hint)
     if experiment.sampler == "grid" and not experiment.space.is_finite:
         hint = "use tpe or random, or a space of values"
         yield document.problem(f"sampler grid cannot search ranges of '{experiment.search_space}'", ("sampler",), hint)

@@ -13,6 +13,7 @@ import io
 import json
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -245,12 +246,18 @@ class Ledger:
         if len(single) < at_least:
             return
         for start in range(0, len(single), PART_TRIALS):
-            names = single[start : start + PART_TRIALS]
-            contents = [self.store.read(name) for name in names]
-            table = pa.concat_tables(_table(content, SCHEMA.names) for content in contents)
-            digest = hashlib.sha256(b"".join(contents)).hexdigest()[:16]
-            self.store.write(f"{FOLDER}/{PART}{digest}.parquet", _parquet(table))
-            for name in names:
+            contents: dict[str, bytes] = {}
+            tables = []
+            for name in single[start : start + PART_TRIALS]:
+                content = self.store.read(name)
+                with suppress(pa.ArrowException):  # a damaged one stays until it is set aside
+                    tables.append(_table(content, SCHEMA.names))
+                    contents[name] = content
+            if not tables:
+                continue
+            digest = hashlib.sha256(b"".join(contents.values())).hexdigest()[:16]
+            self.store.write(f"{FOLDER}/{PART}{digest}.parquet", _parquet(pa.concat_tables(tables)))
+            for name in contents:
                 self.store.delete(name)
 
     def _contents(self, columns: Sequence[str]) -> dict[str, pa.Table | Problem]:

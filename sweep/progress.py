@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -24,6 +25,9 @@ from trainables.spec import TrialSpec
 
 SHOWN_PAIRS = 12
 """Rows of the table of pairs; the ones that changed last are shown."""
+
+RECENT = 100
+"""The last trials of a phase, which say how long the next ones take."""
 
 
 @dataclass
@@ -52,6 +56,8 @@ class Progress:
         self._best: dict[str, tuple[float, TrialSpec]] = {}
         self._seconds: dict[str, list[float]] = {}
         self._total = self._done = self._failed = 0
+        self._counts: dict[str, tuple[int, int]] = {}  # by study: trials that have ended, and all
+        self._to_run: Counter[str] = Counter()  # by phase
         self._left: float | None = None
         self.slots = 1
         self._begun = time.monotonic()
@@ -80,7 +86,8 @@ class Progress:
     def running(self, plan: Plan, search: Search, log: Path) -> Iterator[None]:
         """Shows the run as long as the context lasts."""
         self._plan, self._search = plan, search
-        self._count()
+        self._counts.clear()
+        self._count(study.name for study in plan.studies)
         self._begun = time.monotonic()
         kept = f", {self._done} of them in the store already" if self._done else ""
         self.console.print(f"{plan.experiment}: {self._total} trials in {len(plan.studies)} studies{kept}")
@@ -127,7 +134,8 @@ class Progress:
         running = self._running.pop(entry.spec.trial_id)
         seconds = time.monotonic() - running.since
         self._seconds.setdefault(study.phase, []).append(seconds)
-        self._count()
+        assert self._search is not None  # set when the run began
+        self._count(self._search.family(study))
         if entry.error:
             self._failed += 1
             reason = entry.error.splitlines()[0]
@@ -170,17 +178,22 @@ class Progress:
             best.add_row(name, settings(spec), f"{objective:.1f}")
         return Group(head, running, best) if self._best else Group(head, running)
 
-    def _count(self) -> None:
+    def _count(self, changed: Iterable[str]) -> None:
         """Counts what is in the ledger, and from the trials of each phase so far how long the rest will take."""
         assert self._plan is not None and self._search is not None  # set when the run began
-        every = [seconds for ones in self._seconds.values() for seconds in ones]
-        left, self._done, self._total = 0.0, 0, 0
-        for study in self._plan.studies:
+        for name in changed:
+            study = self._plan.study(name)
             ended, planned = len(self._search.ended(study)), self._search.planned(study)
-            seconds = self._seconds.get(study.phase, every)
-            self._done += ended
-            self._total += planned
-            left += (planned - ended) * sum(seconds) / max(1, len(seconds))
+            before = self._counts.get(name, (0, 0))
+            self._counts[name] = ended, planned
+            self._done += ended - before[0]
+            self._total += planned - before[1]
+            self._to_run[study.phase] += planned - ended - (before[1] - before[0])
+        every = [seconds for ones in self._seconds.values() for seconds in ones[-RECENT:]]
+        left = 0.0
+        for phase, trials in self._to_run.items():
+            seconds = self._seconds.get(phase, every)[-RECENT:]
+            left += trials * sum(seconds) / max(1, len(seconds))
         self._left = left / self.slots if every else None
 
 

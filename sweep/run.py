@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -17,8 +18,10 @@ from sweep.experiment import Experiment
 from sweep.experiment_file import read_all_data
 from sweep.ledger import DamagedLedger, Ledger
 from sweep.plan import PLANS, Plan, Study, make_plan
+from sweep.pricing import disk
 from sweep.progress import Progress
 from sweep.search import Outcome, Search
+from trainables.errors import Problem, UserError
 from trainables.minilm import minilm_folder
 from trainables.store import Store
 
@@ -78,7 +81,7 @@ def run(
         search = Search(plan)
     driver = Driver(experiment, search, Ledger(store), progress)
     if search.is_over and lease.read(store) is not None:  # the run before this one was killed at its very end
-        with lease.hold(store, progress.describe, progress.wait_for):
+        with suppress(UserError), lease.hold(store, progress.describe, progress.wait_for):
             driver.tidy()
     if not search.is_over:
         read_all_data(experiment)
@@ -92,12 +95,12 @@ def run(
             log = logs / f"{datetime.now():%Y%m%d-%H%M%S}.log"
             driver.lease = held
             driver.tidy()
+            _check_disk(experiment, search, store)
             cluster = ray_cluster(address, experiment.resources, log, on_loss)
             with progress.running(plan, search, log), cluster as slots:
                 progress.room(slots)
                 tune_all(driver, partial(_fine_tuning, experiment), slots)
             driver.tidy()
-            driver.ledger.compact()
     return Summary(
         plan=plan,
         started=driver.started,
@@ -111,6 +114,21 @@ def run(
 def _search(plan: Plan, store: Store, retry_failed: bool) -> Search:
     outcomes = Ledger(store).outcomes()
     return Search(plan, (one for one in outcomes if not (retry_failed and one.status == "failed")))
+
+
+def _check_disk(experiment: Experiment, search: Search, store: Store) -> None:
+    """Raises UserError where even the lowest estimate of the checkpoints does not fit; an unknown one is fine."""
+    free = store.free_space()
+    room = disk(experiment, search.plan, {study.name: search.left(study) for study in search.plan.studies})
+    if free is None or room.peak is None:
+        return
+    need = room.peak.low - sum(store.size(name) for name in store.list("checkpoints"))
+    if free < need:
+        message = (
+            f"the disk of the store '{store.uri}' has {free / 1e9:.2g} GB left, and this needs {need / 1e9:.2g} GB"
+        )
+        hint = f"free some, or give a larger one: store=DIR ({room.why})"
+        raise UserError(Problem(message, hint=hint))
 
 
 def _prepare_model(model: str) -> None:

@@ -43,11 +43,18 @@ class Outcome:
 
 @dataclass
 class _Sequence:
-    """The suggestions of a study so far, as trials on its first seed; `ends` once the sampler knows no other one."""
+    """The suggestions of a study so far, as trials on its first seed.
+
+    Attributes:
+        ends: whether the sampler knows no further one.
+        is_over: whether all of its trials have ended, and `best` is known.
+    """
 
     space: dict[str, Parameter] = field(default_factory=dict)
     trials: list[TrialSpec] = field(default_factory=list)
     ends: bool = False
+    is_over: bool = False
+    best: Outcome | None = None
 
 
 class Search:
@@ -74,7 +81,10 @@ class Search:
         }
         self._families = _families(plan)
         self._fresh = {study.name for study in plan.studies}  # studies in which something may start
+        prunes = any(study.pruner for study in plan.studies)
         for outcome in outcomes:
+            if outcome.status == "pruned" and not prunes:
+                continue  # this plan wants to see how it ends
             self.outcomes[outcome.spec.trial_id] = outcome
             if outcome.suggestion is not None:
                 self._suggested[outcome.suggestion] = _parameters(outcome.spec)
@@ -174,6 +184,10 @@ class Search:
         repeated = len(study.seeds) - 1
         return len(self._sequence(study).trials) + repeated * max(1, len(self._repeated(study)))
 
+    def family(self, study: Study) -> set[str]:
+        """The studies for which it may make a difference how a trial of this one ends: their names, its own too."""
+        return self._families[study.name]
+
     def left(self, study: Study) -> int:
         """How many of them are still to run, as far as is known now."""
         return 0 if self.is_closed(study) else self.planned(study) - len(self.ended(study))
@@ -215,8 +229,16 @@ class Search:
     def is_searched(self, study: Study) -> bool:
         """Whether the study's search is over: it has its trials, or its sampler finds no other ones."""
         sequence = self._sequence(study)
-        complete = sequence.ends or len(sequence.trials) >= study.trials
-        return complete and all(spec.trial_id in self.outcomes for spec in sequence.trials)
+        if not sequence.is_over and (sequence.ends or len(sequence.trials) >= study.trials):
+            sequence.is_over = self._have_ended(sequence.trials)
+            if sequence.is_over:
+                results = (self.outcomes[spec.trial_id] for spec in sequence.trials)
+                finished = [one for one in results if one.objective is not None]
+                sequence.best = max(finished, key=_merit, default=None)
+        return sequence.is_over
+
+    def _have_ended(self, trials: Sequence[TrialSpec]) -> bool:
+        return all(spec.trial_id in self.outcomes for spec in reversed(trials))  # the last ones are most likely not
 
     def _next_of(self, study: Study) -> TrialSpec | None:
         return next((spec for spec in self._known(study) if self._can_start(spec)), None)
@@ -263,8 +285,7 @@ class Search:
     def _best(self, study: Study) -> Outcome | None:
         if study.phase == "evaluate" or not self.is_searched(study):
             return None
-        finished = [one for one in self._results(study) if one.objective is not None and one.status == "finished"]
-        return max(finished, key=_merit, default=None)
+        return self._sequences[study.name].best
 
     def _results(self, study: Study) -> list[Outcome]:
         """The outcomes of the search, in the order of its suggestions."""
@@ -280,19 +301,18 @@ class Search:
             return sequence
         while not sequence.ends and len(sequence.trials) < study.trials:
             number = len(sequence.trials)
+            looks = study.pruner is not None or depends_on_results(study.sampler, number)
+            seen = sequence.trials[: max(0, number - study.parallel + 1)] if looks else []
+            if not self._have_ended(seen):
+                return sequence
             prior: list[Told] = []
             if study.prior is not None and number:
                 baseline = self.plan.study(study.prior)
                 if not self.is_searched(baseline):
                     return sequence
                 prior = [_told(one, sequence.space) for one in self._results(baseline)]
-            looks = study.pruner is not None or depends_on_results(study.sampler, number)
-            seen = max(0, number - study.parallel + 1) if looks else 0
-            results = [self.outcomes.get(spec.trial_id) for spec in sequence.trials[:seen]]
-            told = [_told(one, sequence.space) for one in results if one is not None]
-            if len(told) < seen:
-                return sequence
-            pending = [_within(_parameters(spec), sequence.space) for spec in sequence.trials[seen:]]
+            told = [_told(self.outcomes[spec.trial_id], sequence.space) for spec in seen]
+            pending = [_within(_parameters(spec), sequence.space) for spec in sequence.trials[len(seen) :]]
             state, parameters = self._suggestion(study, sequence.space, told, pending, prior)
             if parameters is None:
                 sequence.ends = True

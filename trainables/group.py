@@ -136,6 +136,7 @@ def _serve(loop: dict[str, Any]) -> None:
                     break
         except (TrialError, UserError) as error:  # the same on every worker: the group goes on
             if rank == 0:
+                bench.drop_state(trial_id)  # from there it would come to the same end
                 tell(Message(trial_id, error=str(error)))
         except Exception as error:
             where = traceback.extract_tb(error.__traceback__)[-1]

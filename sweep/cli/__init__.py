@@ -34,3 +34,6 @@ def main() -> None:
         for problem in error.problems:
             print(f"error: {problem}", file=sys.stderr)  # noqa: T201
         sys.exit(2)
+    except OSError as error:  # a store that is away, a file that cannot be read: the message names it
+        print(f"error: {error}", file=sys.stderr)  # noqa: T201
+        sys.exit(2)

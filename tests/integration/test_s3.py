@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from sweep import lease
 from sweep.ledger import Ledger
 from sweep.query import query
 from tests.s3_server import HOST, SILENT, Proxy, Verdict, ask, proxy, s3_server
@@ -255,3 +256,16 @@ def test_a_file_that_grows_while_it_is_read_is_not_cut(store: Store, front: Prox
 
     front.verdict = verdict
     assert store.read("a") == b"new and longer"
+
+
+def test_a_store_is_held_by_one_run(store: Store, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(lease, "BEAT", 0.1)
+    monkeypatch.setattr(lease, "SETTLING", 0.1)
+    monkeypatch.setenv("SWEEP_CACHE", str(tmp_path / "one user"))
+    with lease.hold(store, dict, print) as held:
+        monkeypatch.setenv("SWEEP_CACHE", str(tmp_path / "another"))
+        monkeypatch.setattr(lease.os, "getpid", lambda: 1)  # so that this process is that of another run
+        with pytest.raises(UserError, match="another run works on"), lease.hold(Store(store.uri), dict, print):
+            pass
+        assert not held.lost.is_set()
+    assert not store.exists(lease.NAME)

@@ -69,6 +69,12 @@ def test_values_are_overridden_by_dotted_paths(tmp_path: Path) -> None:
         ({"data": [1]}, "data:", "'data' is [1]", ""),
         ({"data": "minii"}, "data:", "'data' is 'minii'", ""),
         ({"sampler": "tpee"}, "sampler:", "unknown sampler 'tpee'", "did you mean 'tpe'?"),
+        (
+            {"warm_start": True, "conditions": ["mini-nli"]},
+            "warm_start:",
+            "there is no condition 'none' to start from",
+            "add the condition none",
+        ),
         ({"keep": "winner"}, "keep:", "'keep' is 'winner'", ""),
         ({"trials": {"paralel": 2}}, "paralel:", "unknown key 'paralel'", "did you mean 'parallel'?"),
         (

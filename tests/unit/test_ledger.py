@@ -174,6 +174,10 @@ def test_many_files_become_parts_that_say_the_same(tmp_path: Path, monkeypatch: 
     ledger.compact(at_least=4)
     assert len(ledger.files()) == 3  # 4 + 4 + 2
     assert ledger.read().equals(before)
+    store.write("ledger/0000.parquet", b"PAR1")
+    ledger.compact(at_least=1)
+    assert store.read("ledger/0000.parquet") == b"PAR1"  # it is there to be set aside
+    store.delete("ledger/0000.parquet")
     failed = dataclasses.replace(SPEC, seed=3)
     ledger.write(entry(failed, minutes=9, objective=None, error="late"))
     assert len(ledger.files()) == 4

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
+
+from typer.testing import CliRunner
 
 from sweep import experiment_file
-from sweep.plan import make_plan
+from sweep.cli import app
+from sweep.plan import Plan, make_plan
 from tests.conftest import write_experiment
+from tests.unit.test_driver import Rig
 from tests.unit.test_search import GRID, plan_of
 
 
@@ -92,3 +98,51 @@ def test_conditions_that_are_the_same_work_have_the_same_trials() -> None:
     conditions = ["none", {"name": "a", "tasks": ["mini-nli"]}, {"name": "b", "tasks": ["mini-nli"]}]
     plan = plan_of(conditions=conditions)
     assert plan.study("intermediate/a").question == plan.study("intermediate/b").question
+
+
+def shown(path: Path, *arguments: str) -> dict[str, Any]:
+    done = CliRunner().invoke(app, ["plan", str(path), "--json", *arguments])
+    assert done.exit_code == 0, done.output
+    found: dict[str, Any] = json.loads(done.output)
+    return found
+
+
+def test_the_command_tells_apart_what_is_to_run_what_is_there_and_what_failed(tmp_path: Path) -> None:
+    path = write_experiment(tmp_path, trials={"intermediate": 3, "target": 2})
+    before = shown(path)
+    assert {key: sum(one[key] for one in before["studies"]) for key in ("to_run", "in_store", "failed")} == {
+        "to_run": before["trials"],
+        "in_store": 0,
+        "failed": 0,
+    }
+    assert not (tmp_path / "store").exists()  # it runs nothing and writes nothing
+    rig = Rig(tmp_path, trials={"intermediate": 3, "target": 2})
+    spec = rig.run(stop_at="intermediate")
+    assert spec is not None
+    rig.end(spec, error="the gradient is nan")
+    while (spec := rig.run(stop_at="target")) is not None and spec.parent is None:
+        rig.end(spec)
+    studies = {one["name"]: (one["to_run"], one["in_store"], one["failed"]) for one in shown(path)["studies"]}
+    assert studies["intermediate/mini-nli"] == (0, 2, 1)
+    assert studies["target/none/mini-pos"] == (0, 2, 0)
+    assert studies["target/mini-nli/mini-pos"] == (2, 0, 0)
+    more = {one["name"]: one["to_run"] for one in shown(path, "trials.target=5")["studies"]}
+    assert more["target/none/mini-pos"] == 3
+
+
+def test_a_plan_comes_back_from_a_store_as_it_was() -> None:
+    joint = {"strategy": "joint", "warm_start": True, "pruning": "median", "search_space": "wide"}
+    for changes in ({}, joint):
+        plan = plan_of(**{**GRID, **changes})
+        assert Plan.from_json(plan.to_json()) == plan
+
+
+def test_the_papers_grid_shares_most_of_its_work() -> None:
+    """11 conditions, all targets of XTREME, 3 seeds: xquad and mlqa share squad, two targets need no training."""
+    plan = make_plan(experiment_file.load("paper", ["data=mock"]))
+    conditions = {study.condition for study in plan.studies}
+    assert len(conditions) == 11
+    searches, pairs = 10 * (4 + 2), 11 * 6 * (8 + 2)
+    assert plan.fine_tuning_runs == searches + pairs == 720
+    # A loop over conditions and targets trains xquad and mlqa apart, and each target's intermediate training anew.
+    assert plan.naive_runs == 11 * 7 * (8 + 2) + 10 * 9 * (4 + 2) == 1310
