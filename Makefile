@@ -16,9 +16,10 @@ demo: setup
 	$(BIN)/sweep run demo
 
 test: setup
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile -m "not faults"
 
 faults: setup
+	$(BIN)/python -m pytest -m faults tests/faults
 	$(BIN)/python -m tests.faults.kills
 
 lint: setup

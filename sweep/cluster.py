@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import os
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -25,6 +26,23 @@ os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
 
 WATCHED = ("raylet", "gcs_server")
 """Ray's own processes without which nothing goes on."""
+
+
+class _Log(io.TextIOWrapper):
+    """A file that takes what fits: a full disk must not end those who only wanted to say something."""
+
+    def write(self, text: str, /) -> int:
+        with suppress(OSError):
+            super().write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with suppress(OSError):
+            super().flush()
+
+    def close(self) -> None:
+        with suppress(OSError):
+            super().close()
 
 
 class RayLost(Exception):  # noqa: N818 - what has happened
@@ -54,7 +72,7 @@ def ray_cluster(
     if address not in (None, "auto"):
         _check_address(str(address))
     log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("a", encoding="utf-8") as file, redirect_stdout(file), redirect_stderr(file):
+    with _Log(log.open("ab"), encoding="utf-8") as file, redirect_stdout(file), redirect_stderr(file):
         _log_to(file)
         yield from _ray(address, resources, file, on_loss, cpus)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -68,9 +69,13 @@ def write_sweep(folder: Path, name: str, **changes: Any) -> Path:
 class Sweep:
     """A running `sweep run`: its process, and what it has printed so far."""
 
-    def __init__(self, path: Path, *arguments: str) -> None:
+    def __init__(self, path: Path, *arguments: str, **environment: str) -> None:
         self.process = subprocess.Popen(
-            [SWEEP, "run", str(path), *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            [SWEEP, "run", str(path), *arguments],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env={**os.environ, **environment},
         )
         self.lines: list[str] = []
         self._reader = threading.Thread(target=self._read, daemon=True)

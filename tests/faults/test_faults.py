@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import subprocess
 import sys
@@ -92,6 +93,7 @@ def query_text(path: Path, sql: str, kept: dict[str, bytes], store: Path) -> lis
     return list(query(Store(str(whole)), sql).to_pylist())
 
 
+@pytest.mark.faults
 def test_a_second_run_is_refused_and_status_shows_the_first(tmp_path: Path) -> None:
     path = write_sweep(tmp_path, "twice", **SMALL)
     first = Sweep(path)
@@ -124,6 +126,7 @@ def disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
+@pytest.mark.faults
 def test_a_full_disk_stops_the_run_and_the_same_command_goes_on(undisturbed: Path, disk: Path) -> None:
     path = write_sweep(disk, "full", **SMALL, retries=1)
     filler = disk / "filler"
@@ -147,6 +150,7 @@ def test_a_full_disk_stops_the_run_and_the_same_command_goes_on(undisturbed: Pat
     assert results(store_of(path)) == results(store_of(undisturbed))
 
 
+@pytest.mark.faults
 def test_too_small_a_disk_is_refused_at_the_start(disk: Path) -> None:
     subprocess.run(["mount", "-o", "remount,size=20m", str(disk)], check=True)
     run = Sweep(write_sweep(disk, "small", **SMALL))
@@ -155,11 +159,11 @@ def test_too_small_a_disk_is_refused_at_the_start(disk: Path) -> None:
     assert not (disk / "small" / "ledger").exists()
 
 
+@pytest.mark.faults
 def test_a_lost_node_costs_no_trial(undisturbed: Path, tmp_path: Path) -> None:
     """A cluster of a head without CPUs and two nodes with one each, of which one vanishes with its trial."""
     code = """
-import os, sys
-os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
+import sys
 from ray.cluster_utils import Cluster
 local = {"node_ip_address": "127.0.0.1", "include_dashboard": False}
 cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, **local})
@@ -171,14 +175,20 @@ print("gone", flush=True)
 sys.stdin.readline()
 cluster.shutdown()
 """
+    loopback = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}  # else 127.0.0.1 becomes this machine's own address
     cluster = subprocess.Popen(
-        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
+        [sys.executable, "-c", code],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        bufsize=1,
+        env={**os.environ, **loopback},
     )
     assert cluster.stdin is not None
     assert cluster.stdout is not None
     try:
         path = write_sweep(tmp_path, "node", **SMALL)
-        run = Sweep(path, "--address", cluster.stdout.readline().strip())
+        run = Sweep(path, "--address", cluster.stdout.readline().strip(), **loopback)
         assert run.wait_for(lambda run: run.output.count(" dev ") >= 2), run.output
         cluster.stdin.write("\n")
         assert cluster.stdout.readline() == "gone\n"
@@ -187,5 +197,4 @@ cluster.shutdown()
         assert results(store_of(path)) == results(store_of(undisturbed))
     finally:
         run.end()
-        cluster.stdin.write("\n")
-        cluster.wait(timeout=60)
+        cluster.communicate("\n", timeout=60)

@@ -77,11 +77,15 @@ def test_the_ledger_answers_the_question(finished: tuple[Path, subprocess.Comple
     assert shared[0]["groups"] <= len(os.sched_getaffinity(0))  # groups are handed on
 
 
-def test_losers_leave_no_checkpoint_and_winners_do(finished: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
+def test_the_conditions_winners_alone_leave_checkpoints(
+    finished: tuple[Path, subprocess.CompletedProcess[str]],
+) -> None:
     store = Store(str(finished[0].parent / "store"))
     kept = {Path(name).stem for name in store.list("checkpoints")}
-    parents = {row["parent"] for row in query(store, "select parent from trials where parent is not null").to_pylist()}
-    assert kept == parents
+    sql = "select distinct parent from trials where phase = 'target' and parent is not null"
+    assert kept == {row["parent"] for row in query(store, sql).to_pylist()}
+    assert len(kept) == 2  # one for each seed
+    assert not store.list("states")
     assert not list(Path(store.root).rglob(".*"))
 
 

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.integration
 
 @pytest.fixture(scope="module")
 def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    with ray_cluster(None, Resources(), tmp_path_factory.mktemp("ray") / "ray.log") as room:
+    with ray_cluster(None, Resources(), tmp_path_factory.mktemp("ray") / "ray.log", print) as room:
         from trainables.broker import Broker
 
         assert room >= 2
