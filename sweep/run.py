@@ -175,11 +175,14 @@ def tune_all(driver: Driver, trainable: Callable[[ActorHandle[Any]], Any], slots
     """
     import ray
     from ray import tune
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
     from sweep.searcher import PlanSearcher, ReportCallback
     from trainables.broker import Broker
 
-    broker: ActorHandle[Any] = Broker.remote()  # type: ignore[attr-defined]
+    # On the driver's own node: other nodes come and go, and the run cannot do without it.
+    here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+    broker: ActorHandle[Any] = Broker.options(scheduling_strategy=here).remote()  # type: ignore[attr-defined]
     ray.get(broker.take_last.remote(""))  # it is up
     with tempfile.TemporaryDirectory(prefix="sweep-tune-") as scratch:  # nothing in it is needed again
         tuner = tune.Tuner(
