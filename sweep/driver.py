@@ -63,6 +63,7 @@ class Driver:
         self._halvings: Counter[str] = Counter()
         self._pausing: dict[str, float] = {}
         self._dropped: set[str] = set()
+        self._made_again: dict[str, float] = {}  # when the weights of a trial were, in seconds since the epoch
         self._written = 0
 
     def next(self) -> tuple[str, dict[str, Any]] | None:
@@ -120,7 +121,9 @@ class Driver:
         if not again or entry.error:
             self._write(entry)
         self.search.finish(entry.outcome)
-        self._dropped.discard(trial_id)  # its weights are there again
+        if again:  # its weights are there again
+            self._dropped.discard(trial_id)
+            self._made_again[trial_id] = time.time()
         self.collapsed += entry.collapsed
         if self.experiment.keep == "winners":
             self._drop(study)
@@ -168,7 +171,8 @@ class Driver:
             pause = PAUSE * 4 ** (self._faults[trial_id] - 1)
         if cause == "weights":
             assert spec.parent is not None and study.parent is not None  # whose weights they were
-            self._make_again(self.search.plan.study(study.parent), spec.parent)
+            if self._begun[trial_id] >= self._made_again.get(spec.parent, 0.0):  # else it met the old ones
+                self._make_again(self.search.plan.study(study.parent), spec.parent)
             pause = 0.0
         del self._begun[trial_id]
         self._pausing[trial_id] = time.monotonic() + pause
@@ -177,12 +181,13 @@ class Driver:
 
     def _make_again(self, study: Study, trial_id: str) -> None:
         """Runs a finished trial again for its weights; damaged ones are set aside."""
+        if self.search.is_lost(trial_id):
+            return
         store, name = self.ledger.store, checkpoint_name(trial_id)
         if store.exists(name):
             store.move(name, f"{DAMAGED}/{name.replace('/', '-')}")
             self.progress.set_aside([Problem("is not the checkpoint that was written", store.path(name))])
-        if not self.search.is_lost(trial_id):
-            self.search.lose(study, trial_id)
+        self.search.lose(study, trial_id)
 
     def _entry(
         self, study: Study, spec: TrialSpec, result: dict[str, Any] | None, message: Message | None, error: str | None

@@ -227,3 +227,35 @@ print(found)
     loopback = {"0100007F", "0000000000000000FFFF00000100007F", "00000000000000000000000001000000"}
     assert addresses
     assert set(addresses) <= loopback
+
+
+def test_hopeless_trials_are_told_to_end(tmp_path: Path) -> None:
+    """Learning rates that do nothing, against such that do, under the same schedule: workers wait for the verdict."""
+    space = tmp_path / "space.yaml"
+    parameters = "batch_size: 8, warmup: 0.0, weight_decay: 0.01, epochs: {values: [4, 5]}"
+    rates = "learning_rate: {values: [2.0e-3, 3.0e-3, 4.0e-3, 1.0e-7, 2.0e-7, 3.0e-7]}"
+    space.write_text("".join(f"{name}:\n  all: {{{rates}, {parameters}}}\n" for name in ("intermediate", "target")))
+    path = write_experiment(
+        tmp_path,
+        search_space=str(space),
+        sampler="grid",
+        pruning="median",
+        trials={"target": 12},
+        conditions=["none"],
+        targets=["mini-pos"],
+        limits={"train_examples": 120, "eval_examples": 16},
+    )
+    done = sweep("run", path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    rows = query(
+        Store(str(tmp_path / "store")),
+        "select status, learning_rate, len(curve) as told, epochs, objective from trials where phase = 'target'",
+    ).to_pylist()
+    assert len(rows) == 12
+    pruned = [row for row in rows if row["status"] == "pruned"]
+    assert pruned
+    assert "pruned" in done.stdout
+    assert all(row["objective"] is None and row["told"] < row["epochs"] for row in pruned)
+    assert all(row["told"] == row["epochs"] for row in rows if row["status"] == "finished")
+    assert max(rows, key=lambda row: row["objective"] or 0)["learning_rate"] > 1e-3
+    assert not (tmp_path / "store" / "states").exists() or not list((tmp_path / "store" / "states").iterdir())

@@ -169,6 +169,29 @@ def test_weights_that_are_gone_are_made_again(rig: Rig, is_damaged: bool) -> Non
     assert ("set aside" in rig.output.getvalue()) is is_damaged
 
 
+def test_one_who_met_the_old_weights_does_not_cost_the_new_ones(rig: Rig) -> None:
+    """Two trials find their parent's weights damaged; the second one's word comes when they have been made again."""
+    children = []
+    while len(children) < 2:
+        spec = rig.run(stop_at="target")
+        assert spec is not None
+        if spec.parent is None:
+            rig.end(spec)
+        else:
+            children.append(spec)
+    parent = str(children[0].parent)
+    rig.end(children[0], error="damaged", cause="weights")
+    found = rig.start()
+    while found is not None and found[0].trial_id != parent:
+        rig.end(found[0])
+        found = rig.start()
+    assert found is not None
+    rig.end(found[0])
+    rig.end(children[1], error="damaged", cause="weights")
+    assert parent in rig.weights()
+    assert not rig.driver.search.is_lost(parent)
+
+
 def test_a_pair_whose_weights_were_dropped_can_be_scored_in_more_languages(tmp_path: Path) -> None:
     rig = Rig(tmp_path, languages=["de"])
     rig.run()
