@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import logging
 import os
 import socket
@@ -26,6 +27,10 @@ os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
 
 WATCHED = ("raylet", "gcs_server")
 """Ray's own processes without which nothing goes on."""
+
+
+FREEING = 5
+"""Seconds between two looks for resources that dead worker groups hold."""
 
 
 class _Log(io.TextIOWrapper):
@@ -101,8 +106,7 @@ def _ray(
         raise UserError(_no_cluster(str(address), str(error).splitlines()[0])) from error
     _log_to(log)  # again: ray.init puts its own handlers in
     ended = threading.Event()
-    if address is None:
-        threading.Thread(target=_watch, args=(on_loss, ended), daemon=True).start()
+    threading.Thread(target=_watch, args=(address is None, on_loss, ended), daemon=True).start()
     try:
         yield _room(dict(ray.cluster_resources()), resources)  # type: ignore[no-untyped-call]
     finally:
@@ -110,16 +114,44 @@ def _ray(
         ray.shutdown()
 
 
-def _watch(on_loss: Callable[[str], object], ended: threading.Event) -> None:
+def _watch(own: bool, on_loss: Callable[[str], object], ended: threading.Event) -> None:
+    """Sees to what Ray leaves undone: its own processes that die, and what groups hold whose owner was killed."""
     from ray._private import worker
 
     node: Any = worker._global_node
-    while not ended.wait(1.0):
-        dead = [name for name, _ in node.dead_processes() if name in WATCHED]
+    for second in itertools.count(1):
+        if ended.wait(1.0):
+            return
+        dead = [name for name, _ in node.dead_processes() if name in WATCHED] if own else []
         if dead and not ended.is_set():
             node.kill_all_processes(check_alive=False, allow_graceful=False)
             on_loss(f"Ray's process '{dead[0]}' died")
             return
+        if second % FREEING == 0:
+            with suppress(Exception):  # Ray is on its way down, or busy: there is a next time
+                _free_orphans()
+
+
+def _free_orphans() -> None:
+    """Removes the placement groups of this job whose creator, the controller of a worker group, is dead.
+
+    Ray frees them when the job ends. Its own cleaner works through the dashboard, which a cluster for one command has
+    not; without this, each killed actor would take its CPUs or GPUs with it.
+    """
+    import ray
+    from ray._private import state
+    from ray.core.generated import gcs_pb2
+    from ray.util.placement_group import PlacementGroup, remove_placement_group
+
+    table: Any = gcs_pb2
+    job = bytes.fromhex(ray.get_runtime_context().get_job_id())
+    accessor: Any = state.state._connect_and_get_accessor()
+    for row in accessor.get_placement_group_table():
+        group = table.PlacementGroupTableData.FromString(row)
+        is_there = group.state != table.PlacementGroupTableData.REMOVED and group.creator_job_id == job
+        is_by_actor = group.creator_actor_id != ray.ActorID.nil().binary()
+        if is_there and is_by_actor and group.creator_actor_dead:
+            remove_placement_group(PlacementGroup(ray.PlacementGroupID(group.placement_group_id)))
 
 
 def _check_address(address: str) -> None:

@@ -33,14 +33,18 @@ class FineTuneTrainable(tune.Trainable):
 
     def _begin(self, config: dict[str, Any]) -> None:
         self.spec = TrialSpec.from_dict(config["spec"])
-        started = time.time()
-        if self.group is None or not self.group.is_alive:
-            # Named after the trial that needed it: no message of a dead group is taken for one of the new group.
-            self.group = WorkerGroup(f"{self.spec.trial_id}-{int(started)}", self.broker, self.group_config)
-        self.group.start(Job(self.spec, started, config.get("halvings", 0), config.get("asks", False)))
+        self.job: Job | None = Job(self.spec, time.time(), config.get("halvings", 0), config.get("asks", False))
 
     def step(self) -> dict[str, Any]:
-        assert self.group is not None  # setup made it
+        if self.job is not None:
+            # Here, not in `setup`: where another trial ends first, Tune takes that one's actor and drops this one, and
+            # a group is half a dozen processes. Named after the trial that needed it: no message of a dead group is
+            # taken for one of the new group.
+            if self.group is None or not self.group.is_alive:
+                self.group = WorkerGroup(f"{self.spec.trial_id}-{time.time_ns()}", self.broker, self.group_config)
+            self.group.start(self.job)
+            self.job = None
+        assert self.group is not None  # it goes when a trial ends
         message = self.group.next_message(self.spec.trial_id)
         result: dict[str, Any] = {"trial": self.spec.trial_id, "group": self.group.name}
         if message.ends_group:
