@@ -84,11 +84,14 @@ class Behaviour:
                 store.read(name)
 
     def test_readers_see_one_writers_whole_file(self, store: Store) -> None:
-        whole = {bytes([writer]) * size for writer, size in zip(range(4), (3, 40_000, 17, 9_000), strict=True)}
+        sizes = (3, 40_000, 17, 9_000)
+        # No content stands twice: a reader could not tell that it was another one in between.
+        written = [[bytes([4 * writer + turn + 1]) * size for turn in range(4)] for writer, size in enumerate(sizes)]
+        whole = {b"\0" * 3, *(content for contents in written for content in contents)}
         store.write("folder/a", b"\0" * 3)
 
-        def write(content: bytes) -> set[bytes]:
-            for _ in range(4):
+        def write(contents: list[bytes]) -> set[bytes]:
+            for content in contents:
                 store.write("folder/a", content)
             return set()
 
@@ -96,7 +99,7 @@ class Behaviour:
             return {store.read("folder/a") for _ in range(8)}
 
         with ThreadPoolExecutor(6) as pool:
-            writers, readers = [pool.submit(write, one) for one in whole], [pool.submit(read, n) for n in range(2)]
+            writers, readers = [pool.submit(write, one) for one in written], [pool.submit(read, n) for n in range(2)]
             seen = set().union(*(job.result() for job in [*writers, *readers]))
         assert seen <= whole
         assert store.read("folder/a") in whole
