@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from sweep.experiment import Experiment
-from sweep.ledger import DAMAGED, PART_TRIALS, Entry, Ledger
+from sweep.ledger import PART_TRIALS, Entry, Ledger
 from sweep.plan import Study
 from sweep.progress import Progress
 from sweep.search import Search
@@ -185,7 +185,7 @@ class Driver:
             return
         store, name = self.ledger.store, checkpoint_name(trial_id)
         if store.exists(name):
-            store.move(name, f"{DAMAGED}/{name.replace('/', '-')}")
+            store.set_aside(name)
             self.progress.set_aside([Problem("is not the checkpoint that was written", store.path(name))])
         self.search.lose(study, trial_id)
 

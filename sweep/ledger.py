@@ -11,7 +11,7 @@ import dataclasses
 import hashlib
 import io
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -29,9 +29,6 @@ from trainables.spec import TrialSpec
 from trainables.store import Store
 
 FOLDER = "ledger"
-DAMAGED = "damaged"
-"""Where files are set aside that are not what they should be."""
-
 PART = "part-"
 """What the name of a file with many trials begins with."""
 
@@ -108,6 +105,12 @@ SCHEMA = pa.schema(
     ]
 )
 
+
+OUTCOME = ("spec", "status", "objective", "curve", "suggestion")
+"""The columns that `outcome` needs."""
+
+MEASURED = ("spec", "seconds", "startup_seconds", "examples_per_second", "features", "tokens", "device")
+"""The columns that `measured` needs."""
 
 _ASKED = ("phase", "model", "tasks", "languages", "precision", "epochs", "train_examples", "eval_examples")
 """What of a spec decides how long its trial takes."""
@@ -188,36 +191,16 @@ class Ledger:
 
     def outcomes(self) -> Iterator[Outcome]:
         """How every trial ended, in the order of the trial ids. Raises as `read` does."""
-        for row in self.read(["spec", "status", "objective", "curve", "suggestion"]).to_pylist():
-            spec = TrialSpec.from_dict(json.loads(row["spec"]))
-            yield Outcome(spec, row["status"], row["objective"], tuple(row["curve"] or ()), row["suggestion"])
+        return map(outcome, self.read(OUTCOME).to_pylist())
 
-    def measured(self) -> Iterator[Measured]:
-        """What finished trials took, for the price of others. Raises as `read` does."""
-        columns = [
-            "status",
-            "seconds",
-            "startup_seconds",
-            "examples_per_second",
-            "features",
-            "tokens",
-            "device",
-            "spec",
-        ]
-        for row in self.read(columns).to_pylist():
-            spec = TrialSpec.from_dict(json.loads(row.pop("spec")))
-            if row.pop("status") == "finished":
-                told = {name: getattr(spec, name) for name in _ASKED}
-                yield Measured(**told, **row)
-
-    def read(self, columns: Sequence[str] | None = None) -> pa.Table:
+    def read(self, columns: Iterable[str] | None = None) -> pa.Table:
         """All trials in the order of their ids, or some of their columns.
 
         Raises:
             DamagedLedger: files are not what the ledger writes.
             UserError: the store cannot be reached.
         """
-        names = SCHEMA.names if columns is None else list(columns)
+        names = SCHEMA.names if columns is None else list(dict.fromkeys(columns))
         read = [*dict.fromkeys(["trial_id", "finished_at", *names])]
         found = self._contents(read)
         problems = [one for one in found.values() if isinstance(one, Problem)]
@@ -237,7 +220,7 @@ class Ledger:
         """Moves files that cannot be read out of the ledger, so that their trials run again; says which."""
         damaged = {name: one for name, one in self._contents(["trial_id"]).items() if isinstance(one, Problem)}
         for name in damaged:
-            self.store.move(name, f"{DAMAGED}/{name.replace('/', '-')}")
+            self.store.set_aside(name)
         return list(damaged.values())
 
     def compact(self, at_least: int = PART_TRIALS) -> None:
@@ -281,6 +264,22 @@ class Ledger:
                 found = dict(zip(names, readers.map(read, names), strict=True))
                 if None not in found.values():
                     return {name: one for name, one in found.items() if one is not None}
+
+
+def outcome(row: Mapping[str, Any]) -> Outcome:
+    """What the search needs to know of a trial, from its row."""
+    return Outcome(_spec(row), row["status"], row["objective"], tuple(row["curve"] or ()), row["suggestion"])
+
+
+def measured(row: Mapping[str, Any]) -> Measured:
+    """What a trial took, from its row, for the price of others."""
+    spec = _spec(row)
+    asked = {name: getattr(spec, name) for name in _ASKED}
+    return Measured(**asked, **{name: row[name] for name in MEASURED if name != "spec"})
+
+
+def _spec(row: Mapping[str, Any]) -> TrialSpec:
+    return TrialSpec.from_dict(json.loads(row["spec"]))
 
 
 def _table(content: bytes, columns: Sequence[str]) -> pa.Table:

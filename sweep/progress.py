@@ -17,11 +17,12 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from sweep.ledger import DAMAGED, Entry
+from sweep.ledger import Entry
 from sweep.plan import Plan, Study
 from sweep.search import Search
 from trainables.errors import Problem
 from trainables.spec import TrialSpec
+from trainables.store import DAMAGED
 
 SHOWN_PAIRS = 12
 """Rows of the table of pairs; the ones that changed last are shown."""

@@ -75,11 +75,12 @@ def run(
     """
     plan = make_plan(experiment)
     store = Store(experiment.store)
+    ledger = Ledger(store)
     try:  # a look first: a run with nothing left to do leaves the store as it is
-        search = _search(plan, store, retry_failed)
+        search = _search(plan, ledger, retry_failed)
     except DamagedLedger:
         search = Search(plan)
-    driver = Driver(experiment, search, Ledger(store), progress)
+    driver = Driver(experiment, search, ledger, progress)
     if search.is_over and lease.read(store) is not None:  # the run before this one was killed at its very end
         with suppress(UserError), lease.hold(store, progress.describe, progress.wait_for):
             driver.tidy()
@@ -88,8 +89,11 @@ def run(
         _prepare_model(experiment.model)
         store.check_writable()
         with lease.hold(store, progress.describe, progress.wait_for) as held:
-            progress.set_aside(driver.ledger.set_aside())
-            driver.search = search = _search(plan, store, retry_failed)  # nobody else adds to it from now on
+            try:  # again: from now on nobody else adds to it
+                driver.search = search = _search(plan, ledger, retry_failed)
+            except DamagedLedger:
+                progress.set_aside(ledger.set_aside())
+                driver.search = search = _search(plan, ledger, retry_failed)
             store.write(f"{PLANS}/{plan.experiment}.json", plan.to_json())
             logs = Path(store.root) / "logs" if store.is_local else Path(tempfile.mkdtemp(prefix="sweep-logs-"))
             log = logs / f"{datetime.now():%Y%m%d-%H%M%S}.log"
@@ -111,9 +115,8 @@ def run(
     )
 
 
-def _search(plan: Plan, store: Store, retry_failed: bool) -> Search:
-    outcomes = Ledger(store).outcomes()
-    return Search(plan, (one for one in outcomes if not (retry_failed and one.status == "failed")))
+def _search(plan: Plan, ledger: Ledger, retry_failed: bool) -> Search:
+    return Search(plan, (one for one in ledger.outcomes() if not (retry_failed and one.status == "failed")))
 
 
 def _check_disk(experiment: Experiment, search: Search, store: Store) -> None:

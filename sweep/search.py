@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from search_spaces import Choices, Parameter
+from sweep.kin import kin
 from sweep.plan import Plan, Study
 from sweep.studies import Parameters, Told, depends_on_results, suggest
 from trainables.spec import TrialSpec, content_hash
@@ -79,7 +80,7 @@ class Search:
             study.name: place
             for place, study in enumerate(sorted(plan.studies, key=lambda study: order.index(study.phase)))
         }
-        self._families = _families(plan)
+        self._kin = kin(plan)
         self._fresh = {study.name for study in plan.studies}  # studies in which something may start
         prunes = any(study.pruner for study in plan.studies)
         for outcome in outcomes:
@@ -133,7 +134,7 @@ class Search:
         return trial_id in self._lost
 
     def _refresh(self, study: Study) -> None:
-        self._fresh |= self._families[study.name]
+        self._fresh |= self._kin[study.name].family
 
     @property
     def is_over(self) -> bool:
@@ -184,9 +185,9 @@ class Search:
         repeated = len(study.seeds) - 1
         return len(self._sequence(study).trials) + repeated * max(1, len(self._repeated(study)))
 
-    def family(self, study: Study) -> set[str]:
+    def family(self, study: Study) -> frozenset[str]:
         """The studies for which it may make a difference how a trial of this one ends: their names, its own too."""
-        return self._families[study.name]
+        return self._kin[study.name].family
 
     def left(self, study: Study) -> int:
         """How many of them are still to run, as far as is known now."""
@@ -197,7 +198,7 @@ class Search:
 
         The winner of a condition stays for good, that of a pair until it is scored and what comes after it is trained.
         """
-        dropped = [self._unneeded(self.plan.study(name)) for name in self._families.twins(study.name)]
+        dropped = [self._unneeded(self.plan.study(name)) for name in self._kin[study.name].twins]
         return sorted(set.intersection(*dropped))
 
     def _unneeded(self, study: Study) -> set[str]:
@@ -356,49 +357,6 @@ class Search:
             self._suggested[state] = suggest(study.key, space, study.sampler, study.seeds[0], told, pending, prior)
         found = self._suggested[state]
         return state, found and _within(found, space)
-
-
-class _Families(dict[str, set[str]]):
-    """By study: the studies in which something may start when one of its trials ends."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._twins: dict[str, tuple[str, ...]] = {}
-
-    def twins(self, name: str) -> tuple[str, ...]:
-        """The studies that are the same work as this one, itself among them."""
-        return self._twins[name]
-
-
-def _families(plan: Plan) -> _Families:
-    twins: dict[str, list[str]] = defaultdict(list)
-    shapes: dict[str, str] = {}
-    for study in plan.studies:  # parents come before their children
-        before = [shapes.get(name or "", "") for name in (study.parent, study.prior)]
-        content = [study.question.to_dict(), study.sampler, study.trials, study.seeds, repr(study.parameters), before]
-        shapes[study.name] = content_hash(content)
-        twins[shapes[study.name]].append(study.name)
-    after: dict[str, list[str]] = defaultdict(list)
-    for study in plan.studies:
-        for before_it in (study.parent, study.prior):
-            if before_it is not None:
-                after[before_it].append(study.name)
-    families = _Families()
-    for study in plan.studies:
-        found: set[str] = set()
-        waiting = list(twins[shapes[study.name]])
-        while waiting:
-            name = waiting.pop()
-            if name in found:
-                continue
-            found.add(name)
-            waiting += after[name]
-            one = plan.study(name)
-            if one.joint and one.parent is not None:  # which trials of the parent are repeated is up to this study
-                waiting += [one.parent, *twins[shapes[one.parent]]]
-        families[study.name] = found
-        families._twins[study.name] = tuple(twins[shapes[study.name]])
-    return families
 
 
 def _parameters(spec: TrialSpec) -> Parameters:

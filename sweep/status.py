@@ -9,7 +9,7 @@ from statistics import fmean
 from typing import Any
 
 from sweep import lease
-from sweep.ledger import Ledger
+from sweep.ledger import OUTCOME, Ledger, outcome
 from sweep.plan import PLANS, Plan, Study
 from sweep.search import Search
 from trainables.errors import Problem, UserError
@@ -17,6 +17,11 @@ from trainables.store import Store
 
 RECENT = 50
 """The trials that ended last, which the pace is taken from."""
+
+SHOWN = (
+    "trial_id", "phase", "status", "error", "collapsed", "started_at", "finished_at", "seconds", "examples_per_second",
+)  # fmt: skip
+"""The columns of the ledger that the state of an experiment is made of."""
 
 Row = Mapping[str, Any]
 """A trial in the ledger."""
@@ -99,18 +104,12 @@ def status(store: Store) -> Status:
     Raises:
         UserError: no experiment was ever run in the store, or a file in it is damaged.
     """
-    run, plans, ledger = _run(store), _plans(store), Ledger(store)
-    rows = ledger.read(
-        [
-            "trial_id", "phase", "status", "error", "collapsed", "started_at", "finished_at", "seconds",
-            "examples_per_second",
-        ]
-    ).to_pylist()  # fmt: skip
+    run, plans = _run(store), _plans(store)
+    rows = Ledger(store).read([*OUTCOME, *SHOWN]).to_pylist()
     by_id = {row["trial_id"]: row for row in rows}
-    outcomes = list(ledger.outcomes())
     states = []
     for plan in plans:
-        search = Search(plan, outcomes)
+        search = Search(plan, map(outcome, rows))
         here = run is not None and run.alive and run.experiment == plan.experiment
         running = Counter(one["study"] for one in run.running) if run is not None and here else Counter[str]()
         states.append(_experiment(plan, search, by_id, running))

@@ -11,11 +11,7 @@ from torch import Tensor
 
 from trainables.features import IGNORED, Feature
 from trainables.kinds import pad
-
-MIXING_CAP = 2**17
-"""The most features that a task adds to an epoch of several tasks (Raffel et al. 2020, section 3.5.2). One task alone
-gives all of its features.
-"""
+from trainables.shares import MIXING_CAP
 
 
 class Step(NamedTuple):

@@ -27,6 +27,7 @@ from trainables.features import Features
 from trainables.gradient import StepGradient
 from trainables.model import TABLE, Network, new_network
 from trainables.reports import Report, TrialError
+from trainables.shares import share_of_language
 from trainables.spec import TrialSpec
 from trainables.state import TrialState
 from trainables.tasks import Task
@@ -168,12 +169,6 @@ def development_split(spec: TrialSpec, bench: Workbench, task: Task) -> list[Spl
     language = task.source_language
     wanted = [("dev", language), *references(bench.source, task, "dev", language)]
     return [load_split(spec, bench, task, split, one) for split, one in wanted]
-
-
-def share_of_language(size: int, limit: int, position: int, languages: int) -> slice:
-    """Which of its examples one of several languages gives: every n-th up to its share."""
-    count = limit // languages + (position < limit % languages)
-    return slice(position, position + languages * count, languages) if languages * count <= size else slice(count)
 
 
 def mean_over_workers(value: float, bench: Workbench) -> float:

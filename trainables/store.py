@@ -34,6 +34,10 @@ LEFTOVER = re.compile(r"\..+\.[0-9a-f]{32}")
 S3_HINT = "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or ~/.aws; and AWS_ENDPOINT_URL for other servers than AWS"
 
 
+DAMAGED = "damaged"
+"""The folder for files that are not what they should be."""
+
+
 def checkpoint_name(trial_id: str) -> str:
     """Where a trial's weights lie in a store."""
     return f"checkpoints/{trial_id}.safetensors"
@@ -158,6 +162,10 @@ class Store:
             if self.is_local:
                 self.filesystem.create_dir(self.path(new_name).rpartition("/")[0])
             self.filesystem.move(self.path(name), self.path(new_name))
+
+    def set_aside(self, name: str) -> None:
+        """Moves a file that is not what it should be into DAMAGED, for a person to look at."""
+        self.move(name, f"{DAMAGED}/{name.replace('/', '-')}")
 
     def size(self, name: str) -> int:
         """The bytes of a file. Raises FileNotFoundError where there is none."""

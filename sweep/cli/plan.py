@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 
-from sweep.plan import Plan, make_plan
+from sweep.plan import Plan, Study, make_plan
 from sweep.tables import rich_table
 
 if TYPE_CHECKING:
     from sweep.pricing import Disk, Price
     from sweep.search import Search
+
+Counts = dict[str, int]
 
 ExperimentArgument = Annotated[str, typer.Argument(help="A file, or the name of a shipped experiment such as demo.")]
 OverridesArgument = Annotated[
@@ -31,39 +34,41 @@ def plan(
 ) -> None:
     """Show an experiment's studies and trials, what of them is in the store, and what the rest costs; runs nothing."""
     from sweep.experiment_file import load
-    from sweep.ledger import Ledger
+    from sweep.ledger import MEASURED, OUTCOME, Ledger, measured, outcome
     from sweep.pricing import disk, load_gpus, price
     from sweep.search import Search
     from trainables.store import Store
 
     loaded = load(experiment, overrides or [])
     made = make_plan(loaded)
-    ledger = Ledger(Store(loaded.store))
-    search = Search(made, ledger.outcomes())
-    left = {study.name: search.left(study) for study in made.studies}
-    found = price(loaded, made, left, list(ledger.measured()), load_gpus(gpus), gpu)
+    rows = Ledger(Store(loaded.store)).read([*OUTCOME, *MEASURED]).to_pylist()
+    search = Search(made, map(outcome, rows))
+    counts = {study.name: _counts(search, study) for study in made.studies}
+    left = {name: count["to_run"] for name, count in counts.items()}
+    took = [measured(row) for row in rows if row["status"] == "finished"]
+    found = price(loaded, made, left, took, load_gpus(gpus), gpu)
     room = disk(loaded, made, left)
     console = Console()
     if as_json:
-        console.print_json(json.dumps(_values(made, search, found, room)))
+        console.print_json(json.dumps(_values(made, counts, found, room)))
         return
-    _show(console, made, search, found, room)
+    _show(console, made, counts, found, room)
 
 
-def _show(console: Console, made: Plan, search: Search, found: Price, room: Disk) -> None:
+def _show(console: Console, made: Plan, counts: Mapping[str, Counts], found: Price, room: Disk) -> None:
     names = [study.name for study in made.studies]
     hours = {one.study: one.hours for one in found.studies}
     rows = []
     for number, study in enumerate(made.studies, start=1):
-        counts, expected = _counts(search, study.name), hours[study.name]
-        took = None if not counts["to_run"] else "unknown" if expected is None else f"{expected.expected:.2g}"
+        count, expected = counts[study.name], hours[study.name]
+        took = None if not count["to_run"] else "unknown" if expected is None else f"{expected.expected:.2g}"
         waits = f"{names.index(study.parent) + 1}" if study.parent else ""
-        row = [number, study.name, counts["to_run"], counts["in_store"] or None, counts["failed"] or None, took]
+        row = [number, study.name, count["to_run"], count["in_store"] or None, count["failed"] or None, took]
         rows.append([*row, len(study.question.languages), waits])
     columns = ["#", "study", "to run", "in store", "failed", "hours", "languages", "waits for"]
     shown = [place for place in range(len(columns)) if any(row[place] is not None for row in rows)]
     console.print(rich_table([columns[place] for place in shown], [[row[place] for place in shown] for row in rows]))
-    total = {key: sum(_counts(search, name)[key] for name in names) for key in ("to_run", "in_store", "failed")}
+    total = {key: sum(count[key] for count in counts.values()) for key in ("to_run", "in_store", "failed")}
     parts = [f"{total['to_run']} to run"]
     parts += [f"{total['in_store']} in the store already"] if total["in_store"] else []
     parts += [f"{total['failed']} failed before"] if total["failed"] else []
@@ -76,15 +81,14 @@ def _show(console: Console, made: Plan, search: Search, found: Price, room: Disk
         console.print(line, highlight=False, soft_wrap=True)
 
 
-def _counts(search: Search, name: str) -> dict[str, int]:
+def _counts(search: Search, study: Study) -> Counts:
     """A study's trials: still to run, in the store already, failed before."""
-    study = search.plan.study(name)
     ended = search.ended(study)
     failed = sum(one.status == "failed" for one in ended)
     return {"to_run": search.left(study), "in_store": len(ended) - failed, "failed": failed}
 
 
-def _values(made: Plan, search: Search, found: Price, room: Disk) -> dict[str, Any]:
+def _values(made: Plan, counts: Mapping[str, Counts], found: Price, room: Disk) -> dict[str, Any]:
     return {
         "experiment": made.experiment,
         "hash": made.hash,
@@ -103,7 +107,7 @@ def _values(made: Plan, search: Search, found: Price, room: Disk) -> dict[str, A
                 "trials": study.trials,
                 "seeds": study.seeds,
                 "parent": study.parent,
-                **_counts(search, study.name),
+                **counts[study.name],
             }
             for study in made.studies
         ],

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Literal
 
+import numpy as np
+
 from sweep.experiment import Experiment
 from sweep.plan import Study
 from sweep.pricing.bounds import NOTHING, Bounds, exactly
@@ -234,12 +236,4 @@ def _timed(like: Sequence[Measured], seconds: Bounds, why: str) -> Time:
 
 def _quantiles(values: Sequence[float]) -> Bounds:
     """Some of QUANTILES, between the values next to each."""
-    ordered = sorted(values)
-
-    def at(quantile: float) -> float:
-        place = quantile * (len(ordered) - 1)
-        below = int(place)
-        above = min(below + 1, len(ordered) - 1)
-        return ordered[below] + (place - below) * (ordered[above] - ordered[below])
-
-    return Bounds(*(at(quantile) for quantile in QUANTILES))
+    return Bounds(*np.quantile(values, QUANTILES).tolist())

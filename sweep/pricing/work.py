@@ -21,6 +21,7 @@ from sweep.pricing.bounds import NOTHING, Bounds, exactly
 from trainables.data import Source, mini, mock
 from trainables.data.files import ReleaseFolder
 from trainables.errors import UserError
+from trainables.shares import MIXING_CAP, quota
 from trainables.spec import TrialSpec
 from trainables.store import cache_folder
 from trainables.tasks import Task
@@ -28,9 +29,6 @@ from trainables.tasks.layout import CANDIDATES
 from trainables.yaml_file import read_yaml
 
 TOKENS = Path(__file__).parent / "tokens.yaml"
-
-MIXING_CAP = 2**17
-"""The most features of a task in an epoch of several: `trainables.batching.MIXING_CAP`, which would import torch."""
 
 MADE_UP = {"mini": mini.SIZES, "mock": mock.SIZES}
 """Examples of each split in each language where they are generated."""
@@ -91,10 +89,9 @@ class Counter:
         for task in tasks:
             languages = [one for one in self._there(task, "train") if one in question.languages]
             counts = self._known(task, [("train", one) for one in languages], missing)
-            shares = shares_of_languages(question.train_examples, len(languages))
-            examples = sum(
-                count if share is None else min(count, share) for count, share in zip(counts, shares, strict=False)
-            )
+            if (limit := question.train_examples) is not None:
+                counts = [min(count, quota(limit, place, len(languages))) for place, count in enumerate(counts)]
+            examples = sum(counts)
             size = size_of_example(task, "train")
             there = examples * size.features
             trained = there if len(tasks) == 1 else min(there, MIXING_CAP)
@@ -196,13 +193,6 @@ def _remembered(source: Source, task: Task, split: str, language: str) -> int:
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_text(str(count), encoding="ascii")
     return count
-
-
-def shares_of_languages(limit: int | None, languages: int) -> list[int | None]:
-    """How many examples each of some languages may give, of at most `limit`: as `trainables.fine_tune` cuts them."""
-    if limit is None:
-        return [None] * languages
-    return [limit // languages + (position < limit % languages) for position in range(languages)]
 
 
 def epochs(parameter: Any) -> Bounds:

@@ -25,7 +25,6 @@ VICTIMS: Mapping[str, str] = {
     "actor": "ray::ResourceTrainable",  # the Tune trial
     "worker": "ray::RayTrainWorker",
     "raylet": "raylet/raylet",
-    "broker": "ray::Broker",
 }
 """What stands in the command of the processes that a sweep consists of; `driver` is its own."""
 

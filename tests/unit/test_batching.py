@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from trainables.batching import collate, epoch_sizes, epoch_steps, micro_batches, share, steps_per_epoch
 from trainables.features import IGNORED, Feature
-from trainables.fine_tune import share_of_language
+from trainables.shares import share_of_language
 
 lengths = st.lists(st.integers(1, 40), min_size=1, max_size=60)
 

@@ -23,11 +23,11 @@ from sweep.pricing.clock import Measured
 from sweep.pricing.disk import disk
 from sweep.pricing.gpus import Gpu, GpuTable, load_gpus
 from sweep.pricing.price import Price, price
-from sweep.pricing.work import Counter, UnknownError, epochs, shares_of_languages
+from sweep.pricing.work import Counter, UnknownError, epochs
 from tests.conftest import experiment_values
 from trainables import batching, shapes, tasks
 from trainables.errors import UserError
-from trainables.fine_tune import share_of_language
+from trainables.shares import quota, share_of_language
 from trainables.spec import TrialSpec
 
 FAST = Gpu("fast", ("Fast GPU",), 80, {"fp32": 10, "bf16": 100}, Bounds(0.25, 0.5, 1), 2, 1, "now")
@@ -321,7 +321,7 @@ def test_in_an_epoch_of_several_tasks_each_gives_so_much_at_most() -> None:
 @pytest.mark.parametrize(("limit", "languages"), [(10, 1), (10, 3), (2, 3), (1, 8)])
 def test_a_limit_is_spread_as_in_training(limit: int, languages: int) -> None:
     trained = [len(range(1000)[share_of_language(1000, limit, position, languages)]) for position in range(languages)]
-    assert shares_of_languages(limit, languages) == trained
+    assert [quota(limit, position, languages) for position in range(languages)] == trained
 
 
 SENTENCE = "a\tNOUN\n\n"
