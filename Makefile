@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: setup demo test faults check lint types format clean
+.PHONY: setup demo test faults check lint rooms types format clean
 
 setup: $(VENV)/installed
 
@@ -26,14 +26,17 @@ lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
+rooms: setup
+	$(BIN)/lint-imports
+
 types: setup
 	$(BIN)/mypy
 
-check: lint types test
+check: lint rooms types test
 
 format: setup
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

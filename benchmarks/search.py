@@ -20,13 +20,13 @@ from typing import Any
 
 from rich.console import Console
 
-from sweep.cluster import ray_cluster
-from sweep.driver import Driver
 from sweep.experiment import Experiment, Resources
 from sweep.ledger import Entry, Ledger
-from sweep.plan import Study, make_plan
-from sweep.progress import Progress
-from sweep.run import tune_all
+from sweep.planning.plan import Study, make_plan
+from sweep.running.cluster import ray_cluster
+from sweep.running.driver import Driver
+from sweep.running.progress import Progress
+from sweep.running.run import tune_all
 from sweep.search import Search
 from trainables.spec import TrialSpec
 from trainables.store import Store
@@ -69,8 +69,8 @@ def simulated(broker: Any, seconds: float, slots: int) -> Any:
     import ray
     from ray import tune
 
-    from trainables.broker import Message
     from trainables.reports import Report
+    from trainables.workers.broker import Message
 
     @ray.remote(num_cpus=0)
     class Gate:

@@ -12,13 +12,13 @@ import time
 
 import torch
 
-from trainables.checkpoint import load_checkpoint
 from trainables.data import open_source
-from trainables.fine_tune import fine_tune
+from trainables.models.checkpoint import load_checkpoint
 from trainables.spec import TrialSpec
-from trainables.state import Progress, TrialState
 from trainables.store import Store, checkpoint_name, state_name
-from trainables.workbench import Workbench
+from trainables.training.fine_tune import fine_tune
+from trainables.training.state import Progress, TrialState
+from trainables.training.workbench import Workbench
 
 
 class Watch:

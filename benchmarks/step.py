@@ -17,16 +17,16 @@ from collections.abc import Callable
 import torch
 from torch import nn
 
-from trainables.batching import Step, collate, epoch_steps
 from trainables.data import open_source
-from trainables.fine_tune import parameter_groups
-from trainables.gradient import StepGradient
 from trainables.kinds import kind_of
-from trainables.model import new_network
+from trainables.models.network import new_network
+from trainables.models.vocabulary import TrimmedVocabulary
 from trainables.spec import TrialSpec
 from trainables.store import Store
-from trainables.vocabulary import TrimmedVocabulary
-from trainables.workbench import Workbench
+from trainables.training.batching import Step, collate, epoch_steps
+from trainables.training.fine_tune import parameter_groups
+from trainables.training.gradient import StepGradient
+from trainables.training.workbench import Workbench
 
 
 def main() -> None:

@@ -20,7 +20,7 @@ from transformers import AutoTokenizer, PreTrainedTokenizerBase
 from trainables import tasks
 from trainables.data import Source, open_source
 from trainables.kinds import kind_of
-from trainables.minilm import minilm_folder
+from trainables.models.minilm import minilm_folder
 from trainables.tasks import Task
 from trainables.tasks.layout import CANDIDATES, SPLITS
 

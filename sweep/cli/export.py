@@ -20,7 +20,7 @@ def export(
     seed: Annotated[int | None, typer.Option(help="Of the winners; without it the lowest.")] = None,
 ) -> None:
     """Write the test predictions of a condition's winners in XTREME's official layout."""
-    from sweep import export as exporting
+    from sweep.results import export as exporting
     from trainables.store import Store
 
     done = exporting.export(Store(store), condition, output, labels, seed)

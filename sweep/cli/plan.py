@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
-from sweep.plan import Plan, Study, make_plan
-from sweep.tables import rich_table
+from sweep.planning.plan import Plan, Study, make_plan
+from sweep.results.tables import rich_table
 
 if TYPE_CHECKING:
-    from sweep.pricing import Disk, Price
+    from sweep.planning.pricing import Disk, Price
     from sweep.search import Search
 
 Counts = dict[str, int]
@@ -33,9 +33,9 @@ def plan(
     as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False,
 ) -> None:
     """Show an experiment's studies and trials, what of them is in the store, and what the rest costs; runs nothing."""
-    from sweep.experiment_file import load
+    from sweep.experiment.file import load
     from sweep.ledger import MEASURED, OUTCOME, Ledger, measured, outcome
-    from sweep.pricing import disk, load_gpus, price
+    from sweep.planning.pricing import disk, load_gpus, price
     from sweep.search import Search
     from trainables.store import Store
 

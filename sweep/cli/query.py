@@ -33,8 +33,8 @@ def query(
     """Query the results with SQL (DuckDB), read-only."""
     import pyarrow.parquet as pq
 
-    from sweep import query as ledger_query
-    from sweep.tables import FORMATS
+    from sweep.results import query as ledger_query
+    from sweep.results.tables import FORMATS
     from trainables.errors import Problem, UserError
     from trainables.store import Store
 

@@ -41,11 +41,11 @@ def run(
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Run failed trials again.")] = False,
 ) -> None:
     """Run an experiment, or go on with one. Exit code 0: all done, 1: some trial failed, 2: something must be fixed."""
-    from sweep import run as sweep_run
-    from sweep.cluster import RayLost
-    from sweep.experiment_file import load
-    from sweep.progress import Progress
-    from sweep.results import result_table
+    from sweep.experiment.file import load
+    from sweep.results.summary import result_table
+    from sweep.running import run as sweep_run
+    from sweep.running.cluster import RayLost
+    from sweep.running.progress import Progress
     from trainables.store import Store
 
     console = Console(file=sys.stdout)  # this one: while Ray runs, sys.stdout is its log

@@ -10,7 +10,7 @@ import typer
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from sweep.benchmark import BenchmarkScores
+    from sweep.scoring.benchmark import BenchmarkScores
 
 
 def score(
@@ -25,8 +25,8 @@ def score(
 
     from rich.console import Console
 
-    from sweep import benchmark as benchmarks
-    from sweep import score as scoring
+    from sweep.scoring import benchmark as benchmarks
+    from sweep.scoring import score as scoring
 
     result = scoring.score(benchmarks.load(benchmark), predictions, labels)
     if as_json:
@@ -43,7 +43,7 @@ def score(
 
 def _table(scores: BenchmarkScores) -> Table:
     """Tasks with how many of their languages are scored, then groups and the whole."""
-    from sweep.tables import rich_table
+    from sweep.results.tables import rich_table
 
     rows = []
     for name, task in scores.tasks.items():

@@ -13,7 +13,7 @@ from rich.console import Console
 from sweep.cli.query import StoreArgument
 
 if TYPE_CHECKING:
-    from sweep.status import ExperimentState, Run
+    from sweep.running.status import ExperimentState, Run
 
 
 def status(
@@ -21,7 +21,7 @@ def status(
     as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False,
 ) -> None:
     """Show how far a store's experiments are, what failed and why, and how long the rest takes."""
-    from sweep import status as of_store
+    from sweep.running import status as of_store
     from trainables.store import Store
 
     found = of_store.status(Store(store))
@@ -35,7 +35,7 @@ def status(
 
 
 def _show(console: Console, experiment: ExperimentState) -> None:
-    from sweep.tables import rich_table
+    from sweep.results.tables import rich_table
 
     columns = ["study", "done", "running", "left", "failed", "best dev"]
     rows = [

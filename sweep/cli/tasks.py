@@ -18,7 +18,7 @@ def tasks(
 
     from rich.console import Console
 
-    from sweep.tables import rich_table
+    from sweep.results.tables import rich_table
     from trainables.tasks import Catalogue, parse
 
     catalogue = Catalogue([parse(path) for path in own or ()])

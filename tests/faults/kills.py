@@ -13,8 +13,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sweep.experiment_file import load
-from sweep.plan import make_plan
+from sweep.experiment.file import load
+from sweep.planning.plan import make_plan
 from tests.faults.sweeps import Sweep, entries, leftovers, results, write_sweep
 
 SORTS = ("driver", "actor", "worker", "raylet")

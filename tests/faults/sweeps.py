@@ -15,7 +15,7 @@ from typing import Any
 import psutil
 import yaml
 
-from sweep.query import query
+from sweep.results.query import query
 from tests.conftest import experiment_values
 from trainables.store import Store
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from sweep.query import query
+from sweep.results.query import query
 from tests.faults.kills import SORTS, disturb
 from tests.faults.sweeps import SWEEP, Sweep, entries, leftovers, results, write_sweep
 from trainables.store import Store, checkpoint_name

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from sweep import experiment_file
-from sweep.export import official_tasks
-from sweep.query import query
+from sweep.experiment import file as experiment_file
+from sweep.results.export import official_tasks
+from sweep.results.query import query
 from tests.integration.test_run import sweep
 from trainables import tasks
 from trainables.store import Store

@@ -12,17 +12,17 @@ import torch
 from datasets import ClassLabel
 
 from tests import hub_mirror
-from trainables import fine_tune as module
-from trainables.batching import Step, collate
-from trainables.checkpoint import load_checkpoint, save_checkpoint
 from trainables.data import open_source
-from trainables.fine_tune import run_trial
-from trainables.model import TABLE, load_base
+from trainables.models.checkpoint import load_checkpoint, save_checkpoint
+from trainables.models.network import TABLE, load_base
+from trainables.models.vocabulary import TrimmedVocabulary
 from trainables.reports import Report, Score, TrialError
 from trainables.spec import TrialSpec
 from trainables.store import Store
-from trainables.vocabulary import TrimmedVocabulary
-from trainables.workbench import Workbench
+from trainables.training import fine_tune as module
+from trainables.training.batching import Step, collate
+from trainables.training.fine_tune import run_trial
+from trainables.training.workbench import Workbench
 
 pytestmark = pytest.mark.integration
 

@@ -17,7 +17,7 @@ from tests.integration.test_fine_tune import SPEC, lively_parent, run
 from trainables.data import open_source
 from trainables.spec import CODE_VERSION, TrialSpec
 from trainables.store import Store
-from trainables.workbench import Workbench
+from trainables.training.workbench import Workbench
 
 pytestmark = pytest.mark.integration
 RECORD = Path(__file__).parent.parent / "golden" / "loss_curves.json"

@@ -12,19 +12,19 @@ import pytest
 import torch
 
 from tests.integration.test_fine_tune import SPEC, difference, lively_parent, run
-from trainables.batching import Step
-from trainables.checkpoint import load_checkpoint
 from trainables.data import open_source
 from trainables.features import Feature
-from trainables.fine_tune import training_features
-from trainables.gradient import StepGradient
-from trainables.memory import in_pieces_that_fit, is_out_of_memory
-from trainables.model import Network, load_base, new_network
+from trainables.models.checkpoint import load_checkpoint
+from trainables.models.network import Network, load_base, new_network
+from trainables.models.vocabulary import TrimmedVocabulary
 from trainables.reports import Report, TrialError
 from trainables.spec import TrialSpec
 from trainables.store import Store, checkpoint_name
-from trainables.vocabulary import TrimmedVocabulary
-from trainables.workbench import Workbench
+from trainables.training.batching import Step
+from trainables.training.fine_tune import training_features
+from trainables.training.gradient import StepGradient
+from trainables.training.memory import in_pieces_that_fit, is_out_of_memory
+from trainables.training.workbench import Workbench
 
 pytestmark = pytest.mark.integration
 
@@ -44,7 +44,7 @@ def warm() -> Iterator[None]:
     """The encoder is made once: it is never changed, and takes longer than a trial here."""
     torch.set_num_threads(1)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("trainables.workbench.load_base", cache(load_base))
+        patch.setattr("trainables.training.workbench.load_base", cache(load_base))
         yield
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from trainables.model import load_base
+from trainables.models.network import load_base
 
 pytestmark = pytest.mark.integration
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sweep.query import query
+from sweep.results.query import query
 from tests.conftest import ROOT
 from tests.integration.test_run import sweep
 from trainables.store import Store

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from sweep.query import query
+from sweep.results.query import query
 from tests.conftest import write_experiment
 from trainables.store import Store
 
@@ -193,7 +193,7 @@ def test_a_trial_that_needs_more_than_there_is_is_refused(tmp_path: Path) -> Non
 def test_local_ray_listens_on_the_loopback_alone(tmp_path: Path) -> None:
     code = """
 import os, sys, pathlib
-from sweep.cluster import ray_cluster
+from sweep.running.cluster import ray_cluster
 from sweep.experiment import Resources
 with ray_cluster(None, Resources(), pathlib.Path(sys.argv[1]), print):
     import ray

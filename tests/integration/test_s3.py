@@ -10,16 +10,16 @@ from pathlib import Path
 import pytest
 import torch
 
-from sweep import lease
 from sweep.ledger import Ledger
-from sweep.query import query
+from sweep.results.query import query
+from sweep.running import lease
 from tests.s3_server import HOST, SILENT, Proxy, Verdict, ask, proxy, s3_server
 from tests.unit.test_ledger import entry, evaluation
 from tests.unit.test_spec import SPEC
 from tests.unit.test_store import Behaviour
-from trainables.checkpoint import DamagedCheckpoint, MissingCheckpoint, load_checkpoint, save_checkpoint
 from trainables.errors import UserError
 from trainables.features import Feature, FeatureCache
+from trainables.models.checkpoint import DamagedCheckpoint, MissingCheckpoint, load_checkpoint, save_checkpoint
 from trainables.store import Store, checkpoint_name
 
 pytestmark = pytest.mark.integration

@@ -23,7 +23,8 @@ from safetensors.torch import load_file, save
 from torch import distributed
 
 from tests.integration.test_fine_tune import SPEC, lively_parent, run
-from trainables.checkpoint import (
+from trainables.data import open_source
+from trainables.models.checkpoint import (
     DamagedCheckpoint,
     MissingCheckpoint,
     load_checkpoint,
@@ -31,15 +32,14 @@ from trainables.checkpoint import (
     save_checkpoint,
     write_tensors,
 )
-from trainables.data import open_source
-from trainables.fine_tune import fine_tune
-from trainables.model import load_base
+from trainables.models.network import load_base
+from trainables.models.vocabulary import TrimmedVocabulary
 from trainables.reports import Report, TrialError
 from trainables.spec import TrialSpec
-from trainables.state import TrialState
 from trainables.store import Store, checkpoint_name, state_name
-from trainables.vocabulary import TrimmedVocabulary
-from trainables.workbench import Workbench
+from trainables.training.fine_tune import fine_tune
+from trainables.training.state import TrialState
+from trainables.training.workbench import Workbench
 
 pytestmark = pytest.mark.integration
 
@@ -64,7 +64,7 @@ class Stopped(Exception):  # noqa: N818
 def warm() -> Iterator[None]:
     """The encoder is made once: it is never changed, and takes longer than a trial here."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("trainables.workbench.load_base", cache(load_base))
+        patch.setattr("trainables.training.workbench.load_base", cache(load_base))
         yield
 
 
@@ -249,7 +249,7 @@ def two_workers(rank: int, folder: Path) -> None:
         return made
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("trainables.workbench.load_base", cache(load_base))
+        patch.setattr("trainables.training.workbench.load_base", cache(load_base))
         calm = run(spec, bench("calm"))[-1]
         for name in ("stopped", "one cannot read"):
             assert stopped_at(12, spec, bench(name)) == []

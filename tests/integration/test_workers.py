@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from sweep.cluster import ray_cluster
 from sweep.experiment import Resources
+from sweep.running.cluster import ray_cluster
 from tests.integration.test_fine_tune import SPEC, difference, lively_parent
-from trainables.checkpoint import load_checkpoint
+from trainables.models.checkpoint import load_checkpoint
 from trainables.spec import TrialSpec
 from trainables.store import Store
 
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.integration
 @pytest.fixture(scope="module")
 def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     with ray_cluster(None, Resources(), tmp_path_factory.mktemp("ray") / "ray.log", print) as room:
-        from trainables.broker import Broker
+        from trainables.workers.broker import Broker
 
         assert room >= 2
         yield Broker.remote()  # type: ignore[attr-defined]
@@ -31,8 +31,8 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 
 def run(specs: list[TrialSpec], broker: Any, store: Path, workers: int) -> list[list[Any]]:
     """Runs trials one after the other on one group; returns the messages about each."""
-    from trainables.broker import Job
-    from trainables.group import GroupConfig, WorkerGroup
+    from trainables.workers.broker import Job
+    from trainables.workers.group import GroupConfig, WorkerGroup
 
     config = GroupConfig(str(store), "mock", (), workers, cpus_per_worker=1, gpus_per_worker=0, save_minutes=1)
     group = WorkerGroup(f"{store.name}-{workers}", broker, config)
@@ -100,8 +100,8 @@ def test_a_group_that_broke_is_replaced(broker: Any, tmp_path: Path) -> None:
     """An error that not all workers may share ends the group; the next trial gets a new one."""
     from ray import tune
 
-    from trainables.group import GroupConfig
-    from trainables.trainable import FineTuneTrainable
+    from trainables.workers.group import GroupConfig
+    from trainables.workers.trainable import FineTuneTrainable
 
     config = GroupConfig(str(tmp_path), "mini", (), workers=2, cpus_per_worker=1, gpus_per_worker=0, save_minutes=1)
     orphan = dataclasses.replace(SPEC, parent="f" * 16)

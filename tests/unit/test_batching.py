@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trainables.batching import collate, epoch_sizes, epoch_steps, micro_batches, share, steps_per_epoch
 from trainables.features import IGNORED, Feature
-from trainables.shares import share_of_language
+from trainables.training.batching import collate, epoch_sizes, epoch_steps, micro_batches, share, steps_per_epoch
+from trainables.training.shares import share_of_language
 
 lengths = st.lists(st.integers(1, 40), min_size=1, max_size=60)
 
@@ -63,7 +63,7 @@ def test_micro_batches_respect_their_size(sizes: list[int], tokens: int) -> None
 
 
 def test_only_tasks_that_are_mixed_are_capped(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("trainables.batching.MIXING_CAP", 10)
+    monkeypatch.setattr("trainables.training.batching.MIXING_CAP", 10)
     large, small = rows([3] * 25), rows([3] * 5)
     assert epoch_sizes({"one": large}) == {"one": 25}
     assert epoch_sizes({"one": large, "two": small}) == {"one": 10, "two": 5}

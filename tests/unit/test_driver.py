@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from sweep import driver as module
 from sweep import experiment
-from sweep.driver import Driver
 from sweep.ledger import Ledger
-from sweep.plan import make_plan
-from sweep.progress import Progress
-from sweep.query import query
+from sweep.planning.plan import make_plan
+from sweep.results.query import query
+from sweep.running import driver as module
+from sweep.running.driver import Driver
+from sweep.running.progress import Progress
 from sweep.search import Search
 from tests.conftest import experiment_values
 from tests.unit.test_search import score
@@ -29,7 +29,7 @@ from trainables.store import Store, checkpoint_name, state_name
 
 @dataclasses.dataclass(frozen=True)
 class Said:
-    """A worker's last message, as in `trainables.broker`, without Ray."""
+    """A worker's last message, as in `trainables.workers.broker`, without Ray."""
 
     report: Report | None = None
     error: str | None = None

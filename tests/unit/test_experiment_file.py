@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from sweep import experiment_file
-from sweep.plan import make_plan
+from sweep.experiment import file as experiment_file
+from sweep.planning.plan import make_plan
 from tests.conftest import write_experiment
 from trainables.errors import UserError
 
@@ -231,7 +231,8 @@ def test_shipped_experiments_are_valid(name: str, shared_data: Path) -> None:
 
 def test_planning_needs_neither_torch_nor_ray() -> None:
     code = (
-        "import sys; from sweep.experiment_file import load; from sweep.plan import make_plan; import sweep.cli;"
+        "import sys; from sweep.experiment.file import load; from sweep.planning.plan import make_plan;"
+        "import sweep.cli;"
         "make_plan(load('demo')); print(sorted({'torch', 'ray', 'transformers', 'optuna'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"

@@ -16,9 +16,9 @@ from tests.toy import tokenizer
 from trainables import tasks
 from trainables.data import open_source
 from trainables.features import Feature, FeatureCache, Features, as_batch
-from trainables.model import Base
+from trainables.models.network import Base
 from trainables.store import Store
-from trainables.workbench import Workbench
+from trainables.training.workbench import Workbench
 
 rows = st.lists(
     st.builds(
@@ -83,7 +83,7 @@ def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workbench:
 
 
 def workbench(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Workbench:
-    monkeypatch.setattr("trainables.workbench.load_base", lambda name: Base(None, tokenizer()))  # type: ignore[arg-type]
+    monkeypatch.setattr("trainables.training.workbench.load_base", lambda name: Base(None, tokenizer()))  # type: ignore[arg-type]
     return Workbench(Store(str(folder / "store")), open_source({"files": str(folder)}))
 
 
@@ -94,7 +94,7 @@ def test_examples_keep_their_places_when_they_are_tokenised_in_parts(
     (tmp_path / "udpos" / "dev-en.tsv").write_text("He\tPRON\nsang\tVERB\n\n" * 7)
     task = tasks.load("udpos")
     whole = workbench(tmp_path, monkeypatch).features(task, "dev", "en", "m", slice(None))
-    monkeypatch.setattr("trainables.workbench.TOKENISED_AT_ONCE", 3)
+    monkeypatch.setattr("trainables.training.workbench.TOKENISED_AT_ONCE", 3)
     (tmp_path / "store").rename(tmp_path / "other")
     parts = workbench(tmp_path, monkeypatch).features(task, "dev", "en", "m", slice(None))
     assert plain(parts) == plain(whole)

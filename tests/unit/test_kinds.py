@@ -16,7 +16,6 @@ from transformers import XLMRobertaConfig
 
 from tests.toy import tokenizer
 from trainables import tasks
-from trainables.batching import collate
 from trainables.data.examples import (
     Answer,
     MultipleChoice,
@@ -28,12 +27,13 @@ from trainables.data.examples import (
     TextPair,
     Translation,
 )
-from trainables.evaluate import head_name
 from trainables.features import Feature, FeatureCache
 from trainables.kinds import IGNORED, Encoded, bitext_mining, kind_of, span_qa, tagging
 from trainables.metrics import METRICS
 from trainables.store import Store
 from trainables.tasks import Task
+from trainables.training.batching import collate
+from trainables.training.evaluate import head_name
 
 CONFIG = XLMRobertaConfig(hidden_size=8, num_hidden_layers=2, num_attention_heads=2, hidden_dropout_prob=0.0)
 

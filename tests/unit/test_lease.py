@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from sweep import lease
+from sweep.running import lease
 from trainables.errors import UserError
 from trainables.store import Store
 
@@ -53,7 +53,7 @@ def test_a_store_is_held_by_one_run_and_given_back(store: Store) -> None:
 def test_a_run_of_another_process_is_refused(store: Store) -> None:
     code = f"""
 import sys, time
-from sweep import lease
+from sweep.running import lease
 from trainables.store import Store
 with lease.hold(Store({store.uri!r}), dict, print):
     print("held", flush=True)

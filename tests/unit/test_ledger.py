@@ -13,8 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sweep.ledger import SCHEMA, DamagedLedger, Entry, Ledger, _parquet
-from sweep.query import VIEWS, query
+from sweep.ledger import SCHEMA, DamagedLedger, Entry, Ledger
+from sweep.ledger.ledger import _parquet
+from sweep.results.query import VIEWS, query
 from tests.unit.test_spec import SPEC
 from trainables.errors import UserError
 from trainables.reports import PredictionRow, Score
@@ -163,7 +164,7 @@ def many(store: Store, count: int) -> list[TrialSpec]:
 
 
 def test_many_files_become_parts_that_say_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sweep.ledger.PART_TRIALS", 4)
+    monkeypatch.setattr("sweep.ledger.ledger.PART_TRIALS", 4)
     store = Store(str(tmp_path / "store"))
     ledger = Ledger(store)
     many(store, 3)

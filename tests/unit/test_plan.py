@@ -8,9 +8,9 @@ from typing import Any
 
 from typer.testing import CliRunner
 
-from sweep import experiment_file
 from sweep.cli import app
-from sweep.plan import Plan, make_plan
+from sweep.experiment import file as experiment_file
+from sweep.planning.plan import Plan, make_plan
 from tests.conftest import write_experiment
 from tests.unit.test_driver import Rig
 from tests.unit.test_search import GRID, plan_of

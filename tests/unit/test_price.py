@@ -16,19 +16,21 @@ from transformers import BertConfig, BertModel, XLMRobertaConfig, XLMRobertaMode
 
 from search_spaces import Choices, Conditional, Range
 from sweep.experiment import Experiment
-from sweep.plan import Plan, make_plan
-from sweep.pricing import work
-from sweep.pricing.bounds import Bounds
-from sweep.pricing.clock import Measured
-from sweep.pricing.disk import disk
-from sweep.pricing.gpus import Gpu, GpuTable, load_gpus
-from sweep.pricing.price import Price, price
-from sweep.pricing.work import Counter, UnknownError, epochs
+from sweep.planning.plan import Plan, make_plan
+from sweep.planning.pricing import work
+from sweep.planning.pricing.bounds import Bounds
+from sweep.planning.pricing.clock import Measured
+from sweep.planning.pricing.disk import disk
+from sweep.planning.pricing.gpus import Gpu, GpuTable, load_gpus
+from sweep.planning.pricing.price import Price, price
+from sweep.planning.pricing.work import Counter, UnknownError, epochs
 from tests.conftest import experiment_values
-from trainables import batching, shapes, tasks
+from trainables import tasks
 from trainables.errors import UserError
-from trainables.shares import quota, share_of_language
+from trainables.models import shapes
 from trainables.spec import TrialSpec
+from trainables.training import batching
+from trainables.training.shares import quota, share_of_language
 
 FAST = Gpu("fast", ("Fast GPU",), 80, {"fp32": 10, "bf16": 100}, Bounds(0.25, 0.5, 1), 2, 1, "now")
 SLOW = Gpu("slow", ("Slow GPU",), 80, {"fp32": 5, "bf16": None}, Bounds(0.25, 0.5, 1), None, None, "")

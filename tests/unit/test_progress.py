@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 
 from sweep.ledger import Entry
-from sweep.progress import Progress
+from sweep.running.progress import Progress
 from sweep.search import Outcome, Search
 from tests.unit.test_search import GRID, plan_of, score
 from trainables.reports import Score

@@ -14,11 +14,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sweep import benchmark as benchmarks
 from sweep import cli
-from sweep.benchmark import Benchmark, BenchmarkTask
-from sweep.score import score
-from sweep.submission import FORMATS, MOST_PROBLEMS
+from sweep.scoring import benchmark as benchmarks
+from sweep.scoring.benchmark import Benchmark, BenchmarkTask
+from sweep.scoring.score import score
+from sweep.scoring.submission import FORMATS, MOST_PROBLEMS
 from trainables.errors import UserError
 from trainables.metrics import METRICS, SCORES
 

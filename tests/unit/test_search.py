@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sweep import experiment
-from sweep.plan import Plan, make_plan
+from sweep.planning.plan import Plan, make_plan
 from sweep.search import Outcome, Search
 from tests.conftest import experiment_values
 from trainables.spec import TrialSpec, content_hash
@@ -244,7 +244,7 @@ def test_what_was_suggested_once_is_not_asked_for_again(monkeypatch: pytest.Monk
     def never(*_: object) -> None:
         raise AssertionError("the ledger knows the answer")
 
-    monkeypatch.setattr("sweep.search.suggest", never)
+    monkeypatch.setattr("sweep.search.search.suggest", never)
     again = Search(plan, first.outcomes.values())
     assert again.is_over
     assert all(len(again.ended(study)) == again.planned(study) for study in plan.studies)

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from sweep import lease
 from sweep.cli import app
-from sweep.plan import PLANS
-from sweep.status import status
+from sweep.planning.plan import PLANS
+from sweep.running import lease
+from sweep.running.status import status
 from tests.unit.test_driver import Rig
 from trainables.errors import UserError
 from trainables.reports import Report

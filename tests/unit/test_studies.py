@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from search_spaces import SAMPLERS, Choices, Conditional, Parameter, Range, Value, contains, first, points
-from sweep.studies import PRUNERS, STARTUP_TRIALS, Told, depends_on_results, shifted, should_prune, suggest
+from sweep.search.studies import PRUNERS, STARTUP_TRIALS, Told, depends_on_results, shifted, should_prune, suggest
 
 Space = Mapping[str, Parameter]
 Surface = Callable[[dict[str, Any]], float]

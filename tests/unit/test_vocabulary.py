@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from transformers import XLMRobertaConfig, XLMRobertaModel
 
-from trainables.vocabulary import TrimmedVocabulary
+from trainables.models.vocabulary import TrimmedVocabulary
 
 CONFIG = XLMRobertaConfig(
     vocab_size=50, hidden_size=8, num_hidden_layers=1, num_attention_heads=2, intermediate_size=8,

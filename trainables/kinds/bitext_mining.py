@@ -15,8 +15,8 @@ from transformers import PreTrainedTokenizerBase
 
 from trainables.data.examples import Sentence
 from trainables.kinds import Encoded, Feature, Prediction
+from trainables.kinds.nearest import nearest
 from trainables.kinds.pooling import PoolingHead, nothing, unit_vectors
-from trainables.nearest import nearest
 from trainables.tasks import Task
 
 NEIGHBOURS = 4

@@ -19,7 +19,7 @@ from transformers import PreTrainedTokenizerBase
 
 from trainables.data.examples import Passage, Query
 from trainables.kinds import Encoded, Feature, Head, Prediction, linear
-from trainables.nearest import nearest
+from trainables.kinds.nearest import nearest
 from trainables.tasks import Task
 
 RANKS = 20

@@ -1,0 +1,35 @@
+"""An experiment: the YAML file that says which grid to run (`file`), and what it means once it is validated."""
+
+from sweep.experiment.experiment import (
+    BASELINE,
+    Condition,
+    Experiment,
+    Limits,
+    Places,
+    Resources,
+    SentenceVectors,
+    Trials,
+    scored_languages,
+    scored_uses,
+    training_chain,
+    training_languages,
+    training_uses,
+    uses,
+)
+
+__all__ = [
+    "BASELINE",
+    "Condition",
+    "Experiment",
+    "Limits",
+    "Places",
+    "Resources",
+    "SentenceVectors",
+    "Trials",
+    "scored_languages",
+    "scored_uses",
+    "training_chain",
+    "training_languages",
+    "training_uses",
+    "uses",
+]

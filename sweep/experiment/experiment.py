@@ -1,0 +1,310 @@
+"""An experiment: the YAML file that says which grid to run, validated."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable
+from fractions import Fraction
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, model_validator
+from pydantic_core import PydanticCustomError
+
+import search_spaces
+from sweep.scoring import benchmark
+from trainables import tasks
+from trainables.data import DataConfig, Source, open_source, references
+from trainables.errors import UserError, nearest
+from trainables.models.shapes import SHAPES
+from trainables.tasks import Catalogue, Task
+
+BASELINE = "none"
+"""The condition without intermediate training."""
+
+
+def _refuse(message: str, hint: str | None = None) -> PydanticCustomError:
+    """A problem in pydantic's clothes, so that all of them are collected."""
+    return PydanticCustomError("user", "{message}", {"message": message, "hint": hint})
+
+
+def _catalogue(info: ValidationInfo) -> Catalogue:
+    """The tasks that may be named: `experiment_file` hands them in, as the user's own are part of the same file."""
+    catalogue = (info.context or {}).get("catalogue", Catalogue())
+    assert isinstance(catalogue, Catalogue)
+    return catalogue
+
+
+def _known_task(name: str, info: ValidationInfo) -> str:
+    catalogue = _catalogue(info)
+    if name not in catalogue:
+        raise _refuse(f"unknown task '{name}'", nearest(name, list(catalogue)))
+    return name
+
+
+def _known_language(language: str, info: ValidationInfo) -> str:
+    known = sorted({language for task in _catalogue(info).values() for language in task.languages})
+    if language not in known:
+        raise _refuse(f"unknown language '{language}'", nearest(language, known))
+    return language
+
+
+def _known_space(name: str, info: ValidationInfo) -> str:
+    try:
+        search_spaces.load(name, tuple(task.name for task in _catalogue(info).own))
+    except UserError as error:
+        raise PydanticCustomError("space", "", {"problems": error.problems}) from error
+    return name
+
+
+def _known_sampler(name: str) -> str:
+    if name not in search_spaces.SAMPLERS:
+        raise _refuse(f"unknown sampler '{name}'", nearest(name, search_spaces.SAMPLERS))
+    return name
+
+
+def _known_model(name: str) -> str:
+    if name.startswith("random:"):
+        known = [f"random:{shape}" for shape in SHAPES]
+        if name not in known:
+            raise _refuse(f"unknown model '{name}'", nearest(name, known))
+    elif name.startswith((".", "/", "~")) and not (Path(name).expanduser() / "config.json").is_file():
+        raise _refuse(f"model folder '{name}' has no config.json", "give a checkpoint's folder")
+    elif "/" not in name and name not in SHORT_NAMES:
+        hint = nearest(name, SHORT_NAMES)
+        if hint.startswith("did you mean"):  # else it may be on the hub all the same
+            raise _refuse(f"unknown model '{name}'", hint)
+    return name
+
+
+def _known_benchmark(name: str) -> str:
+    if name not in benchmark.names():
+        raise _refuse(f"unknown benchmark '{name}'", f"{nearest(name, benchmark.names())} (or give a list of tasks)")
+    return name
+
+
+SHORT_NAMES = ("minilm", "xlm-roberta-base", "xlm-roberta-large", "bert-base-multilingual-cased")
+"""Models whose names have no owner: what a typing error may have meant."""
+
+TaskName = Annotated[str, AfterValidator(_known_task)]
+Language = Annotated[str, AfterValidator(_known_language)]
+Languages = Literal["all"] | Annotated[list[Language], Field(min_length=1)]
+Count = Annotated[int, Field(ge=1)]
+
+
+class Section(BaseModel):
+    """A part of the file: unknown keys are errors, values never change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Condition(Section):
+    """One recipe of intermediate training. Without tasks it is the baseline."""
+
+    name: Annotated[str, Field(min_length=1, pattern=r"^[^/\s]+$")]
+    tasks: list[TaskName]
+    languages: Languages = Field(default_factory=lambda: ["en"])
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short_form(cls, value: Any) -> Any:
+        if value == BASELINE:
+            return {"name": BASELINE, "tasks": []}
+        if isinstance(value, str):
+            return {"name": value, "tasks": [value]}
+        return value
+
+    @model_validator(mode="after")
+    def _baseline_alone_is_empty(self) -> Condition:
+        if (self.name == BASELINE) == bool(self.tasks):
+            raise _refuse(f"condition '{self.name}' must have tasks; only '{BASELINE}' has none")
+        return self
+
+
+class Trials(Section):
+    """How many trials a study has.
+
+    `parallel`: how many of a study may run before the first of them has told its result. Suggestions wait for results
+    accordingly, so that they do not depend on how many trials happen to run at once.
+    """
+
+    intermediate: Count = 4
+    target: Count = 8
+    parallel: Count = 2
+
+
+class Resources(Section):
+    """What one trial occupies: its Ray Train workers, each with its GPUs and CPUs.
+
+    `concurrent` is how many trials run at once; None: as many as the cluster has room for when the run starts. On a
+    cluster that grows, set it to what fits when it is fully grown: trials that wait are what makes it grow.
+    """
+
+    workers: Count = 1
+    gpus_per_worker: Annotated[float, Field(ge=0)] = 0
+    cpus_per_worker: Count = 1
+    concurrent: Count | None = None
+
+
+class Places(Section):
+    """Folders and the hub, in the order in which they are searched for each task, split and language.
+
+    Attributes:
+        files: a folder of official release files.
+        hub: the model hub, or a folder that mirrors it.
+    """
+
+    files: str | None = None
+    hub: Literal[True] | str | None = None
+
+    @model_validator(mode="after")
+    def _names_a_place(self) -> Places:
+        if self.files is None and self.hub is None:
+            raise _refuse("'data' names no place", "for example {files: DIR}, or just hub")
+        return self
+
+
+def _fraction(layer: str) -> str:
+    try:
+        if 0 <= Fraction(layer) <= 1:
+            return str(Fraction(layer))
+    except (ValueError, ZeroDivisionError):
+        pass
+    raise _refuse(f"'{layer}' is not a share of the layers", "for example 14/24: the output of layer 14 of 24")
+
+
+class SentenceVectors(Section):
+    """How sentences become vectors in tatoeba and bucc2018, instead of as their tasks say.
+
+    Attributes:
+        layer: the hidden layer that is pooled, as a share of the layers; 0 is the embeddings.
+        pooling: the mean of the layer's tokens, or its first.
+    """
+
+    layer: Annotated[str, AfterValidator(_fraction)] | None = None
+    pooling: Literal["mean", "cls"] | None = None
+
+
+class Limits(Section):
+    """Caps on examples, for tests and first looks; None is no cap."""
+
+    train_examples: Count | None = None
+    eval_examples: Count | None = None
+
+
+class Experiment(Section):
+    """The whole file. See docs/experiments.md for each key."""
+
+    name: Annotated[str, Field(min_length=1, pattern=r"^[\w.+-]+$")]
+    model: Annotated[str, AfterValidator(_known_model)] = "xlm-roberta-large"
+    tasks: list[str] = Field(default_factory=list)
+    data: Literal["mini", "mock", "hub"] | Places
+    store: str
+    search_space: Annotated[str, AfterValidator(_known_space)] = "paper"
+    sampler: Annotated[str, AfterValidator(_known_sampler)] | None = None
+    strategy: Literal["staged", "joint"] = "staged"
+    warm_start: bool = False
+    pruning: Literal["median", "successive_halving"] | None = None
+    trials: Trials = Trials()
+    seeds: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)] = Field(default_factory=lambda: [1])
+    conditions: Annotated[list[Condition], Field(min_length=1)]
+    targets: Annotated[str, AfterValidator(_known_benchmark)] | Annotated[list[TaskName], Field(min_length=1)]
+    languages: Languages = "all"
+    resources: Resources = Resources()
+    limits: Limits = Limits()
+    sentence_vectors: SentenceVectors = SentenceVectors()
+    dropout: Annotated[float, Field(ge=0, lt=1)] | None = None
+    precision: Literal["fp32", "bf16"] = "fp32"
+    keep: Literal["winners", "all"] = "winners"
+    save_minutes: Annotated[float, Field(gt=0)] = 15
+    retries: Annotated[int, Field(ge=0)] = 3
+
+    @property
+    def space(self) -> search_spaces.SearchSpace:
+        """The search space with the experiment's own sampler, if it names one."""
+        space = search_spaces.load(self.search_space, tuple(task.name for task in self.catalogue.own))
+        return space.with_sampler(self.sampler) if self.sampler else space
+
+    @cached_property
+    def catalogue(self) -> Catalogue:
+        """The tasks that ship with the package and the user's own."""
+        return Catalogue([tasks.parse(Path(path)) for path in self.tasks])
+
+    @property
+    def target_tasks(self) -> list[Task]:
+        """The targets; of a benchmark those that it consists of, in its languages."""
+        if isinstance(self.targets, str):
+            parts = benchmark.load(self.targets).tasks
+            return [dataclasses.replace(self.catalogue[part.name], languages=part.languages) for part in parts]
+        return [self.catalogue[name] for name in self.targets]
+
+    @property
+    def data_config(self) -> DataConfig:
+        """The data source, its folders as workers find them, which start elsewhere."""
+        if isinstance(self.data, str):
+            return self.data
+        places = self.data.model_dump(exclude_none=True).items()
+        return {name: one if one is True else str(Path(one).expanduser().absolute()) for name, one in places}
+
+    @cached_property
+    def source(self) -> Source:
+        """Where the examples come from."""
+        return open_source(self.data_config, self.catalogue)
+
+
+def uses(experiment: Experiment) -> list[tuple[Task, str, str]]:
+    """Every (task, split, language) that the experiment reads, once."""
+    source, catalogue = experiment.source, experiment.catalogue
+    found: dict[tuple[str, str, str], Task] = {}
+
+    def add(task: Task, places: Iterable[tuple[str, str]]) -> None:
+        for split, language in places:
+            found.setdefault((task.name, split, language), task)
+
+    for condition in experiment.conditions:
+        for task in (catalogue[name] for name in condition.tasks):
+            add(task, training_uses(source, task, training_languages(condition, source, task)))
+    for target in experiment.target_tasks:
+        for training_set in training_chain(target.training_set, catalogue):
+            add(training_set, training_uses(source, training_set, [training_set.source_language]))
+        add(target, scored_uses(experiment, source, target))
+    return [(task, split, language) for (_, split, language), task in found.items()]
+
+
+def training_chain(name: str | None, catalogue: Catalogue) -> list[Task]:
+    """The training sets that a model goes through to be trained on this one, which comes last."""
+    chain: list[Task] = []
+    while name is not None:
+        chain.insert(0, catalogue[name])
+        name = chain[0].after
+    return chain
+
+
+def training_uses(source: Source, task: Task, languages: Iterable[str]) -> list[tuple[str, str]]:
+    """The (split, language) that training reads: its own examples, and those that it is selected by."""
+    development = task.source_language
+    selected_by = [("dev", development), *references(source, task, "dev", development)]
+    return [*(("train", language) for language in languages), *selected_by]
+
+
+def scored_uses(experiment: Experiment, source: Source, target: Task) -> list[tuple[str, str]]:
+    """The (split, language) that an evaluation reads."""
+    found: list[tuple[str, str]] = []
+    for split in target.evaluated:
+        languages = scored_languages(experiment, source, target, split)
+        found += [(split, language) for language in languages]
+        found += [place for language in languages for place in references(source, target, split, language)]
+    return list(dict.fromkeys(found))
+
+
+def training_languages(condition: Condition, source: Source, task: Task) -> list[str]:
+    """The languages in which a condition trains a task."""
+    there = source.languages(task, "train")
+    return [one for one in there if condition.languages == "all" or one in condition.languages]
+
+
+def scored_languages(experiment: Experiment, source: Source, target: Task, split: str) -> list[str]:
+    """The languages in which a split of a target is predicted: those that were asked for and have data."""
+    there = source.languages(target, split)
+    return [one for one in there if experiment.languages == "all" or one in experiment.languages]

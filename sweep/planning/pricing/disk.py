@@ -1,0 +1,123 @@
+"""How much of the store a plan takes: the checkpoints that stay, and those that are there on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sweep.experiment import Experiment
+from sweep.planning.plan import Plan, Study
+from sweep.planning.pricing.bounds import NOTHING, Bounds, exactly
+from trainables.models.shapes import weights_of
+
+BYTES = 4
+"""Of a weight: checkpoints are in float32."""
+
+STATES = 3
+"""What a running trial saves to go on from is so many times its trained weights: they, and two moments of AdamW."""
+
+OCCURRING = Bounds(0.1, 0.3, 1)
+"""The share of the vocabulary that a trial trains: a guess, from one language to all."""
+
+
+@dataclass(frozen=True)
+class Disk:
+    """Bytes of checkpoints; ledger, features and logs are small beside them.
+
+    Attributes:
+        kept: when all is done.
+        peak: at the worst moment.
+        why: what these are made of, or why they are not known (None).
+    """
+
+    kept: Bounds | None
+    peak: Bounds | None
+    why: str
+
+    def lines(self) -> list[str]:
+        """What to tell a person."""
+        if self.kept is None or self.peak is None:
+            return [f"how much of the store it takes is not known: {self.why}"]
+        low, expected, high = (_gigabytes(one) for one in (self.peak.low, self.peak.expected, self.peak.high))
+        span = expected if low == high else f"{expected} ({low} to {high})"
+        return [f"{span} of the store at most, {_gigabytes(self.kept.expected)} in the end: {self.why}"]
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON; what is not known is null."""
+        return {
+            "kept_bytes": self.kept.to_dict() if self.kept else None,
+            "peak_bytes": self.peak.to_dict() if self.peak else None,
+            "why": self.why,
+        }
+
+
+def disk(experiment: Experiment, plan: Plan, left: Mapping[str, int]) -> Disk:
+    """What a plan needs, of which so many trials of each study are left to run.
+
+    A study's checkpoints are there until its search is over; then its winner's stays, one for each seed: that of a
+    condition for good, that of a pair until it is scored. With `keep: all` everything stays. How many studies are open
+    at once follows from how many trials run at once: `resources.concurrent`, or 1 where that is left to the cluster.
+    """
+    weights = weights_of(experiment.model)
+    if weights is None:
+        return Disk(None, None, f"the shape of model '{experiment.model}' is not known: give its folder")
+    checkpoint = BYTES * weights.all
+    state = (exactly(weights.layers) + OCCURRING * weights.embeddings) * (BYTES * STATES)
+    own = _distinct(plan)
+    is_all_kept = experiment.keep == "all"
+    kept = sum(study.runs if is_all_kept else len(study.seeds) for study in own if is_all_kept or _stays(study))
+    open_studies = [study for study in own if left.get(study.name)]
+    slots = experiment.resources.concurrent or 1
+    at_once = _at_once(open_studies, slots)
+    passing = NOTHING if is_all_kept else _passing(plan, open_studies, at_once)
+    running = min(slots, sum(left.values()))
+    peak = exactly(kept * checkpoint) + passing * checkpoint + state * running
+    told = f"{kept} checkpoints of {_gigabytes(checkpoint)} stay" + ("" if is_all_kept else ", the conditions' winners")
+    return Disk(exactly(kept * checkpoint), peak, told)
+
+
+def _stays(study: Study) -> bool:
+    return study.phase == "intermediate"
+
+
+def _distinct(plan: Plan) -> list[Study]:
+    """The studies with checkpoints of their own: conditions that are the same work share theirs."""
+    found: dict[tuple[str, ...], Study] = {}
+    for study in plan.studies:
+        if study.phase != "evaluate":
+            found.setdefault(_lineage(plan, study), study)
+    return list(found.values())
+
+
+def _lineage(plan: Plan, study: Study) -> tuple[str, ...]:
+    before = _lineage(plan, plan.study(study.parent)) if study.parent else ()
+    return (*before, study.question.question)
+
+
+def _at_once(studies: list[Study], slots: int) -> Bounds:
+    """How many searches are open: as few as hold all running trials, or one for each of them."""
+    if not studies:
+        return NOTHING
+    fewest = -(-slots // max(1, max(study.parallel for study in studies)))
+    return Bounds(1, min(fewest, len(studies)), min(slots, len(studies)))
+
+
+def _passing(plan: Plan, studies: list[Study], at_once: Bounds) -> Bounds:
+    """Checkpoints that go again: of open searches all, of closed ones those that somebody still waits for.
+
+    Those of a condition whose trials pairs choose from stay until the pairs are done.
+    """
+    chosen_from = [study for study in studies if any(child.joint for child in plan.children(study))]
+    largest = sorted((study.runs for study in studies if study not in chosen_from), reverse=True)
+    pairs = max((len(study.seeds) for study in studies if not _stays(study)), default=0)  # scored soon after
+    standing = sum(study.runs for study in chosen_from)
+
+    def of(count: float) -> int:
+        return standing + sum(largest[: int(count)]) + pairs * int(count)
+
+    return Bounds(of(at_once.low), of(at_once.expected), of(at_once.high))
+
+
+def _gigabytes(value: float) -> str:
+    return f"{value / 1e9:,.0f} GB" if value >= 10e9 else f"{value / 1e9:.2g} GB"

@@ -1,0 +1,250 @@
+"""What a trial computes, counted before anything is tokenised: features and tokens of an epoch, or of an evaluation.
+
+How many examples there are is read from the files, or known from the release. How many tokens an example has was
+measured (tokens.yaml). What is not known is said to be unknown.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from sweep.experiment import Experiment, Places, scored_uses, training_uses
+from sweep.planning.pricing.bounds import NOTHING, Bounds, exactly
+from trainables.data import Source, mini, mock
+from trainables.data.files import ReleaseFolder
+from trainables.errors import UserError
+from trainables.spec import TrialSpec
+from trainables.store import cache_folder
+from trainables.tasks import Task
+from trainables.tasks.layout import CANDIDATES
+from trainables.training.shares import MIXING_CAP, quota
+from trainables.yaml_file import read_yaml
+
+TOKENS = Path(__file__).parent / "tokens.yaml"
+
+MADE_UP = {"mini": mini.SIZES, "mock": mock.SIZES}
+"""Examples of each split in each language where they are generated."""
+
+READABLE = 200 * 2**20
+"""Bytes of files that are read for counting. Of what lies beyond, a published size is believed if there is one."""
+
+
+class UnknownError(Exception):
+    """Something that an estimate needs is not known; the text says what."""
+
+
+@dataclass(frozen=True)
+class Work:
+    """What is computed in an epoch of training, or in an evaluation.
+
+    Attributes:
+        features: that are trained on, or scored.
+        tokens: in them, without padding. In an evaluation also those of what predictions refer to.
+        scored: tokens that are scored after the epoch; none in an evaluation.
+    """
+
+    features: Bounds
+    tokens: Bounds
+    scored: Bounds
+
+
+@dataclass(frozen=True)
+class Size:
+    """Tokens and features of one example."""
+
+    tokens: Bounds
+    features: float
+
+
+class Counter:
+    """Counts the work of an experiment's trials. Whatever was counted once is remembered."""
+
+    def __init__(self, experiment: Experiment) -> None:
+        self._experiment, self._source = experiment, experiment.source
+        data = experiment.data
+        self._made_up = MADE_UP.get(data) if isinstance(data, str) else None
+        files = data.files if isinstance(data, Places) else None
+        self._folder = None if files is None else ReleaseFolder(Path(files).expanduser())
+        self._readable = READABLE
+        self._counts: dict[tuple[str, str, str], int | str] = {}
+        self._languages: dict[tuple[str, str], tuple[str, ...]] = {}
+        self.of = functools.cache(self._of)
+
+    def _of(self, question: TrialSpec) -> Work:
+        """The work of a trial with this question. Raises UnknownError, with everything that is not known."""
+        tasks = [self._experiment.catalogue[name] for name in question.tasks]
+        return self._evaluation(question, tasks) if question.phase == "evaluate" else self._epoch(question, tasks)
+
+    def _epoch(self, question: TrialSpec, tasks: Sequence[Task]) -> Work:
+        missing: list[tuple[Task, str, str, str]] = []
+        features, tokens, scored = NOTHING, NOTHING, NOTHING
+        for task in tasks:
+            languages = [one for one in self._there(task, "train") if one in question.languages]
+            counts = self._known(task, [("train", one) for one in languages], missing)
+            if (limit := question.train_examples) is not None:
+                counts = [min(count, quota(limit, place, len(languages))) for place, count in enumerate(counts)]
+            examples = sum(counts)
+            size = size_of_example(task, "train")
+            there = examples * size.features
+            trained = there if len(tasks) == 1 else min(there, MIXING_CAP)
+            features += exactly(trained)
+            tokens += size.tokens * (trained / size.features)
+            scored += self._scored(question, task, training_uses(self._source, task, []), missing).tokens
+        _complain(missing)
+        return Work(features, tokens, scored)
+
+    def _evaluation(self, question: TrialSpec, tasks: Sequence[Task]) -> Work:
+        missing: list[tuple[Task, str, str, str]] = []
+        features, tokens = NOTHING, NOTHING
+        for task in tasks:
+            uses = scored_uses(self._experiment, self._source, task)
+            found = self._scored(question, task, uses, missing)
+            features, tokens = features + found.features, tokens + found.tokens
+        _complain(missing)
+        return Work(features, tokens, NOTHING)
+
+    def _scored(
+        self,
+        question: TrialSpec,
+        task: Task,
+        uses: Sequence[tuple[str, str]],
+        missing: list[tuple[Task, str, str, str]],
+    ) -> Work:
+        features, tokens = NOTHING, NOTHING
+        for split, language in uses:
+            for count in self._known(task, [(split, language)], missing):
+                examples = count if question.eval_examples is None else min(count, question.eval_examples)
+                size = size_of_example(task, split)
+                tokens += size.tokens * examples
+                if split in task.evaluated:
+                    features += exactly(size.features * examples)
+        return Work(features, tokens, NOTHING)
+
+    def _known(
+        self, task: Task, places: Iterable[tuple[str, str]], missing: list[tuple[Task, str, str, str]]
+    ) -> list[int]:
+        """The counts of some splits and languages; what is not known is noted, and 0 here."""
+        found = []
+        for split, language in places:
+            count = self._count(task, split, language)
+            if isinstance(count, str):
+                missing.append((task, split, language, count))
+            found.append(0 if isinstance(count, str) else count)
+        return found
+
+    def _there(self, task: Task, split: str) -> tuple[str, ...]:
+        place = task.name, split
+        if place not in self._languages:
+            self._languages[place] = self._source.languages(task, split)
+        return self._languages[place]
+
+    def _count(self, task: Task, split: str, language: str) -> int | str:
+        """How many examples there are, or why that is not known."""
+        place = task.name, split, language
+        if place not in self._counts:
+            self._counts[place] = self._counted(task, split, language)
+        return self._counts[place]
+
+    def _counted(self, task: Task, split: str, language: str) -> int | str:
+        parts = [self._count(self._experiment.catalogue[name], split, language) for name in task.parts]
+        if parts:
+            unknown = [part for part in parts if isinstance(part, str)]
+            return unknown[0] if unknown else sum(part for part in parts if isinstance(part, int))
+        if self._made_up is not None:
+            return self._made_up[split.removesuffix(CANDIDATES)]
+        published = task.size(split, language)
+        if self._is_readable(task, split, language, published):
+            try:
+                return _remembered(self._source, task, split, language)
+            except UserError as error:
+                return error.problems[0].message
+        return "no files here and no published size" if published is None else published
+
+    def _is_readable(self, task: Task, split: str, language: str, published: int | None) -> bool:
+        """Whether a folder has the split, and it is small or nobody else knows its size."""
+        if self._folder is None:
+            return False
+        released = (
+            "train" if split == "dev" and task.holdout and not self._folder.holds(task, split, language) else split
+        )
+        if not self._folder.holds(task, released, language):
+            return False
+        if published is None:
+            return True
+        self._readable -= _bytes(self._folder.folder, task, released.removesuffix(CANDIDATES), language)
+        return self._readable >= 0
+
+
+def _remembered(source: Source, task: Task, split: str, language: str) -> int:
+    """How many examples a source has, read once on this machine: the next time only the content's hash is looked at."""
+    place = cache_folder() / "counts" / source.fingerprint(task, split, language)
+    with suppress(OSError, ValueError):
+        return int(place.read_text(encoding="ascii"))
+    count = len(source.examples(task, split, language))
+    with suppress(OSError):  # then it is counted again
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_text(str(count), encoding="ascii")
+    return count
+
+
+def epochs(parameter: Any) -> Bounds:
+    """The fewest, the mean and the most that a search may try: of values, of a range, or of cases of either."""
+    if hasattr(parameter, "cases"):
+        cases = [epochs(one) for _, one in dict(parameter.cases).items()]
+        return Bounds(
+            min(one.low for one in cases), fmean(one.expected for one in cases), max(one.high for one in cases)
+        )
+    if hasattr(parameter, "values"):
+        return Bounds(min(parameter.values), fmean(parameter.values), max(parameter.values))
+    low, high = parameter.low, parameter.high
+    return Bounds(low, (low * high) ** 0.5 if parameter.log else (low + high) / 2, high)
+
+
+def size_of_example(task: Task, split: str) -> Size:
+    """The size of a task's examples, or of its kind's. Raises UnknownError."""
+    table = _tokens()
+    role = "candidates" if split.endswith(CANDIDATES) else "train" if split == "train" else "scored"
+    for section, name in (("tasks", task.name), ("kinds", task.kind)):
+        row = table[section].get(name, {}).get(role)
+        if row is not None:
+            return Size(Bounds(*row["tokens"]), row["features"])
+    raise UnknownError(f"how many tokens an example of '{task.name}' has was never measured")
+
+
+@functools.cache
+def _tokens() -> dict[str, Any]:
+    values: dict[str, Any] = read_yaml(TOKENS).values
+    return values
+
+
+def _bytes(folder: Path, task: Task, split: str, language: str) -> int:
+    """The size of all files that may hold a split in a language: of several layouts' files the sum."""
+    patterns = {
+        pattern.replace("{lang}", layout.codes.get(language, language))
+        for layout in task.files
+        for pattern in layout.splits.get(split, ())
+    }
+    files = itertools.chain.from_iterable(folder.glob(pattern) for pattern in patterns)
+    return sum(path.stat().st_size for path in files)
+
+
+def _complain(missing: Sequence[tuple[Task, str, str, str]]) -> None:
+    """Says all sizes that are not known in one sentence."""
+    if not missing:
+        return
+    places: dict[tuple[str, str], dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+    for task, split, language, why in missing:
+        places[task.name, why][split].append(language)
+    parts = []
+    for (name, why), splits in places.items():
+        where = "; ".join(f"{split}: {', '.join(dict.fromkeys(ones))}" for split, ones in splits.items())
+        parts.append(f"the size of '{name}' ({where}) is not known: {why}")
+    raise UnknownError("; ".join(parts))

@@ -1,0 +1,133 @@
+"""A submission folder in the official layout, made of the predictions of a condition's winners."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from sweep.results.query import query
+from sweep.scoring import benchmark
+from sweep.scoring.benchmark import BenchmarkTask
+from sweep.scoring.submission import FORMATS
+from trainables.errors import Problem, UserError, nearest
+from trainables.store import Store
+
+Row = Mapping[str, Any]
+"""A row of the view `predictions`."""
+
+_PREDICTED: Mapping[str, Callable[[Sequence[Row]], Any]] = {
+    "labels": lambda rows: [row["prediction"] for row in rows],
+    "choices": lambda rows: [row["prediction"] for row in rows],
+    "tags": lambda rows: [row["prediction"].split(" ") for row in rows],
+    "pairs": lambda rows: [(row["example"], id) for row in rows for id in row["prediction"].split()],
+    "answers": lambda rows: {row["example"]: row["prediction"] for row in rows},
+    "rankings": lambda rows: {row["example"]: row["prediction"].split(" ") for row in rows},
+}
+_GOLD: Mapping[str, Callable[[Sequence[Row]], Any]] = {
+    "labels": lambda rows: [row["gold"][0] for row in rows],
+    "choices": lambda rows: [row["gold"][0] for row in rows],
+    "tags": lambda rows: [row["gold"] for row in rows],
+    "pairs": lambda rows: [(row["example"], id) for row in rows for id in row["gold"]],
+    "answers": lambda rows: {row["example"]: row["gold"] for row in rows},
+    "rankings": lambda rows: {row["example"]: row["gold"] for row in rows},
+}
+"""From the rows of a task and language to what a file of each format holds."""
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What was written, and what was not.
+
+    Attributes:
+        seed: whose predictions these are.
+        predictions, labels: the files, in order.
+        hidden: predictions whose labels the release hides, so that there is no file of labels.
+        elsewhere: targets that no benchmark has, and that therefore have no official layout.
+        capped: whether the experiment's limits left only the first examples of each file.
+    """
+
+    seed: int
+    predictions: tuple[Path, ...]
+    labels: tuple[Path, ...]
+    hidden: tuple[str, ...]
+    elsewhere: tuple[str, ...]
+    capped: bool
+
+
+def export(store: Store, condition: str, output: Path, labels: Path | None = None, seed: int | None = None) -> Exported:
+    """Writes the test predictions of a condition's winners, for every task and language that was evaluated.
+
+    Args:
+        output: a folder that is not there yet, or empty: nothing is mixed into another submission.
+        labels: another such folder, for the right answers to the same examples.
+        seed: of the winners; None: the lowest.
+
+    Raises:
+        UserError: the store has no such evaluation, or a folder is not empty.
+    """
+    refuse_full([folder for folder in (output, labels) if folder])
+    seed = _seed(store, condition, seed)
+    rows = query(
+        store,
+        """
+        select target, language, example, prediction, gold, json_exists(spec, '$.eval_examples') as capped
+        from predictions join trials using (trial_id)
+        where predictions.winner and split = 'test' and predictions.condition = $condition and predictions.seed = $seed
+        order by target, language, position
+        """,
+        {"condition": condition, "seed": seed},
+    ).to_pylist()
+    known = official_tasks()
+    written: dict[str, list[Path]] = {"predictions": [], "labels": []}
+    hidden = []
+    for (target, language), group in groupby(rows, key=lambda row: (row["target"], row["language"])):
+        task, own = known.get(target), list(group)
+        if task is None:
+            continue
+        form = FORMATS[task.format]
+        file = task.file(language)
+        form.write(output / file, _PREDICTED[task.format](own))
+        written["predictions"].append(output / file)
+        if any(row["gold"] is None for row in own):
+            hidden.append(file)
+        elif labels is not None:
+            form.write_gold(labels / file, _GOLD[task.format](own))
+            written["labels"].append(labels / file)
+    return Exported(
+        seed=seed,
+        predictions=tuple(written["predictions"]),
+        labels=tuple(written["labels"]),
+        hidden=tuple(hidden),
+        elsewhere=tuple(sorted({row["target"] for row in rows} - set(known))),
+        capped=any(row["capped"] for row in rows),
+    )
+
+
+def official_tasks() -> dict[str, BenchmarkTask]:
+    """The tasks of all benchmarks by name: a task's files are the same in each."""
+    return {task.name: task for name in benchmark.names() for task in benchmark.load(name).tasks}
+
+
+def refuse_full(folders: Sequence[Path]) -> None:
+    """Raises UserError for folders that hold something."""
+    full = [folder for folder in folders if folder.exists() and (folder.is_file() or any(folder.iterdir()))]
+    hint = "give a new folder, so that files of different exports are never mixed"
+    if full:
+        raise UserError([Problem(f"'{folder}' is not empty", hint=hint) for folder in full])
+
+
+def _seed(store: Store, condition: str, wanted: int | None) -> int:
+    sql = "select distinct condition, seed from trials where winner order by all"
+    found: dict[str, list[int]] = {}
+    for row in query(store, sql).to_pylist():
+        found.setdefault(row["condition"], []).append(row["seed"])
+    if condition not in found:
+        message = f"no evaluation of condition '{condition}' is in '{store.uri}'"
+        raise UserError(Problem(message, hint=nearest(condition, sorted(found)) if found else "has it been run?"))
+    if wanted is not None and wanted not in found[condition]:
+        message = f"condition '{condition}' has no winners with seed {wanted}"
+        raise UserError(Problem(message, hint=f"known: {', '.join(map(str, found[condition]))}"))
+    return found[condition][0] if wanted is None else wanted

@@ -1,0 +1,215 @@
+"""`sweep run`: the plan less what the ledger has, through Ray Tune, into the ledger."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sweep.experiment import Experiment
+from sweep.experiment.file import read_all_data
+from sweep.ledger import DamagedLedger, Ledger
+from sweep.planning.plan import PLANS, Plan, Study, make_plan
+from sweep.planning.pricing import disk
+from sweep.running import lease
+from sweep.running.cluster import ray_cluster
+from sweep.running.driver import Driver
+from sweep.running.progress import Progress
+from sweep.search import Outcome, Search
+from trainables.errors import Problem, UserError
+from trainables.models.minilm import minilm_folder
+from trainables.store import Store
+
+if TYPE_CHECKING:
+    from ray.actor import ActorHandle
+
+ACTOR_MEMORY = 200 * 2**20
+"""What the actor in front of a worker group takes, in bytes. It needs no CPU: it waits."""
+
+
+@dataclass(frozen=True)
+class Summary:
+    """How a run ended.
+
+    Attributes:
+        started: how many trials it started.
+        failed: the trials of this plan that failed, now or before.
+        collapsed: trials of this run that ended at chance.
+        blocked: studies that cannot be run because the one before them has no winner.
+        interrupted: whether somebody stopped it before its end.
+    """
+
+    plan: Plan
+    started: int
+    failed: list[Outcome]
+    collapsed: int
+    blocked: list[Study]
+    interrupted: bool
+
+
+def run(
+    experiment: Experiment,
+    progress: Progress,
+    on_loss: Callable[[str], object],
+    address: str | None = None,
+    retry_failed: bool = False,
+) -> Summary:
+    """Runs or resumes an experiment, and returns when nothing is left to do or somebody stops it.
+
+    Args:
+        experiment: checked by `experiment_file.load`.
+        progress: what a person sees of it.
+        on_loss: called when Ray breaks down, see `ray_cluster`.
+        address: of a running Ray cluster; None starts one here.
+        retry_failed: whether trials that failed before are run again.
+
+    Raises:
+        UserError: data, model, store or cluster are not as they should be, or the store is in use. Also where they stop
+            being so: the same command goes on then.
+        RayLost: Ray broke down in a way that needs no `on_loss`; the same command goes on.
+    """
+    plan = make_plan(experiment)
+    store = Store(experiment.store)
+    ledger = Ledger(store)
+    try:  # a look first: a run with nothing left to do leaves the store as it is
+        search = _search(plan, ledger, retry_failed)
+    except DamagedLedger:
+        search = Search(plan)
+    driver = Driver(experiment, search, ledger, progress)
+    if search.is_over and lease.read(store) is not None:  # the run before this one was killed at its very end
+        with suppress(UserError), lease.hold(store, progress.describe, progress.wait_for):
+            driver.tidy()
+    if not search.is_over:
+        read_all_data(experiment)
+        _prepare_model(experiment.model)
+        store.check_writable()
+        with lease.hold(store, progress.describe, progress.wait_for) as held:
+            try:  # again: from now on nobody else adds to it
+                driver.search = search = _search(plan, ledger, retry_failed)
+            except DamagedLedger:
+                progress.set_aside(ledger.set_aside())
+                driver.search = search = _search(plan, ledger, retry_failed)
+            store.write(f"{PLANS}/{plan.experiment}.json", plan.to_json())
+            logs = Path(store.root) / "logs" if store.is_local else Path(tempfile.mkdtemp(prefix="sweep-logs-"))
+            log = logs / f"{datetime.now():%Y%m%d-%H%M%S}.log"
+            driver.lease = held
+            driver.tidy()
+            _check_disk(experiment, search, store)
+            cluster = ray_cluster(address, experiment.resources, log, on_loss)
+            with progress.running(plan, search, log), cluster as slots:
+                progress.room(slots)
+                tune_all(driver, partial(_fine_tuning, experiment), slots)
+            driver.tidy()
+    return Summary(
+        plan=plan,
+        started=driver.started,
+        failed=[one for study in plan.studies for one in search.ended(study) if one.status == "failed"],
+        collapsed=driver.collapsed,
+        blocked=[study for study in plan.studies if not search.is_reachable(study)] if search.is_over else [],
+        interrupted=not search.is_over,
+    )
+
+
+def _search(plan: Plan, ledger: Ledger, retry_failed: bool) -> Search:
+    return Search(plan, (one for one in ledger.outcomes() if not (retry_failed and one.status == "failed")))
+
+
+def _check_disk(experiment: Experiment, search: Search, store: Store) -> None:
+    """Raises UserError where even the lowest estimate of the checkpoints does not fit; an unknown one is fine."""
+    free = store.free_space()
+    room = disk(experiment, search.plan, {study.name: search.left(study) for study in search.plan.studies})
+    if free is None or room.peak is None:
+        return
+    need = room.peak.low - sum(store.size(name) for name in store.list("checkpoints"))
+    if free < need:
+        message = (
+            f"the disk of the store '{store.uri}' has {free / 1e9:.2g} GB left, and this needs {need / 1e9:.2g} GB"
+        )
+        hint = f"free some, or give a larger one: store=DIR ({room.why})"
+        raise UserError(Problem(message, hint=hint))
+
+
+def _prepare_model(model: str) -> None:
+    """Imports or checks a model once, before several workers ask for it."""
+    if model == "minilm" or model.startswith("random:"):
+        minilm_folder()
+    else:
+        from trainables.models.network import check_model  # imports torch, which the driver does not need otherwise
+
+        check_model(model)
+
+
+def _fine_tuning(experiment: Experiment, broker: ActorHandle[Any]) -> Any:
+    """What a Tune trial is: a job for a warm group of Ray Train workers."""
+    from ray import tune
+
+    from trainables.workers.group import GroupConfig
+    from trainables.workers.trainable import FineTuneTrainable
+
+    resources, store = experiment.resources, Store(experiment.store)
+    group = GroupConfig(
+        store=store.root if store.is_local else store.uri,
+        data=experiment.data_config,
+        tasks=experiment.catalogue.own,
+        workers=resources.workers,
+        cpus_per_worker=resources.cpus_per_worker,
+        gpus_per_worker=resources.gpus_per_worker,
+        save_minutes=experiment.save_minutes,
+    )
+    trainable = tune.with_parameters(FineTuneTrainable, broker=broker, group=group)
+    return tune.with_resources(trainable, {"memory": ACTOR_MEMORY})
+
+
+def tune_all(driver: Driver, trainable: Callable[[ActorHandle[Any]], Any], slots: int) -> None:
+    """One Tuner for the whole grid: warm groups serve every study, and there is one queue.
+
+    Args:
+        trainable: makes the Tune trainable, given the broker that carries its messages.
+        slots: how many trials run at once.
+
+    Raises:
+        UserError: the run must stop.
+        RayLost: the broker is gone, or all of Ray.
+    """
+    import ray
+    from ray import tune
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+    from sweep.running.searcher import PlanSearcher, ReportCallback
+    from trainables.workers.broker import Broker
+
+    # On the driver's own node: other nodes come and go, and the run cannot do without it.
+    here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+    broker: ActorHandle[Any] = Broker.options(scheduling_strategy=here).remote()  # type: ignore[attr-defined]
+    ray.get(broker.take_last.remote(""))  # it is up
+    with tempfile.TemporaryDirectory(prefix="sweep-tune-") as scratch:  # nothing in it is needed again
+        tuner = tune.Tuner(
+            trainable(broker),
+            tune_config=tune.TuneConfig(
+                metric="progress",
+                mode="max",
+                num_samples=-1,
+                search_alg=PlanSearcher(driver, broker),
+                max_concurrent_trials=slots,
+                reuse_actors=True,
+                trial_dirname_creator=lambda trial: trial.trial_id,
+            ),
+            run_config=tune.RunConfig(
+                name="sweep",
+                storage_path=scratch,
+                verbose=0,
+                callbacks=[ReportCallback(driver, broker)],
+                checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False, checkpoint_frequency=0),
+            ),
+        )
+        try:
+            tuner.fit()
+        except Exception:
+            if driver.stopped is not None:  # Tune wraps what is raised in its callbacks
+                raise driver.stopped from None
+            raise

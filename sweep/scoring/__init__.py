@@ -1,0 +1,1 @@
+"""The benchmarks, and the official scores of anybody's submission folder."""

@@ -1,0 +1,130 @@
+"""The encoder, where it comes from, and the heads on top of it."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import tokenizers
+import torch
+from torch import Tensor, nn
+from transformers import (
+    AutoConfig,
+    AutoModel,
+    AutoTokenizer,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+    XLMRobertaConfig,
+    XLMRobertaModel,
+)
+
+from trainables.errors import Problem, UserError, nearest
+from trainables.kinds import kind_of
+from trainables.models.minilm import minilm_folder
+from trainables.models.shapes import SHAPES
+from trainables.spec import content_hash
+from trainables.tasks import Task
+
+TABLE = "encoder.embeddings.word_embeddings.weight"
+"""The name of the word embeddings among a network's weights: (vocabulary, H)."""
+
+
+@dataclass(frozen=True)
+class Base:
+    """A pre-trained encoder and its tokenizer. Trials copy the encoder and never change this one."""
+
+    encoder: PreTrainedModel
+    tokenizer: PreTrainedTokenizerBase
+
+    @cached_property
+    def tokenizer_hash(self) -> str:
+        """Of everything that decides what the tokenizer makes of a text."""
+        definition = self.tokenizer.backend_tokenizer.to_str()
+        return content_hash([type(self.tokenizer).__name__, definition, tokenizers.__version__])
+
+
+def load_base(model: str) -> Base:
+    """Loads `minilm`, `random:<config>`, a local folder or a hub id, in float32.
+
+    Raises:
+        UserError: there is no such model, or it cannot be downloaded.
+    """
+    if model.startswith("random:"):
+        name = model.removeprefix("random:")
+        if name not in SHAPES:
+            raise UserError(Problem(f"unknown model 'random:{name}'", hint=nearest(name, tuple(SHAPES))))
+        tokenizer = AutoTokenizer.from_pretrained(minilm_folder())  # XLM-R's vocabulary
+        config = XLMRobertaConfig(
+            vocab_size=len(tokenizer),
+            max_position_embeddings=514,
+            type_vocab_size=1,
+            layer_norm_eps=1e-5,
+            **SHAPES[name],
+        )
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            return Base(XLMRobertaModel(config, add_pooling_layer=False).eval(), tokenizer)
+    place = str(minilm_folder()) if model == "minilm" else model
+    try:
+        encoder = AutoModel.from_pretrained(place, add_pooling_layer=False, dtype=torch.float32)
+        return Base(encoder.eval(), AutoTokenizer.from_pretrained(place))
+    except (OSError, ValueError) as error:
+        raise _no_model(model, error) from error
+
+
+def check_model(model: str) -> None:
+    """Makes sure that workers will find a hub id or folder, before several of them try.
+
+    Raises:
+        UserError: there is no such model, or it cannot be downloaded.
+    """
+    try:
+        AutoConfig.from_pretrained(model)
+    except (OSError, ValueError) as error:
+        raise _no_model(model, error) from error
+
+
+def _no_model(model: str, error: Exception) -> UserError:
+    hint = "give a hub id such as xlm-roberta-large, a folder, minilm or random:tiny"
+    return UserError(Problem(f"model '{model}' cannot be loaded: {str(error).splitlines()[0]}", hint=hint))
+
+
+class Network(nn.Module):
+    """One encoder with a head per task. Its weights are called `encoder.*` and `heads.<task>.*`."""
+
+    def __init__(self, encoder: PreTrainedModel, heads: Mapping[str, nn.Module]) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.heads = nn.ModuleDict(heads)
+
+    def forward(self, task: str, input_ids: Tensor, mask: Tensor) -> Tensor:
+        """The outputs of a task's head for token ids (R, L) and attention mask (R, L) of R rows."""
+        head = self.heads[task]
+        states = self.encoder(input_ids=input_ids, attention_mask=mask, output_hidden_states=head.layer is not None)
+        return head(states.last_hidden_state if head.layer is None else states.hidden_states[head.layer], mask)
+
+
+def new_network(
+    base: Base, tasks: Sequence[Task], dropout: float | None, weights: Mapping[str, Tensor] | None = None
+) -> Network:
+    """A network for training or evaluation, on the CPU.
+
+    The encoder starts from `weights` where given, from the base otherwise; so does each head that `weights` has, and
+    the other heads are drawn from torch's global random state. The word embeddings are shared with `base` or `weights`,
+    not copied: most of a multilingual model is its vocabulary, and training replaces it by the part that occurs.
+    """
+    table = base.encoder.get_input_embeddings().weight
+    encoder = copy.deepcopy(base.encoder, {id(table): table})
+    heads = {task.name: kind_of(task).head(task, base.encoder.config) for task in tasks}
+    network = Network(encoder, heads)
+    if weights is not None:
+        encoder.get_input_embeddings().weight = nn.Parameter(weights[TABLE], requires_grad=False)
+        known = {name: value for name, value in weights.items() if name in network.state_dict() and name != TABLE}
+        network.load_state_dict(known, strict=False)
+    if dropout is not None:
+        for module in network.modules():
+            if isinstance(module, nn.Dropout):
+                module.p = dropout
+    return network

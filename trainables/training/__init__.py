@@ -1,0 +1,1 @@
+"""One trial in plain PyTorch: fine-tuning and evaluation. No Ray."""

@@ -1,0 +1,208 @@
+"""Scoring: a network's predictions on one split, and what the task's metric makes of them."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from fractions import Fraction
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import distributed
+
+from trainables.data import references as references_of
+from trainables.data.examples import Example
+from trainables.features import Feature, Features
+from trainables.kinds import Encoded, Prediction, kind_of
+from trainables.metrics import METRICS
+from trainables.models.network import Network, new_network
+from trainables.models.vocabulary import TrimmedVocabulary
+from trainables.reports import PredictionRow, Report, Score
+from trainables.spec import TrialSpec
+from trainables.tasks import Task
+from trainables.training.batching import collate, micro_batches
+from trainables.training.memory import in_pieces_that_fit
+from trainables.training.workbench import Workbench
+
+
+class Split(NamedTuple):
+    """What is scored: a task's examples in one split and language, and their features."""
+
+    task: Task
+    name: str
+    language: str
+    examples: Sequence[Example]
+    features: Features
+
+
+class Evaluation(NamedTuple):
+    """The scores of one split, and the predictions behind them. `main` is that of the task's main metric."""
+
+    main: Score
+    scores: list[Score]
+    predictions: list[PredictionRow]
+
+
+def load_split(spec: TrialSpec, bench: Workbench, task: Task, name: str, language: str) -> Split:
+    """The examples of a split that a trial's limits leave."""
+    part = slice(spec.eval_examples)
+    features = bench.features(task, name, language, spec.model, part)
+    return Split(task, name, language, bench.examples(task, name, language)[part], features)
+
+
+def head_name(task: Task) -> str:
+    """The head that answers a task: that of its training set (`mnli` for xnli), or its own if it is never trained."""
+    return task.training_set or task.name
+
+
+def evaluate(spec: TrialSpec, bench: Workbench, started: float) -> Iterator[Report]:
+    """Scores a trained trial (or the base model) on every target, split and language that it has data for.
+
+    Args:
+        spec: phase evaluate: `parent` is the trial, `tasks` are the targets.
+        started: when the trial was sent off, in seconds since the epoch.
+    """
+    targets = [_as_asked(bench.task(name), spec) for name in spec.tasks]
+    heads = [_as_asked(bench.task(name), spec) for name in dict.fromkeys(map(head_name, targets))]
+    base = bench.base(spec.model)
+    weights = bench.checkpoint(spec.parent) if spec.parent else None
+    network = new_network(base, heads, spec.dropout, weights).to(bench.device)
+    scorer = Scorer(network, spec, bench)
+    work = [
+        (task, split, language)
+        for task in targets
+        for split in task.evaluated
+        for language in bench.source.languages(task, split)
+        if language in spec.languages
+    ]
+    startup, done, seconds, halvings = None, 0, 0.0, bench.halvings
+    scores: list[Score] = []
+    predictions: list[PredictionRow] = []
+    for position, (task, name, language) in enumerate(work, start=1):
+        wanted = [(name, language), *references_of(bench.source, task, name, language)]
+        split, *references = (load_split(spec, bench, task, *one) for one in wanted)
+        startup = startup or time.time() - started
+        begun = time.monotonic()
+        found = scorer.score(split, references)
+        seconds += time.monotonic() - begun
+        done += len(split.features)
+        scores += found.scores
+        predictions += found.predictions
+        last = position == len(work)
+        yield Report(
+            progress=position / len(work),
+            startup_seconds=startup,
+            examples_per_second=done / seconds,
+            scores=tuple(scores) if last else (),
+            predictions=tuple(predictions) if last else (),
+            device=bench.device_name,
+            features=scorer.features,
+            tokens=scorer.tokens,
+            halvings=bench.halvings - halvings,
+        )
+
+
+def _as_asked(task: Task, spec: TrialSpec) -> Task:
+    """The task with the layer and pooling of the spec; other kinds than bitext tasks do not look at them."""
+    layer = task.layer if spec.layer is None else Fraction(spec.layer)
+    return dataclasses.replace(task, layer=layer, pooling=spec.pooling or task.pooling)
+
+
+class Scorer:
+    """A network in a certain state of its weights, which predicts and scores whole splits.
+
+    What several splits refer to, such as the candidates of a retrieval task, is encoded once.
+
+    Attributes:
+        features, tokens: how many have been encoded, over all workers, without padding.
+    """
+
+    def __init__(
+        self, network: Network, spec: TrialSpec, bench: Workbench, vocabulary: TrimmedVocabulary | None = None
+    ) -> None:
+        self._network, self._spec, self._bench, self._vocabulary = network, spec, bench, vocabulary
+        self._references: dict[tuple[str, str, str], Encoded] = {}
+        self.features = self.tokens = 0
+
+    def score(self, split: Split, references: Sequence[Split]) -> Evaluation:
+        """Predicts a split and scores it. A split without gold labels gets predictions, and a score of None."""
+        task, kind, metric = split.task, kind_of(split.task), METRICS[split.task.metric]
+        encoded, known = self._encode(split), [self._encode_once(reference) for reference in references]
+        predicted = kind.predictions(task, encoded, known)
+        gold = kind.gold(split.examples, known)
+        values: Mapping[str, float | None] = {task.main_metric: None}
+        chance = values
+        if gold is not None:
+            values = metric(gold, predicted, split.language)
+            chance = metric(gold, kind.guesses(task, split.examples, known), split.language)
+        scores = [
+            Score(
+                target=task.name,
+                training_set=task.training_set,
+                language=split.language,
+                split=split.name,
+                metric=name,
+                main=name == task.main_metric and split.name == task.score_on,
+                value=value,
+                chance=chance[name],
+                n=len(split.examples),
+            )
+            for name, value in values.items()
+        ]
+        shown = [None] * len(predicted) if gold is None else [(one,) if isinstance(one, str) else one for one in gold]
+        rows = [
+            PredictionRow(task.name, split.language, split.name, example.id, _text(prediction), right)
+            for example, prediction, right in zip(split.examples, predicted, shown, strict=True)
+        ]
+        return Evaluation(next(one for one in scores if one.metric == task.main_metric), scores, rows)
+
+    def _encode_once(self, split: Split) -> Encoded:
+        place = split.task.name, split.name, split.language
+        if place not in self._references:
+            self._references[place] = self._encode(split)
+        return self._references[place]
+
+    def _encode(self, split: Split) -> Encoded:
+        outputs = self.outputs(head_name(split.task), split.features)
+        return Encoded(split.examples, split.features, outputs)
+
+    def outputs(self, head: str, features: Sequence[Feature]) -> list[np.ndarray]:
+        """The head's outputs for each feature, without padding, in the features' order; on every worker the same."""
+        bench = self._bench
+        rows = [Feature([row], position) for position, feature in enumerate(features) for row in feature.rows]
+        self.features += len(features)
+        self.tokens += sum(row.width for row in rows)
+        mine = rows[bench.rank :: bench.world_size]
+        parts = [in_pieces_that_fit(bench, mine, lambda: self._rows_outputs(head, mine))]
+        if bench.world_size > 1:
+            parts *= bench.world_size
+            distributed.all_gather_object(parts, parts[bench.rank])
+        grouped: list[list[np.ndarray]] = [[] for _ in features]
+        for position, row in enumerate(rows):
+            rank, place = position % bench.world_size, position // bench.world_size
+            grouped[row.example].append(parts[rank][place])
+        return [values[0] if len(values) == 1 else np.stack(values) for values in grouped]
+
+    @torch.inference_mode()
+    def _rows_outputs(self, head: str, rows: Sequence[Feature]) -> list[np.ndarray]:
+        """Those of features of one row each, on this worker."""
+        network, bench = self._network, self._bench
+        network.eval()
+        place = {id(row): position for position, row in enumerate(rows)}
+        found: dict[int, np.ndarray] = {}
+        pad_id = bench.base(self._spec.model).tokenizer.pad_token_id
+        for batch in micro_batches(rows, bench.micro_batch_tokens):
+            input_ids, mask, _ = collate(batch, pad_id)
+            input_ids = self._vocabulary.translate(input_ids) if self._vocabulary else input_ids
+            with bench.autocast(self._spec):
+                result = network(head, input_ids.to(bench.device), mask.to(bench.device))
+            for row, values in zip(batch, result.float().cpu().numpy(), strict=True):
+                per_token = values.ndim == 2
+                found[place[id(row)]] = values[: row.width] if per_token else values
+        return [found[position] for position in range(len(rows))]
+
+
+def _text(prediction: Prediction) -> str:
+    return prediction if isinstance(prediction, str) else " ".join(prediction)

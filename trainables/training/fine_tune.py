@@ -1,0 +1,201 @@
+"""One fine-tuning run, from files to weights: plain PyTorch that reads top to bottom.
+
+The recipe of the papers: AdamW with decoupled weight decay (not on biases and LayerNorm), linear warm-up and decay of
+the learning rate, gradients clipped at norm 1, everything drawn from the trial's seed. A step's gradient is that of the
+mean loss over the whole batch, whatever its micro-batches and however many workers share it.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import distributed, nn
+from torch.nn.parallel import DistributedDataParallel
+from transformers import get_linear_schedule_with_warmup
+
+from trainables.data import references
+from trainables.features import Features
+from trainables.models.checkpoint import save_checkpoint
+from trainables.models.network import TABLE, Network, new_network
+from trainables.models.vocabulary import TrimmedVocabulary
+from trainables.reports import Report, TrialError
+from trainables.spec import TrialSpec
+from trainables.tasks import Task
+from trainables.training.batching import epoch_steps, steps_per_epoch
+from trainables.training.evaluate import Evaluation, Scorer, Split, evaluate, load_split
+from trainables.training.gradient import StepGradient
+from trainables.training.shares import share_of_language
+from trainables.training.state import TrialState
+from trainables.training.workbench import Workbench
+
+ADAM_EPSILON = 1e-8
+MAX_GRADIENT_NORM = 1.0
+
+
+def run_trial(spec: TrialSpec, bench: Workbench, started: float) -> Iterator[Report]:
+    """Does what a spec says. `started` is when the trial was sent off, in seconds since the epoch."""
+    return evaluate(spec, bench, started) if spec.phase == "evaluate" else fine_tune(spec, bench, started)
+
+
+def fine_tune(spec: TrialSpec, bench: Workbench, started: float) -> Iterator[Report]:
+    """Trains on the spec's tasks, reports after every epoch, and leaves the final weights in the store.
+
+    Goes on from the state that an earlier run of the same spec has saved: its reports are not repeated.
+
+    Raises:
+        TrialError: the loss is no longer finite, or there is nothing to train on.
+    """
+    assert spec.learning_rate is not None and spec.weight_decay is not None and spec.warmup is not None
+    assert spec.epochs is not None and spec.batch_size is not None  # a training spec has all hyper-parameters
+    training_sets = [bench.task(name) for name in spec.tasks]
+    base = bench.base(spec.model)
+    parent = bench.checkpoint(spec.parent) if spec.parent else None
+    features = {task.name: training_features(spec, bench, task) for task in training_sets}
+    development = [development_split(spec, bench, task) for task in training_sets]
+
+    torch.manual_seed(spec.seed)
+    network = new_network(base, training_sets, spec.dropout, parent and carried_on(parent, training_sets))
+    met = [*features.values(), *(part.features for splits in development for part in splits)]
+    token_ids = np.unique(np.concatenate([rows.token_ids() for rows in met]))
+    vocabulary = TrimmedVocabulary(network.encoder, token_ids, base.tokenizer.pad_token_id)
+    network.to(bench.device)
+    replica: nn.Module = network
+    if bench.world_size > 1:
+        torch.manual_seed(spec.seed * 1009 + bench.rank)  # workers drop different units
+        replica = DistributedDataParallel(
+            network, broadcast_buffers=False, init_sync=False, find_unused_parameters=len(training_sets) > 1
+        )
+
+    optimizer = torch.optim.AdamW(
+        parameter_groups(network, spec.weight_decay), lr=spec.learning_rate, eps=ADAM_EPSILON, fused=True
+    )
+    steps = steps_per_epoch(features, spec.batch_size)
+    total = spec.epochs * steps
+    schedule = get_linear_schedule_with_warmup(optimizer, round(spec.warmup * total), total)
+    gradient = StepGradient(network, replica, training_sets, spec, bench, vocabulary)
+    state = TrialState(spec, bench, network, optimizer, schedule, vocabulary)
+    at = state.restore()
+    resumed = (at.epoch - 1) * steps + at.step
+    startup, halvings = None, bench.halvings
+    for epoch in range(at.epoch, spec.epochs + 1):
+        startup = startup or time.time() - started
+        begun = time.monotonic() - at.seconds
+        network.train()
+        for step in epoch_steps(features, spec.batch_size, spec.seed, epoch, at.step):
+            at.loss += gradient.add(step)
+            norm = float(nn.utils.clip_grad_norm_(network.parameters(), MAX_GRADIENT_NORM))
+            if not math.isfinite(norm):  # the same on all workers, which must stop together
+                state.drop()  # from there it would come to the same end
+                raise TrialError(f"the gradient is {norm} in epoch {epoch}, learning rate {spec.learning_rate:g}")
+            vocabulary.record_step(schedule.get_last_lr()[0], spec.weight_decay)
+            optimizer.step()
+            schedule.step()
+            optimizer.zero_grad()
+            at.step += 1
+            at.features += len(step.features)
+            at.tokens += sum(len(row) for feature in step.features for row in feature.rows)
+            at.seconds = time.monotonic() - begun
+            if state.is_due(at.step):
+                state.save(at)
+
+        scorer = Scorer(network, spec, bench, vocabulary)
+        found = [scorer.score(split, references) for split, *references in development]
+        loss = mean_over_workers(at.loss / at.step, bench)
+        at = replace(at, epoch=epoch + 1, step=0, loss=0.0, curve=(*at.curve, objective(found)))
+        last = epoch == spec.epochs
+        if not last:
+            state.save(at)
+        elif bench.rank == 0:
+            save_checkpoint(bench.store, spec, whole_weights(network, vocabulary))
+            state.drop()
+        yield Report(
+            progress=epoch / spec.epochs,
+            epoch=epoch,
+            loss=loss,
+            objective=at.curve[-1],
+            startup_seconds=startup,
+            examples_per_second=at.features / at.seconds,
+            scores=tuple(score for one in found for score in one.scores) if last else (),
+            curve=at.curve,
+            collapsed=last and all(one.main.is_at_chance for one in found),
+            device=bench.device_name,
+            features=at.features // epoch,
+            tokens=at.tokens // epoch,
+            resumed=resumed,
+            halvings=bench.halvings - halvings,
+        )
+
+
+def carried_on(weights: Mapping[str, torch.Tensor], training_sets: Sequence[Task]) -> dict[str, torch.Tensor]:
+    """What a trial takes over from its parent: the encoder, and the head of a training set that it comes `after`.
+
+    Other heads are dropped. copa goes on with siqa's head as XTREME-R's scripts do: its 400 examples are too few for a
+    new one.
+    """
+    kept = {name: value for name, value in weights.items() if name.startswith("encoder.")}
+    for task in training_sets:
+        before, own = f"heads.{task.after}.", f"heads.{task.name}."
+        kept |= {own + name.removeprefix(before): one for name, one in weights.items() if name.startswith(before)}
+    return kept
+
+
+def training_features(spec: TrialSpec, bench: Workbench, task: Task) -> Features:
+    """A task's features in the spec's languages, of at most `train_examples` examples spread evenly over them.
+
+    Of parallel data each language gives other examples: the i-th of n languages gives the i-th of every n.
+    """
+    languages = [language for language in bench.source.languages(task, "train") if language in spec.languages]
+    parts = []
+    for position, language in enumerate(languages):
+        part = slice(None)
+        if spec.train_examples is not None:
+            size = len(bench.examples(task, "train", language))
+            part = share_of_language(size, spec.train_examples, position, len(languages))
+        parts.append(bench.features(task, "train", language, spec.model, part))
+    rows = Features.joined(parts).that_count() if parts else Features([])
+    if not rows:
+        raise TrialError(f"no example of '{task.name}' can be trained on in {', '.join(spec.languages)}")
+    return rows
+
+
+def development_split(spec: TrialSpec, bench: Workbench, task: Task) -> list[Split]:
+    """The development set in the source language, and the splits that its predictions look at."""
+    language = task.source_language
+    wanted = [("dev", language), *references(bench.source, task, "dev", language)]
+    return [load_split(spec, bench, task, split, one) for split, one in wanted]
+
+
+def mean_over_workers(value: float, bench: Workbench) -> float:
+    """The mean of a number that each worker has its own of."""
+    if bench.world_size == 1:
+        return value
+    total = torch.tensor(value, device=bench.device)
+    distributed.all_reduce(total)
+    return total.item() / bench.world_size
+
+
+def parameter_groups(network: Network, weight_decay: float) -> list[dict[str, Any]]:
+    """Weight decay on matrices, none on biases and LayerNorm."""
+    decayed = [parameter for parameter in network.parameters() if parameter.ndim > 1]
+    others = [parameter for parameter in network.parameters() if parameter.ndim <= 1]
+    return [{"params": decayed, "weight_decay": weight_decay}, {"params": others, "weight_decay": 0.0}]
+
+
+def objective(found: Sequence[Evaluation]) -> float:
+    """The plain mean over tasks of their main score on the development set."""
+    values = [one.main.value for one in found if one.main.value is not None]
+    if len(values) < len(found):
+        raise TrialError("the development set has no labels")
+    return sum(values) / len(values)
+
+
+def whole_weights(network: Network, vocabulary: TrimmedVocabulary) -> dict[str, torch.Tensor]:
+    """The network's weights on the CPU, with the embeddings of the whole vocabulary."""
+    weights = {name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()}
+    return {**weights, TABLE: vocabulary.whole_table()}

@@ -1,0 +1,133 @@
+"""The gradient of one optimizer step: that of the mean loss over the whole batch, in pieces that fit into memory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import nullcontext
+from typing import Any
+
+import torch
+from torch import Tensor, distributed, nn
+from torch.nn.parallel import DistributedDataParallel
+
+from trainables.features import Feature
+from trainables.kinds import Head, kind_of
+from trainables.models.network import Network
+from trainables.models.vocabulary import TrimmedVocabulary
+from trainables.spec import TrialSpec
+from trainables.tasks import Task
+from trainables.training.batching import Step, collate, micro_batches, share, single_rows
+from trainables.training.memory import in_pieces_that_fit
+from trainables.training.workbench import Workbench
+
+
+class StepGradient:
+    """The gradients of steps for a network's parameters, whatever the micro-batches and the number of workers.
+
+    The parameters have none before a step: what a step adds that runs out of memory is dropped with all there is.
+
+    Args:
+        replica: the network itself, or the DistributedDataParallel around it.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        replica: nn.Module,
+        training_sets: Sequence[Task],
+        spec: TrialSpec,
+        bench: Workbench,
+        vocabulary: TrimmedVocabulary,
+    ) -> None:
+        self._network, self._replica = network, replica
+        self._losses = {task.name: kind_of(task).loss for task in training_sets}
+        self._spec, self._bench, self._vocabulary = spec, bench, vocabulary
+        self._pad_id = bench.base(spec.model).tokenizer.pad_token_id
+
+    def add(self, step: Step) -> float:
+        """Returns this worker's part of the step's mean loss, times the number of workers.
+
+        One worker alone takes smaller micro-batches when memory runs out. Of several none can: the others wait for it
+        in the middle of the step.
+        """
+        head = self._network.heads[step.task]
+        assert isinstance(head, Head)
+        compute = self._add_coupled if head.couples else self._add_independent
+        if self._bench.world_size > 1:
+            return compute(step)
+        pieces = single_rows(step.features) if head.couples else step.features
+        return in_pieces_that_fit(self._bench, pieces, lambda: compute(step), undo=self._network.zero_grad)
+
+    def _add_independent(self, step: Step) -> float:
+        """Micro-batch by micro-batch: the loss is a sum over features.
+
+        DistributedDataParallel averages over workers, so each worker's sum is scaled up by their number.
+        """
+        bench, total = self._bench, 0.0
+        mine = list(micro_batches(share(step.features, bench.rank, bench.world_size), bench.micro_batch_tokens))
+        scale = bench.world_size / step.weight
+        for position, features in enumerate(mine, start=1):
+            with self._waiting(position < len(mine)):
+                outputs, targets = self._forward(self._replica, step.task, features)
+                loss = self._losses[step.task](outputs, targets) * scale
+                loss.backward()
+            total += loss.item()
+        return total
+
+    def _add_coupled(self, step: Step) -> float:
+        """Where every row's loss depends on all rows: first all outputs, then their gradients, then the network's.
+
+        The outputs of all workers' rows are computed without a graph; the loss's gradient by them is exact; each
+        micro-batch is computed again, with the same dropout, to take its part of that gradient back through the
+        network (Gao et al. 2021, https://aclanthology.org/2021.repl4nlp-1.31).
+        """
+        bench = self._bench
+        mine = share(step.features, bench.rank, bench.world_size)
+        rows = single_rows(mine)
+        batches = list(micro_batches(rows, bench.micro_batch_tokens))
+        states, parts = [], []
+        with torch.no_grad():
+            for features in batches:
+                states.append(bench.random_state())
+                parts.append(self._forward(self._network, step.task, features)[0])
+        order = torch.tensor([feature.example for features in batches for feature in features], device=bench.device)
+        outputs = torch.cat(parts)[order.argsort()]
+        everything, first = self._gathered(outputs, step)
+        everything.requires_grad_()
+        loss = self._losses[step.task](everything, torch.empty(0)) / step.weight
+        (gradient,) = torch.autograd.grad(loss, everything)
+        own = gradient[first : first + len(rows)] if sum(feature.weight for feature in mine) else outputs * 0
+        after = bench.random_state()
+        for position, (features, state) in enumerate(zip(batches, states, strict=True), start=1):
+            bench.set_random_state(state)
+            with self._waiting(position < len(batches)):
+                again, _ = self._forward(self._replica, step.task, features)
+                places = torch.tensor([feature.example for feature in features], device=bench.device)
+                (again * own[places]).sum().mul(bench.world_size).backward()
+        bench.set_random_state(after)
+        return loss.item()
+
+    def _gathered(self, outputs: Tensor, step: Step) -> tuple[Tensor, int]:
+        """The outputs of all workers' rows, without those of idle workers, and where this worker's begin."""
+        world_size, rank = self._bench.world_size, self._bench.rank
+        if world_size == 1:
+            return outputs.clone(), 0
+        shares = (share(step.features, worker, world_size) for worker in range(world_size))
+        counts = [sum(len(feature.rows) for feature in one if feature.weight) for one in shares]
+        padded = outputs.new_zeros(max(len(outputs), *counts), outputs.shape[1])
+        padded[: len(outputs)] = outputs
+        everyone = [torch.empty_like(padded) for _ in range(world_size)]
+        distributed.all_gather(everyone, padded)
+        return torch.cat([part[:count] for part, count in zip(everyone, counts, strict=True)]), sum(counts[:rank])
+
+    def _forward(self, network: nn.Module, task: str, features: Sequence[Feature]) -> tuple[Tensor, Tensor]:
+        batch = collate(features, self._pad_id)
+        device = self._bench.device
+        input_ids = self._vocabulary.translate(batch.input_ids).to(device)
+        with self._bench.autocast(self._spec):
+            outputs = network(task, input_ids, batch.mask.to(device))
+        return outputs.float(), batch.targets.to(device)
+
+    def _waiting(self, more: bool) -> Any:
+        """While more micro-batches follow, workers do not exchange gradients yet."""
+        return self._replica.no_sync() if more and isinstance(self._replica, DistributedDataParallel) else nullcontext()

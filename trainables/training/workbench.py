@@ -1,0 +1,149 @@
+"""What a worker keeps warm from trial to trial: base weights, tokenised data, the parent's checkpoint."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import AbstractContextManager
+from typing import Any, TypeVar
+
+import torch
+
+from trainables.data import Source
+from trainables.data.examples import Example, TaggedSentence, TextPair
+from trainables.features import Feature, FeatureCache, Features
+from trainables.kinds import code_hash, kind_of
+from trainables.models.checkpoint import load_checkpoint
+from trainables.models.network import Base, load_base
+from trainables.spec import TrialSpec, content_hash
+from trainables.store import Store, state_name
+from trainables.tasks import Catalogue, Task
+
+T = TypeVar("T")
+
+TOKENISED_AT_ONCE = 20_000
+"""Examples whose features are Python objects at the same time."""
+
+
+class Workbench:
+    """One worker's place: its store, its data, its device, its rank among the workers of a trial, and its caches.
+
+    Nothing here decides a trial's result.
+
+    Attributes:
+        micro_batch_tokens: bounds the memory of one forward pass.
+        halvings: how often memory ran out, so that `micro_batch_tokens` was halved.
+        save_minutes: how long a trial trains within an epoch before it saves its state again; 0: after every step.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        source: Source,
+        device: torch.device | None = None,
+        rank: int = 0,
+        world_size: int = 1,
+        catalogue: Catalogue | None = None,
+        micro_batch_tokens: int | None = None,
+    ) -> None:
+        self.store, self.source = store, source
+        self.device = device or torch.device("cpu")
+        self.rank, self.world_size = rank, world_size
+        usual = 16384 if self.device.type == "cuda" else 512  # what a CPU's cache holds
+        self.micro_batch_tokens = micro_batch_tokens or usual
+        self.halvings = 0
+        self.save_minutes = 15.0
+        self._catalogue = catalogue or Catalogue()
+        self._feature_cache = FeatureCache(store)
+        self._bases = _Recent(1)
+        self._checkpoints = _Recent(2)
+        self._tasks, self._examples, self._features = _Recent(1000), _Recent(1000), _Recent(1000)
+
+    def task(self, name: str) -> Task:
+        """A task with its labels: where its file names none, those of its training set's training data."""
+        return self._tasks.get(name, lambda: self._with_labels(self._catalogue[name]))
+
+    def _with_labels(self, task: Task) -> Task:
+        if task.labels or task.training_set is None or task.kind not in ("pair_classification", "tagging"):
+            return task
+        trained = self._catalogue[task.training_set]
+        labels: set[str] = set()
+        for example in self.examples(trained, "train", trained.source_language):
+            if isinstance(example, TextPair):
+                labels.add(example.label or "")
+            elif isinstance(example, TaggedSentence):
+                labels.update(example.tags or ())
+        return dataclasses.replace(task, labels=tuple(sorted(labels)))
+
+    def base(self, model: str) -> Base:
+        """The pre-trained model, loaded once."""
+        return self._bases.get(model, lambda: load_base(model))
+
+    def checkpoint(self, trial_id: str) -> dict[str, torch.Tensor]:
+        """A finished trial's weights. Raises as `load_checkpoint` does."""
+        return self._checkpoints.get(trial_id, lambda: load_checkpoint(self.store, trial_id))
+
+    def examples(self, task: Task, split: str, language: str) -> list[Example]:
+        """All examples of a split in one language, read once."""
+        return self._examples.get((task.name, split, language), lambda: self.source.examples(task, split, language))
+
+    def features(self, task: Task, split: str, language: str, model: str, part: slice) -> Features:
+        """The features of a part of the examples of a split in one language, tokenised once for all workers."""
+        place = task.name, split, language, model, (part.start, part.stop, part.step)
+
+        def make() -> Features:
+            base = self.base(model)
+            content = self.source.fingerprint(task, split, language)
+            key = content_hash([content, task.definition, code_hash(task), base.tokenizer_hash, place])
+
+            def tokenise() -> Iterator[list[Feature]]:
+                examples = self.examples(task, split, language)[part]
+                for start in range(0, len(examples), TOKENISED_AT_ONCE):
+                    chosen = examples[start : start + TOKENISED_AT_ONCE]
+                    rows = kind_of(task).features(task, chosen, base.tokenizer)
+                    yield [dataclasses.replace(row, example=start + row.example) for row in rows]
+
+            return self._feature_cache.get(key, tokenise)
+
+        return self._features.get(place, make)
+
+    def drop_state(self, trial_id: str) -> None:
+        """Removes what was saved of a trial that will not go on."""
+        self.store.delete(state_name(trial_id))
+
+    @property
+    def device_name(self) -> str:
+        """What a price list calls it: the GPU's name, or `cpu`."""
+        return torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else self.device.type
+
+    def random_state(self) -> tuple[torch.Tensor, ...]:
+        """The state of torch's random numbers, on the CPU and on this worker's GPU."""
+        on_gpu = (torch.cuda.get_rng_state(self.device),) if self.device.type == "cuda" else ()
+        return (torch.get_rng_state(), *on_gpu)
+
+    def set_random_state(self, state: tuple[torch.Tensor, ...]) -> None:
+        """Sets it back to what `random_state` returned."""
+        torch.set_rng_state(state[0])
+        if self.device.type == "cuda":
+            torch.cuda.set_rng_state(state[1], self.device)
+
+    def autocast(self, spec: TrialSpec) -> AbstractContextManager[Any]:
+        """The arithmetic that a trial asks for."""
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=spec.precision == "bf16")
+
+
+class _Recent:
+    """Keeps the results that were used last."""
+
+    def __init__(self, size: int) -> None:
+        self._size, self._kept = size, OrderedDict[Hashable, Any]()
+
+    def get(self, key: Hashable, make: Callable[[], T]) -> T:
+        if key not in self._kept:
+            while len(self._kept) >= self._size:
+                self._kept.popitem(last=False)
+            self._kept[key] = make()
+        self._kept.move_to_end(key)
+        result: T = self._kept[key]
+        return result
