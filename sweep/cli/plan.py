@@ -34,7 +34,7 @@ def plan(
 ) -> None:
     """Show an experiment's studies and trials, what of them is in the store, and what the rest costs; runs nothing."""
     from sweep.experiment.file import load
-    from sweep.ledger import MEASURED, OUTCOME, Ledger, measured, outcome
+    from sweep.ledger import MEASURED, OUTCOME, Ledger, measured, of_earlier_code, outcome
     from sweep.planning.pricing import disk, load_gpus, price
     from sweep.search import Search
     from trainables.store import Store
@@ -42,7 +42,8 @@ def plan(
     loaded = load(experiment, overrides or [])
     made = make_plan(loaded)
     rows = Ledger(Store(loaded.store)).read([*OUTCOME, *MEASURED]).to_pylist()
-    search = Search(made, map(outcome, rows))
+    outcomes = [outcome(row) for row in rows]
+    search, earlier = Search(made, outcomes), of_earlier_code(outcomes)
     counts = {study.name: _counts(search, study) for study in made.studies}
     left = {name: count["to_run"] for name, count in counts.items()}
     took = [measured(row) for row in rows if row["status"] == "finished"]
@@ -50,12 +51,12 @@ def plan(
     room = disk(loaded, made, left)
     console = Console()
     if as_json:
-        console.print_json(json.dumps(_values(made, counts, found, room)))
+        console.print_json(json.dumps(_values(made, counts, earlier, found, room)))
         return
-    _show(console, made, counts, found, room)
+    _show(console, made, counts, earlier, found, room)
 
 
-def _show(console: Console, made: Plan, counts: Mapping[str, Counts], found: Price, room: Disk) -> None:
+def _show(console: Console, made: Plan, counts: Mapping[str, Counts], earlier: int, found: Price, room: Disk) -> None:
     names = [study.name for study in made.studies]
     hours = {one.study: one.hours for one in found.studies}
     rows = []
@@ -73,6 +74,10 @@ def _show(console: Console, made: Plan, counts: Mapping[str, Counts], found: Pri
     parts += [f"{total['in_store']} in the store already"] if total["in_store"] else []
     parts += [f"{total['failed']} failed before"] if total["failed"] else []
     console.print(f"{sum(total.values())} trials in {len(made.studies)} studies: {', '.join(parts)}", soft_wrap=True)
+    if earlier:
+        from sweep.running.progress import not_counted
+
+        console.print(not_counted(earlier), soft_wrap=True)
     console.print(f"store {made.store}, plan {made.hash}", soft_wrap=True)
     console.print(
         f"{made.fine_tuning_runs} of them are fine-tuning runs; a loop that shares nothing needs {made.naive_runs}"
@@ -88,12 +93,13 @@ def _counts(search: Search, study: Study) -> Counts:
     return {"to_run": search.left(study), "in_store": len(ended) - failed, "failed": failed}
 
 
-def _values(made: Plan, counts: Mapping[str, Counts], found: Price, room: Disk) -> dict[str, Any]:
+def _values(made: Plan, counts: Mapping[str, Counts], earlier: int, found: Price, room: Disk) -> dict[str, Any]:
     return {
         "experiment": made.experiment,
         "hash": made.hash,
         "store": made.store,
         "trials": made.runs,
+        "of_earlier_code": earlier,
         "fine_tuning_runs": made.fine_tuning_runs,
         "naive_fine_tuning_runs": made.naive_runs,
         "studies": [

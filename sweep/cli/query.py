@@ -21,12 +21,21 @@ class Format(StrEnum):
     parquet = "parquet"
 
 
+ExperimentOption = Annotated[
+    str | None,
+    typer.Option("--experiment", help="Which of the store's; NAME@PLAN is an earlier plan of it."),
+]
+
 StoreArgument = Annotated[str, typer.Argument(help="The experiment's store: a path or a URI.")]
 
 
 def query(
     store: StoreArgument,
-    sql: Annotated[str, typer.Argument(help="One SELECT over trials, scores, predictions, best, transfer.")],
+    sql: Annotated[str, typer.Argument(help="One SELECT over trials, scores, predictions, best, means, transfer.")],
+    experiment: Annotated[
+        list[str] | None,
+        typer.Option(help="Which of the store's; NAME@PLAN is an earlier plan of it. May be repeated."),
+    ] = None,
     output_format: Annotated[Format, typer.Option("--format", help="How the result is written.")] = Format.table,
     output: Annotated[Path | None, typer.Option(help="A file; without it the result is printed.")] = None,
 ) -> None:
@@ -40,7 +49,7 @@ def query(
 
     if output_format == Format.parquet and output is None:
         raise UserError(Problem("Parquet is not for a terminal", hint="give --output FILE"))
-    table = ledger_query.query(Store(store), sql)
+    table = ledger_query.query(Store(store), sql, experiments=experiment or [])
     if output_format == Format.parquet:
         content = io.BytesIO()
         pq.write_table(table, content)

@@ -25,7 +25,7 @@ STARTS = "SWEEP_STARTS"
 MOST_STARTS = 10
 
 QUERIES = (
-    "select condition, target, language, mean from best where main order by all",
+    "select condition, target, language, mean, seeds from best where main order by all",
     "from transfer order by delta desc",
 )
 FAILURES = "select study, error from trials where status = 'failed'"
@@ -42,6 +42,7 @@ def run(
 ) -> None:
     """Run an experiment, or go on with one. Exit code 0: all done, 1: some trial failed, 2: something must be fixed."""
     from sweep.experiment.file import load
+    from sweep.planning import history
     from sweep.results.summary import result_table
     from sweep.running import run as sweep_run
     from sweep.running.cluster import RayLost
@@ -74,7 +75,8 @@ def run(
         console.print("Stopped. Everything finished is in the store; to go on:", f"\n  {again}", soft_wrap=True)
         raise typer.Exit(INTERRUPTED)
     store = Store(loaded.store)
-    table = result_table(store, [condition.name for condition in loaded.conditions], loaded.targets)
+    targets = [target.name for target in loaded.target_tasks]
+    table = result_table(store, loaded.name, [condition.name for condition in loaded.conditions], targets)
     if table is not None:
         console.print(table)
     if not summary.started:
@@ -87,8 +89,10 @@ def run(
         console.print(f"not run: {study.name}, because every trial of {study.parent} failed")
     console.print(f"Parquet files: {store.path('ledger')}", soft_wrap=True)
     console.print("Next:")
+    which = f" --experiment {loaded.name}" if len(history.experiments(store)) > 1 else ""
     for sql in QUERIES if not summary.failed else (*QUERIES, FAILURES):
-        console.print(f'  {program} query {shlex.quote(loaded.store)} "{sql}"', soft_wrap=True, highlight=False)
+        asked = f'{program} query {shlex.quote(loaded.store)} "{sql}"{which}'
+        console.print(f"  {asked}", soft_wrap=True, highlight=False)
     if summary.failed:
         console.print(f"  {again.removesuffix(' --retry-failed')} --retry-failed", soft_wrap=True, highlight=False)
         raise typer.Exit(1)

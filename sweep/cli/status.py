@@ -1,4 +1,4 @@
-"""`sweep status`: how far a store's experiments are."""
+"""`sweep status`: how far an experiment is."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from sweep.cli.query import StoreArgument
+from sweep.cli.query import ExperimentOption, StoreArgument
 
 if TYPE_CHECKING:
     from sweep.running.status import ExperimentState, Run
@@ -18,19 +18,19 @@ if TYPE_CHECKING:
 
 def status(
     store: StoreArgument,
+    experiment: ExperimentOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False,
 ) -> None:
-    """Show how far a store's experiments are, what failed and why, and how long the rest takes."""
+    """Show how far an experiment is, what failed and why, and how long the rest takes."""
     from sweep.running import status as of_store
     from trainables.store import Store
 
-    found = of_store.status(Store(store))
+    found = of_store.status(Store(store), experiment)
     console = Console()
     if as_json:
         console.print_json(json.dumps(dataclasses.asdict(found)))
         return
-    for experiment in found.experiments:
-        _show(console, experiment)
+    _show(console, found.experiment)
     _show_run(console, found.run)
 
 
@@ -63,6 +63,10 @@ def _show(console: Console, experiment: ExperimentState) -> None:
         if experiment.examples_per_second is not None:
             speed += f", {experiment.examples_per_second:.0f} examples a second"
         console.print(f"pace of the last trials: {speed}")
+    console.print(f"plan {experiment.plan}", highlight=False)
+    if experiment.earlier_plans:
+        names = ", ".join(f"{experiment.name}@{one}" for one in experiment.earlier_plans)
+        console.print(f"earlier plans, for sweep query --experiment: {names}", highlight=False, soft_wrap=True)
     left = sum(study.left for study in experiment.studies)
     if left:
         seconds = experiment.seconds_left

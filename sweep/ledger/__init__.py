@@ -11,6 +11,7 @@ from sweep.ledger.ledger import (
     Entry,
     Ledger,
     measured,
+    of_earlier_code,
     outcome,
 )
 
@@ -25,5 +26,6 @@ __all__ = [
     "Entry",
     "Ledger",
     "measured",
+    "of_earlier_code",
     "outcome",
 ]

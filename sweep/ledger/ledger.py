@@ -3,6 +3,9 @@
 One immutable file per trial, with its scores and predictions nested in its row: a trial is in the ledger as a whole or
 not at all. Many such files are put together into parts later. Where a trial stands twice, as in a part and in a file
 that was not removed yet, its latest row counts.
+
+A row says what a trial is, and nothing of what it is for: the same trial may be part of several experiments, conditions
+and studies. That follows from their plans (`sweep.results.members`).
 """
 
 from __future__ import annotations
@@ -25,7 +28,7 @@ from sweep.planning.pricing import Measured
 from sweep.search import Outcome, Status
 from trainables.errors import Problem, UserError
 from trainables.reports import PredictionRow, Score
-from trainables.spec import TrialSpec
+from trainables.spec import CODE_VERSION, TrialSpec
 from trainables.store import Store
 
 FOLDER = "ledger"
@@ -69,11 +72,8 @@ TIME = pa.timestamp("us", tz="UTC")
 SCHEMA = pa.schema(
     [
         ("trial_id", pa.string()),
-        ("experiment", pa.string()),
-        ("study", pa.string()),
+        ("revision", pa.int64()),  # of a trial that was run again the highest counts: clocks go back
         ("phase", pa.string()),
-        ("condition", pa.string()),
-        ("training_set", pa.string()),
         ("parent", pa.string()),
         ("status", pa.string()),  # finished, failed, pruned
         ("objective", pa.float64()),
@@ -125,10 +125,6 @@ class Entry:
     """A trial that ended. Times are UTC; `error` says why it failed, None if it did not. See SCHEMA."""
 
     spec: TrialSpec
-    experiment: str
-    study: str
-    condition: str
-    training_set: str | None
     started_at: datetime
     finished_at: datetime
     objective: float | None = None
@@ -175,15 +171,22 @@ class Entry:
 
 
 class Ledger:
-    """The finished trials of a store."""
+    """The finished trials of a store. One process writes (`sweep.running.lease`), any number read."""
 
     def __init__(self, store: Store) -> None:
         self.store = store
+        self._revisions: dict[str, int] | None = None  # by trial: of the row that counts
 
     def write(self, entry: Entry) -> None:
-        """Adds a finished trial, or replaces it if it failed before."""
-        table = pa.Table.from_pylist([entry.row()], schema=SCHEMA)
-        self.store.write(f"{FOLDER}/{entry.spec.trial_id}.parquet", _parquet(table))
+        """Adds a finished trial, or replaces it if it failed before. Raises as `read` does, and OSError."""
+        if self._revisions is None:
+            self.read([])
+        assert self._revisions is not None  # `read` sets it
+        trial_id = entry.spec.trial_id
+        revision = self._revisions.get(trial_id, -1) + 1
+        table = pa.Table.from_pylist([{**entry.row(), "revision": revision}], schema=SCHEMA)
+        self.store.write(f"{FOLDER}/{trial_id}.parquet", _parquet(table))
+        self._revisions[trial_id] = revision
 
     def files(self) -> list[str]:
         """The names of the Parquet files."""
@@ -201,7 +204,7 @@ class Ledger:
             UserError: the store cannot be reached.
         """
         names = SCHEMA.names if columns is None else list(dict.fromkeys(columns))
-        read = [*dict.fromkeys(["trial_id", "finished_at", *names])]
+        read = [*dict.fromkeys(["trial_id", "revision", "finished_at", *names])]
         found = self._contents(read)
         problems = [one for one in found.values() if isinstance(one, Problem)]
         if problems:
@@ -209,10 +212,13 @@ class Ledger:
         empty = pa.schema([SCHEMA.field(name) for name in read]).empty_table()
         table = pa.concat_tables([empty, *(one for one in found.values() if isinstance(one, pa.Table))])
         latest: dict[str, int] = {}
-        times = table["finished_at"].to_pylist()
+        # Rows of before have no revision; among these, which clocks alone can tell apart, the later one counts.
+        revisions = [revision or 0 for revision in table["revision"].to_pylist()]
+        order = [*zip(revisions, table["finished_at"].to_pylist(), strict=True)]
         for place, trial_id in enumerate(table["trial_id"].to_pylist()):
-            if trial_id not in latest or times[latest[trial_id]] <= times[place]:
+            if trial_id not in latest or order[latest[trial_id]] <= order[place]:
                 latest[trial_id] = place
+        self._revisions = {trial_id: revisions[place] for trial_id, place in latest.items()}
         places = pa.array([latest[trial_id] for trial_id in sorted(latest)], pa.int64())
         return table.take(places).select(names)
 
@@ -269,6 +275,11 @@ class Ledger:
 def outcome(row: Mapping[str, Any]) -> Outcome:
     """What the search needs to know of a trial, from its row."""
     return Outcome(_spec(row), row["status"], row["objective"], tuple(row["curve"] or ()), row["suggestion"])
+
+
+def of_earlier_code(outcomes: Iterable[Outcome]) -> int:
+    """How many trials are of an earlier version of the training maths: no plan of today asks for them."""
+    return sum(one.spec.code < CODE_VERSION for one in outcomes)
 
 
 def measured(row: Mapping[str, Any]) -> Measured:

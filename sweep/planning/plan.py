@@ -24,9 +24,6 @@ from trainables.data import fingerprint
 from trainables.spec import Phase, TrialSpec, content_hash
 from trainables.tasks import Task
 
-PLANS = "plans"
-"""Where a store keeps the plans of its experiments, for `sweep status`."""
-
 
 @dataclass(frozen=True)
 class Study:
@@ -43,6 +40,8 @@ class Study:
         pruner: what ends hopeless trials early, if anything.
         joint: whether the search also chooses which trial of `parent` to start from; else that is the winner.
         prior: the study whose trials its sampler begins with, if any.
+        source_language: of an evaluation: the language that its winners were trained in, and whose development data
+            chose them; None where nothing was trained on the way from the condition.
     """
 
     name: str
@@ -58,6 +57,7 @@ class Study:
     pruner: str | None = None
     joint: bool = False
     prior: str | None = None
+    source_language: str | None = None
 
     @property
     def phase(self) -> Phase:
@@ -144,8 +144,20 @@ class Plan:
 
     @classmethod
     def from_json(cls, content: bytes) -> Plan:
-        """The inverse of `to_json`. Raises ValueError where the content is no plan."""
-        return _json().validate_json(content)
+        """The inverse of `to_json`. Raises ValueError where the content is no plan, or its parts do not fit."""
+        plan = _json().validate_json(content)
+        seen: set[str] = set()
+        for study in plan.studies:
+            if study.name in seen:
+                raise ValueError(f"study '{study.name}' stands there twice")
+            if study.parent is not None and study.parent not in seen:
+                raise ValueError(f"study '{study.name}' starts from '{study.parent}', which does not stand before it")
+            if study.prior is not None and study.prior not in plan._by_name:
+                raise ValueError(f"study '{study.name}' begins with '{study.prior}', which is not in the plan")
+            if not study.seeds or len(set(study.seeds)) < len(study.seeds):
+                raise ValueError(f"study '{study.name}' has the seeds {list(study.seeds)}")
+            seen.add(study.name)
+        return plan
 
 
 @cache
@@ -237,6 +249,7 @@ def make_plan(experiment: Experiment) -> Plan:
                     seeds=seeds if winners[name] else seeds[:1],  # the model's own weights know no seed
                     sampler=space.sampler,
                     parameters={},
+                    source_language=catalogue[name].source_language if name else None,
                 )
             )
     return Plan(experiment.name, experiment.store, (*intermediate, *pairs, *evaluations))

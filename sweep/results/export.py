@@ -46,6 +46,7 @@ class Exported:
         predictions, labels: the files, in order.
         hidden: predictions whose labels the release hides, so that there is no file of labels.
         elsewhere: targets that no benchmark has, and that therefore have no official layout.
+        unfinished: targets whose winner on that seed has not been evaluated, or failed.
         capped: whether the experiment's limits left only the first examples of each file.
     """
 
@@ -54,13 +55,22 @@ class Exported:
     labels: tuple[Path, ...]
     hidden: tuple[str, ...]
     elsewhere: tuple[str, ...]
+    unfinished: tuple[str, ...]
     capped: bool
 
 
-def export(store: Store, condition: str, output: Path, labels: Path | None = None, seed: int | None = None) -> Exported:
+def export(
+    store: Store,
+    condition: str,
+    output: Path,
+    labels: Path | None = None,
+    seed: int | None = None,
+    experiment: str | None = None,
+) -> Exported:
     """Writes the test predictions of a condition's winners, for every task and language that was evaluated.
 
     Args:
+        experiment: which of the store's (see `sweep.planning.history.current`); None: its only one.
         output: a folder that is not there yet, or empty: nothing is mixed into another submission.
         labels: another such folder, for the right answers to the same examples.
         seed: of the winners; None: the lowest.
@@ -69,16 +79,20 @@ def export(store: Store, condition: str, output: Path, labels: Path | None = Non
         UserError: the store has no such evaluation, or a folder is not empty.
     """
     refuse_full([folder for folder in (output, labels) if folder])
-    seed = _seed(store, condition, seed)
+    experiments = [experiment] if experiment else []
+    fates = _fates(store, condition, experiments)
+    seed = _seed(condition, fates, seed)
+    # What nothing was trained for knows no seed: it belongs to the submission of every one.
     rows = query(
         store,
         """
         select target, language, example, prediction, gold, json_exists(spec, '$.eval_examples') as capped
-        from predictions join trials using (trial_id)
-        where predictions.winner and split = 'test' and predictions.condition = $condition and predictions.seed = $seed
+        from predictions join ledger using (trial_id)
+        where winner and split = 'test' and condition = $condition and (predictions.seed = $seed or chosen is null)
         order by target, language, position
         """,
         {"condition": condition, "seed": seed},
+        experiments,
     ).to_pylist()
     known = official_tasks()
     written: dict[str, list[Path]] = {"predictions": [], "labels": []}
@@ -102,6 +116,7 @@ def export(store: Store, condition: str, output: Path, labels: Path | None = Non
         labels=tuple(written["labels"]),
         hidden=tuple(hidden),
         elsewhere=tuple(sorted({row["target"] for row in rows} - set(known))),
+        unfinished=tuple(target for target, of in fates.items() if of.get(seed, next(iter(of.values()))) != "finished"),
         capped=any(row["capped"] for row in rows),
     )
 
@@ -119,15 +134,26 @@ def refuse_full(folders: Sequence[Path]) -> None:
         raise UserError([Problem(f"'{folder}' is not empty", hint=hint) for folder in full])
 
 
-def _seed(store: Store, condition: str, wanted: int | None) -> int:
-    sql = "select distinct condition, seed from trials where winner order by all"
-    found: dict[str, list[int]] = {}
-    for row in query(store, sql).to_pylist():
-        found.setdefault(row["condition"], []).append(row["seed"])
-    if condition not in found:
-        message = f"no evaluation of condition '{condition}' is in '{store.uri}'"
-        raise UserError(Problem(message, hint=nearest(condition, sorted(found)) if found else "has it been run?"))
-    if wanted is not None and wanted not in found[condition]:
+def _fates(store: Store, condition: str, experiments: Sequence[str]) -> dict[str, dict[int, str]]:
+    """By target and seed what became of a condition's winner. A target that nothing is trained for has one seed."""
+    rows = query(store, "from seeds order by target, seed", experiments=experiments).to_pylist()
+    conditions = sorted({row["condition"] for row in rows})
+    if condition not in conditions:
+        (name,) = {row["experiment"] for row in rows}
+        message = f"experiment '{name}' has no condition '{condition}'"
+        raise UserError(Problem(message, hint=nearest(condition, conditions)))
+    found: dict[str, dict[int, str]] = {}
+    for row in rows:
+        if row["condition"] == condition:
+            found.setdefault(row["target"], {})[row["seed"]] = row["fate"]
+    return found
+
+
+def _seed(condition: str, fates: Mapping[str, Mapping[int, str]], wanted: int | None) -> int:
+    finished = sorted({seed for of in fates.values() for seed, fate in of.items() if fate == "finished"})
+    if not finished:
+        raise UserError(Problem(f"no evaluation of condition '{condition}' has finished", hint="has it been run?"))
+    if wanted is not None and wanted not in finished:
         message = f"condition '{condition}' has no winners with seed {wanted}"
-        raise UserError(Problem(message, hint=f"known: {', '.join(map(str, found[condition]))}"))
-    return found[condition][0] if wanted is None else wanted
+        raise UserError(Problem(message, hint=f"known: {', '.join(map(str, finished))}"))
+    return finished[0] if wanted is None else wanted

@@ -116,7 +116,7 @@ class Driver:
         if error and self._starts_again(trial_id, cause, error):
             return
         study, spec = self.search.running[trial_id]
-        entry = self._entry(study, spec, result, message, error)
+        entry = self._entry(spec, result, message, error)
         again = self.search.is_lost(trial_id)
         if not again or entry.error:
             self._write(entry)
@@ -190,7 +190,7 @@ class Driver:
         self.search.lose(study, trial_id)
 
     def _entry(
-        self, study: Study, spec: TrialSpec, result: dict[str, Any] | None, message: Message | None, error: str | None
+        self, spec: TrialSpec, result: dict[str, Any] | None, message: Message | None, error: str | None
     ) -> Entry:
         report = message.report if message else None
         trial_id = spec.trial_id
@@ -198,10 +198,6 @@ class Driver:
         told["halvings"] = told.get("halvings", 0) + self._halvings.pop(trial_id, 0)
         return Entry(
             spec=spec,
-            experiment=self.experiment.name,
-            study=study.name,
-            condition=study.condition,
-            training_set=study.training_set,
             started_at=datetime.fromtimestamp(self._begun.pop(trial_id), UTC),
             finished_at=datetime.now(UTC),
             pruned=message is not None and message.pruned,

@@ -18,6 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 from sweep.ledger import Entry
+from sweep.planning.history import KeptPlan
 from sweep.planning.plan import Plan, Study
 from sweep.search import Search
 from trainables.errors import Problem
@@ -82,6 +83,17 @@ class Progress:
         """Files of the store are not what they should be, and were moved out of the way."""
         for problem in problems:
             self.console.print(f"[yellow]set aside[/] into {DAMAGED}/: ", Text(str(problem)), soft_wrap=True)
+
+    def replaces(self, before: KeptPlan | None) -> None:
+        """The experiment had another plan in the store until now: its results are no longer those of the name."""
+        if before is not None:
+            name = f"{before.plan.experiment}@{before.hash}"
+            self.console.print(f"Another plan than before; the results of that one: --experiment {name}", style="dim")
+
+    def earlier(self, trials: int) -> None:
+        """Trials in the store do not count, as the training maths has changed since."""
+        if trials:
+            self.console.print(not_counted(trials), style="dim", soft_wrap=True)
 
     @contextmanager
     def running(self, plan: Plan, search: Search, log: Path) -> Iterator[None]:
@@ -196,6 +208,12 @@ class Progress:
             seconds = self._seconds.get(phase, every)[-RECENT:]
             left += trials * sum(seconds) / max(1, len(seconds))
         self._left = left / self.slots if every else None
+
+
+def not_counted(trials: int) -> str:
+    """What is said of trials of an earlier version of the training maths."""
+    are = "trial in the store is" if trials == 1 else "trials in the store are"
+    return f"{trials} {are} of an earlier version of the training maths; what this plan needs of them runs again"
 
 
 def settings(spec: TrialSpec) -> str:

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from sweep.experiment import Experiment
 from sweep.experiment.file import read_all_data
-from sweep.ledger import DamagedLedger, Ledger
-from sweep.planning.plan import PLANS, Plan, Study, make_plan
+from sweep.ledger import DamagedLedger, Ledger, of_earlier_code
+from sweep.planning import history
+from sweep.planning.plan import Plan, Study, make_plan
 from sweep.planning.pricing import disk
 from sweep.running import lease
 from sweep.running.cluster import ray_cluster
@@ -81,6 +82,8 @@ def run(
     except DamagedLedger:
         search = Search(plan)
     driver = Driver(experiment, search, ledger, progress)
+    if search.is_over:
+        progress.replaces(history.keep(store, plan))
     if search.is_over and lease.read(store) is not None:  # the run before this one was killed at its very end
         with suppress(UserError), lease.hold(store, progress.describe, progress.wait_for):
             driver.tidy()
@@ -94,7 +97,8 @@ def run(
             except DamagedLedger:
                 progress.set_aside(ledger.set_aside())
                 driver.search = search = _search(plan, ledger, retry_failed)
-            store.write(f"{PLANS}/{plan.experiment}.json", plan.to_json())
+            progress.replaces(history.keep(store, plan))
+            progress.earlier(of_earlier_code(search.outcomes.values()))
             logs = Path(store.root) / "logs" if store.is_local else Path(tempfile.mkdtemp(prefix="sweep-logs-"))
             log = logs / f"{datetime.now():%Y%m%d-%H%M%S}.log"
             driver.lease = held

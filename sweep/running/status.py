@@ -1,4 +1,4 @@
-"""Where the experiments of a store stand: from the store alone, whether a run goes on or not."""
+"""Where an experiment of a store stands: from the store alone, whether a run goes on or not."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from statistics import fmean
 from typing import Any
 
 from sweep.ledger import OUTCOME, Ledger, outcome
-from sweep.planning.plan import PLANS, Plan, Study
+from sweep.planning import history
+from sweep.planning.history import KeptPlan
+from sweep.planning.plan import Plan, Study
 from sweep.running import lease
 from sweep.search import Search
-from trainables.errors import Problem, UserError
 from trainables.store import Store
 
 RECENT = 50
@@ -63,12 +64,15 @@ class ExperimentState:
     """How far an experiment is.
 
     Attributes:
+        plan: the hash of its current plan. `earlier_plans`: those that it had before, the oldest first.
         collapsed: trials that ended no better than chance on the development set.
         trials_per_hour, examples_per_second: of the last trials, all slots together; None: nothing has ended yet.
         seconds_left: until the end at that pace; None: unknown.
     """
 
     name: str
+    plan: str
+    earlier_plans: tuple[str, ...]
     studies: tuple[StudyState, ...]
     failures: tuple[Failure, ...]
     collapsed: int
@@ -91,46 +95,30 @@ class Run:
 
 @dataclass(frozen=True)
 class Status:
-    """A store's experiments, and the run that works on one of them, if any."""
+    """An experiment, and the run that works on its store, if any: on this experiment or on another one."""
 
     store: str
     run: Run | None
-    experiments: tuple[ExperimentState, ...]
+    experiment: ExperimentState
 
 
-def status(store: Store) -> Status:
+def status(store: Store, experiment: str | None = None) -> Status:
     """Reads the plans, the ledger and the run's sign of life.
 
+    Args:
+        experiment: which of the store's (see `sweep.planning.history.current`); None: its only one.
+
     Raises:
-        UserError: no experiment was ever run in the store, or a file in it is damaged.
+        UserError: the store has no such experiment, several where none is named, or a file in it is damaged.
     """
-    run, plans = _run(store), _plans(store)
-    rows = Ledger(store).read([*OUTCOME, *SHOWN]).to_pylist()
+    (kept,) = history.current(store, [experiment] if experiment else [])
+    run, rows = _run(store), Ledger(store).read([*OUTCOME, *SHOWN]).to_pylist()
     by_id = {row["trial_id"]: row for row in rows}
-    states = []
-    for plan in plans:
-        search = Search(plan, map(outcome, rows))
-        here = run is not None and run.alive and run.experiment == plan.experiment
-        running = Counter(one["study"] for one in run.running) if run is not None and here else Counter[str]()
-        states.append(_experiment(plan, search, by_id, running))
-    return Status(store.uri, run, tuple(states))
-
-
-def _plans(store: Store) -> list[Plan]:
-    names = store.list(PLANS, ".json")
-    if not names:
-        hint = "is this the path after 'store:' in the experiment, and was it ever run?"
-        raise UserError(Problem(f"no experiment was run in '{store.uri}'", hint=hint))
-    plans, problems = [], []
-    for name in names:
-        try:
-            plans.append(Plan.from_json(store.read(name)))
-        except ValueError as error:
-            hint = "run the experiment again; it goes on, and writes its plan anew"
-            problems.append(Problem(f"is not a plan: {str(error).splitlines()[0]}", store.path(name), hint=hint))
-    if problems:
-        raise UserError(problems)
-    return plans
+    here = run is not None and run.alive and run.experiment == kept.plan.experiment
+    running = Counter(one["study"] for one in run.running) if run is not None and here else Counter[str]()
+    earlier = tuple(one.hash for one in history.history(store, kept.plan.experiment) if one.number < kept.number)
+    state = _experiment(kept, earlier, Search(kept.plan, map(outcome, rows)), by_id, running)
+    return Status(store.uri, run, state)
 
 
 def _run(store: Store) -> Run | None:
@@ -147,7 +135,10 @@ def _run(store: Store) -> Run | None:
     )
 
 
-def _experiment(plan: Plan, search: Search, by_id: Mapping[str, Row], running: Counter[str]) -> ExperimentState:
+def _experiment(
+    kept: KeptPlan, earlier: tuple[str, ...], search: Search, by_id: Mapping[str, Row], running: Counter[str]
+) -> ExperimentState:
+    plan = kept.plan
     studies = tuple(_study(study, search, running[study.name]) for study in plan.studies)
     ended = {one.spec.trial_id: by_id[one.spec.trial_id] for study in plan.studies for one in search.ended(study)}
     recent = sorted(ended.values(), key=lambda row: row["finished_at"])[-RECENT:]
@@ -159,6 +150,8 @@ def _experiment(plan: Plan, search: Search, by_id: Mapping[str, Row], running: C
     per_second = _pace(recent)
     return ExperimentState(
         name=plan.experiment,
+        plan=kept.hash,
+        earlier_plans=earlier,
         studies=studies,
         failures=tuple(
             Failure(reason, len(ids), ids[0]) for reason, ids in sorted(failures.items(), key=lambda one: -len(one[1]))

@@ -1,5 +1,5 @@
 """Which trial comes next. A pure function of the plan and of what the ledger has."""
 
-from sweep.search.search import PARENT, Outcome, Search, Status
+from sweep.search.search import PARENT, Fate, Member, Outcome, Role, Search, Status
 
-__all__ = ["PARENT", "Outcome", "Search", "Status"]
+__all__ = ["PARENT", "Fate", "Member", "Outcome", "Role", "Search", "Status"]

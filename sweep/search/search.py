@@ -21,6 +21,12 @@ from trainables.spec import TrialSpec, content_hash
 
 Status = Literal["finished", "failed", "pruned"]
 
+Fate = Literal["finished", "failed", "missing"]
+"""What became of a trial on a seed. Failed also where it cannot run, as one that it starts from has failed."""
+
+Role = Literal["search", "seed", "evaluation"]
+"""What a trial is for: tried in a study's search, one of these on a further seed, the scoring of a winner."""
+
 PARENT = "parent"
 """The parameter of a joint search that stands for the trial to start from."""
 
@@ -40,6 +46,15 @@ class Outcome:
     objective: float | None
     curve: tuple[float, ...] = ()
     suggestion: str | None = None
+
+
+@dataclass(frozen=True)
+class Member:
+    """A trial that ended, as a part of a study. `winner`: the study's, on the trial's seed; an evaluation is of one."""
+
+    outcome: Outcome
+    role: Role
+    winner: bool
 
 
 @dataclass
@@ -176,14 +191,59 @@ class Search:
         specs = self._known(study)
         return [self.outcomes[spec.trial_id] for spec in specs if spec.trial_id in self.outcomes]
 
+    def members(self, study: Study) -> list[Member]:
+        """The same with what each of them is for."""
+        searched = {spec.trial_id for spec in self._sequence(study).trials} if study.phase != "evaluate" else set()
+        winners = {one.spec.trial_id for one in self.winners(study)}
+
+        def member(one: Outcome) -> Member:
+            if study.phase == "evaluate":
+                return Member(one, "evaluation", one.status == "finished")
+            trial_id = one.spec.trial_id
+            return Member(one, "search" if trial_id in searched else "seed", trial_id in winners)
+
+        return [member(one) for one in self.ended(study)]
+
+    def fate(self, study: Study, seed: int) -> Fate:
+        """What became of an evaluation on a seed."""
+        parent = None
+        if study.parent is not None:
+            of_parent = self._fate_of_winner(self.plan.study(study.parent), seed)
+            if of_parent != "finished":
+                return of_parent
+            parent = self.winner(self.plan.study(study.parent), seed)
+        outcome = self.outcomes.get(study.spec(seed, parent.spec.trial_id if parent else None, {}).trial_id)
+        return _fate(outcome)
+
+    def _fate_of_winner(self, study: Study, seed: int) -> Fate:
+        best = self._best(study)
+        if best is not None:
+            return self._fate_at_seed(study, best.spec, seed)
+        return "failed" if self.is_closed(study) else "missing"
+
+    def _fate_at_seed(self, study: Study, spec: TrialSpec, seed: int) -> Fate:
+        """What became of one of a study's trials on another seed."""
+        there = self._at_seed(study, spec, seed)
+        if there is not None:
+            return _fate(self.outcomes.get(there.trial_id))
+        assert study.parent is not None and spec.parent is not None  # which is not there on that seed
+        of_parent = self._fate_at_seed(self.plan.study(study.parent), self.outcomes[spec.parent].spec, seed)
+        return "failed" if of_parent == "failed" else "missing"
+
     def planned(self, study: Study) -> int:
-        """How many trials the study has, as far as is known now."""
+        """How many trials the study has, as far as is known now: less those that cannot run any more."""
         if study.phase == "evaluate":
-            return len(study.seeds)
+            return len(study.seeds) - sum(
+                study.parent is not None and self._fate_of_winner(self.plan.study(study.parent), seed) == "failed"
+                for seed in study.seeds
+            )
         if not self.is_searched(study):
             return study.runs
-        repeated = len(study.seeds) - 1
-        return len(self._sequence(study).trials) + repeated * max(1, len(self._repeated(study)))
+        again = ((one.spec, seed) for one in self._repeated(study) for seed in study.seeds[1:])
+        return len(self._sequence(study).trials) + sum(
+            self._at_seed(study, spec, seed) is not None or self._fate_at_seed(study, spec, seed) != "failed"
+            for spec, seed in again
+        )
 
     def family(self, study: Study) -> frozenset[str]:
         """The studies for which it may make a difference how a trial of this one ends: their names, its own too."""
@@ -357,6 +417,10 @@ class Search:
             self._suggested[state] = suggest(study.key, space, study.sampler, study.seeds[0], told, pending, prior)
         found = self._suggested[state]
         return state, found and _within(found, space)
+
+
+def _fate(outcome: Outcome | None) -> Fate:
+    return "missing" if outcome is None else "finished" if outcome.status == "finished" else "failed"
 
 
 def _parameters(spec: TrialSpec) -> Parameters:

@@ -10,24 +10,20 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from sweep.ledger import Ledger
 from tests.conftest import write_experiment
 from tests.integration.test_run import sweep
-from tests.unit.test_ledger import entry, evaluation
-from tests.unit.test_spec import SPEC
-from trainables.store import Store
+from tests.unit.test_driver import Rig
+from tests.unit.test_views import play
 
 pytestmark = pytest.mark.integration
 
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("store")
-    ledger = Ledger(Store(str(folder)))
-    ledger.write(entry(SPEC))
-    ledger.write(evaluation("none", 1, {"de": 60.0}))
-    ledger.write(evaluation("nli_1", 1, {"de": 65.5}))
-    return folder
+    folder = tmp_path_factory.mktemp("cli")
+    conditions = ["none", {"name": "nli_1", "tasks": ["mini-nli"]}]
+    play(Rig(folder, conditions=conditions, targets=["mini-pos"], languages=["de"]))
+    return folder / "store"
 
 
 def test_help_names_every_command() -> None:
@@ -64,17 +60,17 @@ def test_an_address_without_a_cluster_is_refused(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
-SQL = "select condition, language, mean from best order by all"
+SQL = "select condition, language, mean from best where main order by all"
 
 
 def test_every_format_says_the_same(store: Path, tmp_path: Path) -> None:
-    rows = [["nli_1", "de", 65.5], ["none", "de", 60.0]]
+    rows = [["nli_1", "de", 65.0], ["none", "de", 60.0]]
     assert list(csv.reader(io.StringIO(sweep("query", store, SQL, "--format", "csv").stdout)))[1:] == [
         [str(value) for value in row] for row in rows
     ]
     assert [list(row.values()) for row in json.loads(sweep("query", store, SQL, "--format", "json").stdout)] == rows
     assert "| none | de | 60 |" in sweep("query", store, SQL, "--format", "markdown").stdout
-    assert r"nli\_1 & de & 65.5 \\" in sweep("query", store, SQL, "--format", "latex").stdout
+    assert r"nli\_1 & de & 65 \\" in sweep("query", store, SQL, "--format", "latex").stdout
     assert "nli_1" in sweep("query", store, SQL).stdout
     target = tmp_path / "x.parquet"
     assert sweep("query", store, SQL, "--format", "parquet", "--output", target).returncode == 0
@@ -82,8 +78,8 @@ def test_every_format_says_the_same(store: Path, tmp_path: Path) -> None:
 
 
 def test_pivot_works(store: Path) -> None:
-    sql = "pivot (select condition, language, mean from best) on language using any_value(mean)"
-    assert "65.5" in sweep("query", store, sql, "--format", "csv").stdout
+    sql = "pivot (select condition, language, mean from best where main) on language using any_value(mean)"
+    assert "65.0" in sweep("query", store, sql, "--format", "csv").stdout
 
 
 @pytest.mark.parametrize(

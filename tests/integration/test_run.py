@@ -64,12 +64,12 @@ def test_the_ledger_answers_the_question(finished: tuple[Path, subprocess.Comple
     rows = list(csv.DictReader(io.StringIO(done.stdout)))
     found = {(row["condition"], row["target"], row["language"]): row["seeds"] for row in rows}
     assert found == {
-        ("mini-nli", "mini-bitext", "de"): "2",
-        ("mini-nli", "mini-pos", "de"): "2",
-        ("mini-nli", "mini-pos", "en"): "2",
-        ("none", "mini-bitext", "de"): "1",  # the model's own weights know no seed
-        ("none", "mini-pos", "de"): "2",
-        ("none", "mini-pos", "en"): "2",
+        ("mini-nli", "mini-bitext", "de"): "2 of 2",
+        ("mini-nli", "mini-pos", "de"): "2 of 2",
+        ("mini-nli", "mini-pos", "en"): "2 of 2",
+        ("none", "mini-bitext", "de"): "1 of 1",  # the model's own weights know no seed
+        ("none", "mini-pos", "de"): "2 of 2",
+        ("none", "mini-pos", "en"): "2 of 2",
     }
     statuses = query(Store(str(store)), "select distinct status from trials").to_pylist()
     assert statuses == [{"status": "finished"}]

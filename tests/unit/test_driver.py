@@ -13,6 +13,7 @@ from rich.console import Console
 
 from sweep import experiment
 from sweep.ledger import Ledger
+from sweep.planning import history
 from sweep.planning.plan import make_plan
 from sweep.results.query import query
 from sweep.running import driver as module
@@ -45,6 +46,7 @@ class Rig:
         self.experiment = experiment.Experiment.model_validate(values)
         self.plan, self.store = make_plan(self.experiment), Store(self.experiment.store)
         self.ledger = Ledger(self.store)
+        history.keep(self.store, self.plan)
         self.output = io.StringIO()
         self.restart()
 

@@ -13,34 +13,41 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sweep.ledger import SCHEMA, DamagedLedger, Entry, Ledger
+from search_spaces import Choices, Parameter
+from sweep.ledger import SCHEMA, DamagedLedger, Entry, Ledger, of_earlier_code
 from sweep.ledger.ledger import _parquet
-from sweep.results.query import VIEWS, query
+from sweep.planning import history
+from sweep.planning.plan import Plan, Study
+from sweep.results.query import query
 from tests.unit.test_spec import SPEC
 from trainables.errors import UserError
 from trainables.reports import PredictionRow, Score
-from trainables.spec import TrialSpec
+from trainables.spec import CODE_VERSION, SEARCHED, TrialSpec
 from trainables.store import Store
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 
-def entry(spec: TrialSpec, condition: str = "none", minutes: int = 1, **changes: object) -> Entry:
-    study = f"{spec.phase}/{condition}/mnli"
-    end = NOON + timedelta(minutes=minutes)
+FAILED = dataclasses.replace(SPEC, epochs=3)
+EVALUATION = TrialSpec("evaluate", "minilm", ("xnli",), ("de", "ru"), "d", parent=SPEC.trial_id)
+
+
+def entry(spec: TrialSpec, minutes: int = 1, **changes: object) -> Entry:
     values = {"objective": 70.0, **changes}
-    return Entry(spec, "test", study, condition, "mnli", NOON, end, **values)  # type: ignore[arg-type]
+    return Entry(spec, NOON, NOON + timedelta(minutes=minutes), **values)  # type: ignore[arg-type]
 
 
-def evaluation(
-    condition: str, seed: int, values: dict[str, float | None], minutes: int = 1, parent: str = "p"
-) -> Entry:
-    spec = TrialSpec("evaluate", "minilm", ("xnli",), tuple(values), "d", parent=f"{parent}{condition}", seed=seed)
-    scores = tuple(
-        Score("xnli", "mnli", language, "dev", "accuracy", True, value, 33.0, 100) for language, value in values.items()
-    )
-    predictions = (PredictionRow("xnli", "de", "dev", "0", "neutral", ("neutral",)),)
-    return entry(spec, condition, minutes, objective=None, scores=scores, predictions=predictions)
+def plan_of(*specs: TrialSpec) -> Plan:
+    """A plan that asks for these trials and nothing else."""
+    values = {name: tuple({spec.hyperparameters[name]: 0 for spec in specs}) for name in SEARCHED}
+    parameters: dict[str, Parameter] = {
+        name: Choices(tuple(dict.fromkeys(ones)), ones[0]) for name, ones in values.items()
+    }
+    question = dataclasses.replace(specs[0], **dict.fromkeys(specs[0].hyperparameters))
+    search = Study("target/none/mnli", "none", "mnli", question, None, len(specs), (1,), "grid", parameters)
+    scored = dataclasses.replace(EVALUATION, parent=None)
+    evaluation = Study("evaluate/none/mnli", "none", "mnli", scored, search.name, 1, (1,), "grid", {})
+    return Plan("test", "store", (search, evaluation))
 
 
 @pytest.fixture
@@ -48,73 +55,37 @@ def store(tmp_path: Path) -> Store:
     store = Store(str(tmp_path / "store"))
     ledger = Ledger(store)
     ledger.write(entry(SPEC))
-    ledger.write(entry(dataclasses.replace(SPEC, epochs=3), objective=None, error="the loss is nan"))
-    ledger.write(evaluation("none", 1, {"de": 60.0, "ru": 50.0, "sw": None}))
-    ledger.write(evaluation("none", 2, {"de": 62.0, "ru": 54.0, "sw": None}))
-    ledger.write(evaluation("mnli", 1, {"de": 65.0, "ru": 49.0, "sw": None}))
+    ledger.write(entry(FAILED, objective=None, error="the loss is nan"))
+    scores = (Score("xnli", "mnli", "de", "dev", "accuracy", True, 60.0, 33.0, 100),)
+    predictions = (PredictionRow("xnli", "de", "dev", "0", "neutral", ("neutral",)),)
+    ledger.write(entry(EVALUATION, objective=None, scores=scores, predictions=predictions))
+    history.keep(store, plan_of(SPEC, FAILED))
     return store
 
 
 def test_a_trial_comes_back_as_it_was_written(store: Store) -> None:
     outcomes = {one.spec.trial_id: one for one in Ledger(store).outcomes()}
-    assert len(outcomes) == 5
+    assert len(outcomes) == 3
     assert outcomes[SPEC.trial_id].spec == SPEC
     assert outcomes[SPEC.trial_id].objective == 70.0
-    assert outcomes[dataclasses.replace(SPEC, epochs=3).trial_id].status == "failed"
+    assert outcomes[FAILED.trial_id].status == "failed"
 
 
 def test_one_parquet_file_a_trial_with_the_declared_schema(store: Store) -> None:
     files = Ledger(store).files()
-    assert len(files) == 5
+    assert len(files) == 3
     for name in files:
         table = pq.read_table(store.path(name))
         assert table.schema.equals(SCHEMA)
         assert name == f"ledger/{table['trial_id'][0]}.parquet"
 
 
-def test_views_have_the_promised_columns(store: Store) -> None:
-    promised = {
-        "trials": "trial_id study phase condition training_set status objective learning_rate epochs batch_size seed "
-        "started_at finished_at seconds examples_per_second error startup_seconds",
-        "scores": "trial_id condition target training_set language split metric value n seed winner",
-        "best": "condition target language metric mean median std seeds",
-        "transfer": "condition target language value baseline delta",
-        "predictions": "trial_id target language split example prediction",
-    }
-    for view in VIEWS:
-        assert set(promised[view].split()) <= set(query(store, f"from {view}").column_names)
-
-
 def test_trials_says_how_each_ended(store: Store) -> None:
     rows = query(store, "select status, seconds, error, count(*) n from trials group by all order by all").to_pylist()
     assert rows == [
         {"status": "failed", "seconds": 60.0, "error": "the loss is nan", "n": 1},
-        {"status": "finished", "seconds": 60.0, "error": None, "n": 4},
+        {"status": "finished", "seconds": 60.0, "error": None, "n": 2},
     ]
-
-
-def test_best_summarises_over_seeds(store: Store) -> None:
-    rows = query(store, "select * from best where condition = 'none' and language = 'de'").to_pylist()
-    assert [(row["mean"], row["median"], row["seeds"], row["chance"]) for row in rows] == [(61.0, 61.0, 2, 33.0)]
-    assert rows[0]["std"] == pytest.approx(2**0.5)
-
-
-def test_transfer_is_the_difference_to_the_baseline(store: Store) -> None:
-    rows = query(store, "select language, value, baseline, delta from transfer where delta is not null order by 1")
-    assert rows.to_pylist() == [
-        {"language": "de", "value": 65.0, "baseline": 61.0, "delta": 4.0},
-        {"language": "ru", "value": 49.0, "baseline": 52.0, "delta": -3.0},
-    ]
-
-
-def test_hidden_labels_are_null_and_never_zero(store: Store) -> None:
-    assert query(store, "select distinct mean from best where language = 'sw'").to_pylist() == [{"mean": None}]
-
-
-def test_the_last_evaluation_of_a_study_counts(store: Store) -> None:
-    Ledger(store).write(evaluation("mnli", 1, {"de": 99.0}, minutes=5, parent="later"))
-    rows = query(store, "select language, mean from best where condition = 'mnli'").to_pylist()
-    assert rows == [{"language": "de", "mean": 99.0}]
 
 
 @pytest.mark.parametrize(
@@ -150,6 +121,13 @@ def test_a_store_without_a_ledger_is_an_error(tmp_path: Path) -> None:
         query(Store(str(tmp_path)), "from trials")
 
 
+def test_a_ledger_without_a_plan_says_nothing_of_experiments(tmp_path: Path) -> None:
+    store = Store(str(tmp_path))
+    Ledger(store).write(entry(SPEC))
+    with pytest.raises(UserError, match="no experiment was run"):
+        query(store, "from trials")
+
+
 def test_a_damaged_file_is_named(store: Store) -> None:
     store.write("ledger/0000.parquet", b"PAR1 not really")
     with pytest.raises(UserError, match=r"0000\.parquet: is not a ledger file"):
@@ -158,8 +136,9 @@ def test_a_damaged_file_is_named(store: Store) -> None:
 
 def many(store: Store, count: int) -> list[TrialSpec]:
     specs = [dataclasses.replace(SPEC, seed=seed) for seed in range(count)]
+    ledger = Ledger(store)
     for spec in specs:
-        Ledger(store).write(entry(spec, objective=float(spec.seed), curve=(1.0, float(spec.seed))))
+        ledger.write(entry(spec, objective=float(spec.seed), curve=(1.0, float(spec.seed))))
     return specs
 
 
@@ -180,9 +159,10 @@ def test_many_files_become_parts_that_say_the_same(tmp_path: Path, monkeypatch: 
     assert store.read("ledger/0000.parquet") == b"PAR1"  # it is there to be set aside
     store.delete("ledger/0000.parquet")
     failed = dataclasses.replace(SPEC, seed=3)
-    ledger.write(entry(failed, minutes=9, objective=None, error="late"))
+    ledger.write(entry(failed, minutes=-9, objective=None, error="late"))  # the clock went back
     assert len(ledger.files()) == 4
     assert {one.spec.seed: one.status for one in ledger.outcomes()}[3] == "failed"  # the latest row counts
+    assert {one.spec.seed: one.status for one in Ledger(store).outcomes()}[3] == "failed"
     ledger.compact(at_least=1)
     assert {one.spec.seed: one.status for one in ledger.outcomes()}[3] == "failed"
     assert len(list(ledger.outcomes())) == 10
@@ -233,7 +213,7 @@ def test_damaged_files_are_set_aside_and_the_rest_is_there(store: Store) -> None
     ]
     assert store.list("damaged") == ["damaged/ledger-0000.parquet", f"damaged/ledger-{SPEC.trial_id}.parquet"]
     assert SPEC.trial_id not in {one.spec.trial_id for one in Ledger(store).outcomes()}
-    assert len(list(Ledger(store).outcomes())) == 4
+    assert len(list(Ledger(store).outcomes())) == 2
     assert Ledger(store).set_aside() == []
 
 
@@ -259,6 +239,26 @@ def test_a_file_of_an_earlier_version_is_read(store: Store) -> None:
     outcomes = {one.spec.trial_id: one for one in Ledger(store).outcomes()}
     assert (outcomes[SPEC.trial_id].curve, outcomes[SPEC.trial_id].suggestion) == ((), None)
     assert query(store, "select count(*) n from trials where attempts is null").to_pylist() == [{"n": 1}]
+
+
+def test_of_rows_of_an_earlier_version_the_later_one_counts(tmp_path: Path) -> None:
+    """They have no revision, so clocks decide; a row of today counts more, whatever the clock says."""
+    store = Store(str(tmp_path))
+    for minutes, error in ((5, None), (3, "earlier")):
+        Ledger(store).write(entry(SPEC, minutes=minutes, objective=None, error=error))
+        name = f"ledger/{SPEC.trial_id}.parquet"
+        store.write(
+            f"ledger/part-{minutes}.parquet", _parquet(pq.read_table(store.path(name)).drop_columns("revision"))
+        )
+        store.delete(name)
+    assert [one.status for one in Ledger(store).outcomes()] == ["finished"]
+    Ledger(store).write(entry(SPEC, minutes=1, objective=None, error="today"))
+    assert [one.status for one in Ledger(store).outcomes()] == ["failed"]
+
+
+def test_trials_of_an_earlier_version_of_the_maths_are_counted(store: Store) -> None:
+    Ledger(store).write(entry(dataclasses.replace(SPEC, code=CODE_VERSION - 1)))
+    assert of_earlier_code(Ledger(store).outcomes()) == 1
 
 
 def test_predictions_are_read_only_for_those_who_ask(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,8 +1,23 @@
--- One row per condition, target, language, split and metric, over the seeds of the winner. `std` is null for a single
--- seed; `mean` is null where the release hides the labels. `main`: the metric and split that stand for the target.
+-- One row per experiment, condition, target, language, split and metric, over the winner's seeds. `std` is null for a single
+-- seed; `mean` is null where the release hides the labels, and where no seed has finished. `main`: the metric and split that
+-- stand for the target.
 create view best as
-select condition, target, language, split, metric, avg(value) as mean, median(value) as median,
-       stddev_samp(value) as std, count(*) as seeds, any_value(main) as main, avg(chance) as chance, any_value(n) as n
-from scores
-where winner
-group by condition, target, language, split, metric;
+with measured as (
+    select experiment, target, language, split, metric, any_value(main) as main, any_value(is_source) as is_source,
+           any_value(chance) as chance, any_value(n) as n
+    from scores
+    where winner
+    group by experiment, target, language, split, metric
+),
+found as (
+    select experiment, condition, target, language, split, metric, avg(value) as mean, median(value) as median,
+           stddev_samp(value) as std
+    from scores
+    where winner
+    group by experiment, condition, target, language, split, metric
+)
+select experiment, condition, target, language, split, metric, mean, median, std, seeds, planned, finished, failed, collapsed,
+       main, is_source, chance, n
+from counts
+join measured using (experiment, target)
+left join found using (experiment, condition, target, language, split, metric);

@@ -5,7 +5,9 @@ with unnested as (
     from ledger
     where status = 'finished'
 )
-select trial_id, condition, seed, prediction.target, prediction.language, prediction.split, prediction.example,
-       prediction.prediction, prediction.gold, position, phase, winner
+select experiment, trial_id, condition, seed, chosen, prediction.target, prediction.language, prediction.split,
+       prediction.example, prediction.prediction, prediction.gold, position, phase,
+       phase = 'evaluate' and winner as winner
 from unnested
-join trials using (trial_id);
+join ledger using (trial_id)
+join members using (trial_id);

@@ -1,0 +1,80 @@
+"""Which trials speak for which experiment: what follows from a store's plans and from the search over its ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pyarrow as pa
+
+from sweep.planning.history import KeptPlan
+from sweep.search import Outcome, Search
+
+MEMBERS = pa.schema(
+    [
+        ("experiment", pa.string()),
+        ("plan", pa.string()),  # its hash
+        ("study", pa.string()),
+        ("condition", pa.string()),
+        ("training_set", pa.string()),
+        ("source_language", pa.string()),  # of an evaluation: whose development data chose the winner
+        ("role", pa.string()),  # search, seed, evaluation
+        ("winner", pa.bool_()),
+        ("chosen", pa.bool_()),  # whether the search was on its seed; null where nothing was trained
+        ("trial_id", pa.string()),
+    ]
+)
+"""A row per experiment, study and trial that ended: the same trial may be part of several."""
+
+SEEDS = pa.schema(
+    [
+        ("experiment", pa.string()),
+        ("condition", pa.string()),
+        ("target", pa.string()),
+        ("seed", pa.int64()),
+        ("fate", pa.string()),  # finished, failed, missing
+        ("collapsed", pa.bool_()),  # whether the trial that was scored had ended at chance
+    ]
+)
+"""A row per experiment, condition, target and seed that the plan asks for, whatever became of it."""
+
+
+def members(
+    plans: Sequence[KeptPlan], outcomes: Sequence[Outcome], collapsed: Mapping[str, bool]
+) -> tuple[pa.Table, pa.Table]:
+    """MEMBERS and SEEDS of some plans.
+
+    Args:
+        outcomes: all that the ledger has.
+        collapsed: by trial, whether it ended at chance.
+    """
+    found: list[dict[str, Any]] = []
+    seeds: list[dict[str, Any]] = []
+    for kept in plans:
+        search = Search(kept.plan, outcomes)
+        for study in kept.plan.studies:
+            of_study = {"experiment": kept.plan.experiment, "condition": study.condition}
+            ended = search.members(study)
+            for one in ended:
+                trained = study.phase != "evaluate" or one.outcome.spec.parent is not None
+                found.append(
+                    {
+                        **of_study,
+                        "plan": kept.hash,
+                        "study": study.name,
+                        "training_set": study.training_set,
+                        "source_language": study.source_language,
+                        "role": one.role,
+                        "winner": one.winner,
+                        "chosen": one.outcome.spec.seed == study.seeds[0] if trained else None,
+                        "trial_id": one.outcome.spec.trial_id,
+                    }
+                )
+            if study.phase != "evaluate":
+                continue
+            scored = {one.outcome.spec.seed: one.outcome.spec.parent for one in ended}
+            for seed in study.seeds:
+                of_seed = {"seed": seed, "fate": search.fate(study, seed)}
+                of_seed["collapsed"] = collapsed.get(scored.get(seed) or "", False)
+                seeds += [{**of_study, "target": target, **of_seed} for target in study.question.tasks]
+    return pa.Table.from_pylist(found, schema=MEMBERS), pa.Table.from_pylist(seeds, schema=SEEDS)
