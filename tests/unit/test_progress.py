@@ -35,7 +35,7 @@ def shown(terminal: bool, error: str | None = None) -> tuple[str, str]:
             value = None if failed or spec.phase == "evaluate" else score(spec)
             scores = (Score("mini-bitext", None, "de", "test", "accuracy", True, 50.0, 1.0, 20),)
             entry = Entry(
-                spec, "x", study.name, study.condition, None, now, now + timedelta(seconds=3), value, error=failed,
+                spec, now, now + timedelta(seconds=3), value, error=failed,
                 scores=scores if spec.phase == "evaluate" else (),
             )  # fmt: skip
             search.finish(Outcome(spec, "failed" if failed else "finished", value))

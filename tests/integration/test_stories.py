@@ -1,0 +1,148 @@
+"""What happens to a store over time: several experiments, other names, other numbers of things. Tiny real runs."""
+
+from __future__ import annotations
+
+import csv
+import io
+import shutil
+from pathlib import Path
+
+import pytest
+
+from sweep.experiment import file as experiment_file
+from sweep.ledger import Ledger
+from sweep.planning.plan import make_plan
+from sweep.search import Search
+from tests.conftest import write_experiment
+from tests.integration.test_run import sweep
+from trainables.store import Store, checkpoint_name
+
+pytestmark = pytest.mark.integration
+
+Rows = list[dict[str, str]]
+
+
+@pytest.fixture(scope="module")
+def first(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of an experiment of one seed, run to its end: `experiment.yaml` and `store`."""
+    folder = tmp_path_factory.mktemp("first")
+    done = sweep("run", write_experiment(folder))
+    assert done.returncode == 0, done.stdout + done.stderr
+    return folder
+
+
+@pytest.fixture
+def folder(first: Path, tmp_path: Path) -> Path:
+    """A copy of it."""
+    shutil.copytree(first / "store", tmp_path / "store")
+    write_experiment(tmp_path)
+    return tmp_path
+
+
+def run(folder: Path, *overrides: str, code: int = 0) -> str:
+    """What `sweep run` prints."""
+    done = sweep("run", folder / "experiment.yaml", *overrides)
+    assert done.returncode == code, done.stdout + done.stderr
+    return done.stdout
+
+
+def ask(folder: Path, sql: str, *options: str) -> Rows:
+    done = sweep("query", folder / "store", sql, *options, "--format", "csv")
+    assert done.returncode == 0, done.stderr
+    return list(csv.DictReader(io.StringIO(done.stdout)))
+
+
+def trials(folder: Path) -> int:
+    """How many trials are in the ledger, whatever they are for."""
+    return len(list(Ledger(Store(str(folder / "store"))).outcomes()))
+
+
+MEANS = "select condition, target, mean, seeds, collapsed from means order by all"
+
+
+def test_a_renamed_condition_and_its_twin_show_the_trials_that_are_there(folder: Path) -> None:
+    before, count = ask(folder, MEANS), trials(folder)
+    recipes = "conditions=[none, {name: entailment, tasks: [mini-nli]}, {name: twin, tasks: [mini-nli]}]"
+    said = run(folder, recipes)
+    assert "Nothing was left to run." in said
+    assert trials(folder) == count
+    assert "entailment" in said
+    after = ask(folder, MEANS)
+    assert [row for row in after if row["condition"] == "none"] == [row for row in before if row["condition"] == "none"]
+    old = [{**row, "condition": ""} for row in before if row["condition"] == "mini-nli"]
+    for name in ("entailment", "twin"):
+        assert [{**row, "condition": ""} for row in after if row["condition"] == name] == old
+    assert {row["condition"] for row in ask(folder, "from transfer")} == {"entailment", "twin"}
+    assert "earlier plans" in sweep("status", folder / "store").stdout
+
+
+def test_two_experiments_in_one_store_do_not_mix(folder: Path) -> None:
+    before = ask(folder, MEANS)
+    run(folder, "name=rehearsal", "dropout=0.3", "search_space=smoke")
+    assert ask(folder, MEANS, "--experiment", "small") == before
+    assert ask(folder, MEANS, "--experiment", "rehearsal") != before
+    for command in (["query", folder / "store", MEANS], ["status", folder / "store"]):
+        done = sweep(*command)
+        assert done.returncode == 2
+        assert "--experiment rehearsal or --experiment small" in done.stderr
+    assert "rehearsal: 11 of 11 trials done" in sweep("status", folder / "store", "--experiment", "rehearsal").stdout
+
+
+def test_fewer_trials_and_seeds_leave_the_others_out(folder: Path) -> None:
+    run(folder, "seeds=[1,2]")
+    assert {row["seeds"] for row in ask(folder, MEANS)} == {"1 of 1", "2 of 2"}  # the model's own weights know no seed
+    count = trials(folder)
+    said = run(folder, "trials.target=1", "trials.intermediate=1")
+    assert "Another plan than before" in said
+    assert {row["seeds"] for row in ask(folder, MEANS)} == {"1 of 1"}
+    (row,) = ask(folder, "select count(*) n, max(seed) seed from trials where phase <> 'evaluate'")
+    assert row == {"n": "3", "seed": "1"}
+    assert trials(folder) >= count  # another winner may have been scored; nothing is gone
+    run(folder, "seeds=[1,2]")
+    assert trials(folder) >= count
+    assert {row["seeds"] for row in ask(folder, MEANS)} == {"1 of 1", "2 of 2"}
+
+
+def test_changed_limits_are_other_trials(folder: Path) -> None:
+    count = trials(folder)
+    run(folder, "limits.train_examples=24", "limits.eval_examples=12")
+    assert {row["n"] for row in ask(folder, "select distinct n from best")} == {"12"}
+    assert trials(folder) == 2 * count
+    assert {row["n"] for row in ask(folder, "select count(*) n from trials")} == {str(count)}
+
+
+def test_a_seed_that_failed_is_said_with_every_mean(folder: Path) -> None:
+    """The store takes no weights of the pair's second seed: something stands in their place."""
+    overrides = ["seeds=[1,2]", "retries=0"]
+    plan = make_plan(experiment_file.load(str(folder / "experiment.yaml"), overrides))
+    store = Store(str(folder / "store"))
+    found = Search(plan, Ledger(store).outcomes())
+    hit = None
+    while hit is None and (next_one := found.next()) is not None:
+        hit = next_one[1] if next_one[0].name == "target/none/mini-pos" else None
+    assert hit is not None
+    assert hit.seed == 2
+    (Path(store.path(checkpoint_name(hit.trial_id))) / "in the way").mkdir(parents=True)
+    said = run(folder, *overrides, code=1)
+    assert "1 of 2" in said
+    (row,) = ask(folder, f"from ({MEANS}) where condition = 'none' and target = 'mini-pos'")
+    assert row["seeds"] == "1 of 2"
+    rows = ask(folder, "select distinct seeds, baseline_seeds from transfer where target = 'mini-pos'")
+    assert rows == [{"seeds": "2 of 2", "baseline_seeds": "1 of 2"}]
+    assert "1 failed" in sweep("status", folder / "store").stdout
+
+
+def test_a_collapsed_trial_is_said_beside_the_mean_of_what_starts_from_it(folder: Path) -> None:
+    """32 examples teach an untrained encoder nothing of inference."""
+    rows = ask(folder, MEANS)
+    (row,) = [row for row in rows if (row["condition"], row["target"]) == ("mini-nli", "mini-bitext")]
+    assert row["collapsed"] == "1"
+    assert "1 collapsed" in run(folder)
+
+
+def test_the_table_says_split_languages_and_what_chose(folder: Path) -> None:
+    said = run(folder)
+    assert "one seed: that of the search" in said
+    (line,) = [line for line in said.splitlines() if line.strip().startswith("mini-pos")]
+    assert line.split()[:4] == ["mini-pos", "f1,", "test", "2"]
+    assert "1 without en" in said
