@@ -37,11 +37,11 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=10)
     arguments = parser.parse_args()
     bench = Workbench(Store(tempfile.mkdtemp()), open_source("mini"))
-    base, task = bench.base(arguments.model), bench.task(arguments.task)
-    part = slice(arguments.batch_size * arguments.steps)
-    features = bench.features(task, "train", "en", arguments.model, part)
-    steps = list(epoch_steps({task.name: features}, arguments.batch_size, 1, 1))[: arguments.steps]
+    task = bench.task(arguments.task)
     spec = TrialSpec("target", arguments.model, (task.name,), ("en",), "benchmark", learning_rate=1e-5)
+    base, part = bench.base(spec), slice(arguments.batch_size * arguments.steps)
+    features = bench.features(task, "train", "en", spec, part)
+    steps = list(epoch_steps({task.name: features}, arguments.batch_size, 1, 1))[: arguments.steps]
     pad_id = base.tokenizer.pad_token_id
 
     ours = new_network(base, [task], 0.0).train()

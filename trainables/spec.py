@@ -33,6 +33,8 @@ class TrialSpec:
     model's own). `warmup` is a share of the optimizer steps, `dropout` None means the model's own. Limits count
     examples: of a task over all its languages in training, of a task and language in evaluation.
 
+    `weights` say which ones `model` stands for (`trainables.models.identity`), None: those that its name finds.
+
     `layer` and `pooling` say how sentences become vectors in an evaluation of bitext tasks, None: as the task says.
 
     Hyper-parameters have no defaults that a search could fall back on silently: an evaluation has none at all.
@@ -56,6 +58,7 @@ class TrialSpec:
     eval_examples: int | None = None
     layer: str | None = None
     pooling: str | None = None
+    weights: str | None = None
     code: int = CODE_VERSION
 
     def to_dict(self) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 
 from sweep.planning.plan import Plan, Study, make_plan
+from sweep.planning.weights import UNKNOWN
 from sweep.results.tables import rich_table
 
 if TYPE_CHECKING:
@@ -54,6 +55,12 @@ def plan(
         console.print_json(json.dumps(_values(made, counts, earlier, found, room)))
         return
     _show(console, made, counts, earlier, found, room)
+    if _weights(made) is None:
+        console.print(
+            f"the commit of '{loaded.model}' is not known here (neither the store nor the hub nor this machine's cache"
+            " tells), so what the store has of it cannot be told",
+            soft_wrap=True,
+        )
 
 
 def _show(console: Console, made: Plan, counts: Mapping[str, Counts], earlier: int, found: Price, room: Disk) -> None:
@@ -93,11 +100,19 @@ def _counts(search: Search, study: Study) -> Counts:
     return {"to_run": search.left(study), "in_store": len(ended) - failed, "failed": failed}
 
 
+def _weights(made: Plan) -> str | None:
+    """What decides the weights of the plan's model; None where that is not known here."""
+    weights = made.studies[0].question.weights
+    return None if weights == UNKNOWN else weights
+
+
 def _values(made: Plan, counts: Mapping[str, Counts], earlier: int, found: Price, room: Disk) -> dict[str, Any]:
     return {
         "experiment": made.experiment,
         "hash": made.hash,
         "store": made.store,
+        "model": made.studies[0].question.model,
+        "weights": _weights(made),
         "trials": made.runs,
         "of_earlier_code": earlier,
         "fine_tuning_runs": made.fine_tuning_runs,

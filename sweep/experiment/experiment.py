@@ -17,7 +17,7 @@ from sweep.scoring import benchmark
 from trainables import tasks
 from trainables.data import DataConfig, Source, open_source, references
 from trainables.errors import UserError, nearest
-from trainables.models.shapes import SHAPES
+from trainables.models.shapes import SHAPES, folder_of, name_and_revision
 from trainables.tasks import Catalogue, Task
 
 BASELINE = "none"
@@ -64,18 +64,23 @@ def _known_sampler(name: str) -> str:
     return name
 
 
-def _known_model(name: str) -> str:
-    if name.startswith("random:"):
+def _known_model(model: str) -> str:
+    name, revision = name_and_revision(model)
+    if model.startswith("random:"):
         known = [f"random:{shape}" for shape in SHAPES]
-        if name not in known:
-            raise _refuse(f"unknown model '{name}'", nearest(name, known))
-    elif name.startswith((".", "/", "~")) and not (Path(name).expanduser() / "config.json").is_file():
-        raise _refuse(f"model folder '{name}' has no config.json", "give a checkpoint's folder")
-    elif "/" not in name and name not in SHORT_NAMES:
+        if model not in known:
+            raise _refuse(f"unknown model '{model}'", nearest(model, known))
+    elif model.startswith((".", "/", "~")) and folder_of(model) is None:
+        raise _refuse(f"model folder '{model}' has no config.json", "give a checkpoint's folder")
+    elif name == "minilm" and revision is not None:
+        raise _refuse("model minilm has no revisions", "write minilm: its weights are those of the installed package")
+    elif revision == "":
+        raise _refuse(f"model '{model}' names no revision", f"a branch, tag or commit, for example {name}@main")
+    elif "/" not in name and name not in SHORT_NAMES and folder_of(model) is None:
         hint = nearest(name, SHORT_NAMES)
         if hint.startswith("did you mean"):  # else it may be on the hub all the same
-            raise _refuse(f"unknown model '{name}'", hint)
-    return name
+            raise _refuse(f"unknown model '{model}'", hint)
+    return model
 
 
 def _known_benchmark(name: str) -> str:

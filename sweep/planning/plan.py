@@ -20,7 +20,9 @@ from sweep.experiment import (
     training_languages,
     training_uses,
 )
+from sweep.planning.weights import planned_weights
 from trainables.data import fingerprint
+from trainables.models.shapes import name_and_revision
 from trainables.spec import Phase, TrialSpec, content_hash
 from trainables.tasks import Task
 
@@ -171,6 +173,8 @@ def make_plan(experiment: Experiment) -> Plan:
     A pair is condition x training set: targets that share a training set share its trials. A training set that comes
     after another one starts from that one's winner. A target without a training set is scored on the condition's own.
     """
+    model, _ = name_and_revision(experiment.model)
+    weights = planned_weights(experiment)
     source, space, seeds = experiment.source, experiment.space, tuple(experiment.seeds)
     catalogue, targets = experiment.catalogue, experiment.target_tasks
     warm = experiment.warm_start and any(condition.name == BASELINE for condition in experiment.conditions)
@@ -182,7 +186,7 @@ def make_plan(experiment: Experiment) -> Plan:
         is_bitext = phase == "evaluate" and any(catalogue[name].kind.startswith("bitext") for name in names)
         return TrialSpec(
             phase=phase,
-            model=experiment.model,
+            model=model,
             tasks=names,
             languages=tuple(sorted(set(languages))),
             data=fingerprint(source, uses),
@@ -193,6 +197,7 @@ def make_plan(experiment: Experiment) -> Plan:
             eval_examples=limits.eval_examples,
             layer=vectors.layer if is_bitext else None,
             pooling=vectors.pooling if is_bitext else None,
+            weights=weights,
         )
 
     def search(condition: Condition, training_set: Task | None, asked: TrialSpec, parent: str | None) -> Study:

@@ -17,6 +17,7 @@ from sweep.ledger import DamagedLedger, Ledger, of_earlier_code
 from sweep.planning import history
 from sweep.planning.plan import Plan, Study, make_plan
 from sweep.planning.pricing import disk
+from sweep.planning.weights import known_weights, record
 from sweep.running import lease
 from sweep.running.cluster import ray_cluster
 from sweep.running.driver import Driver
@@ -24,6 +25,7 @@ from sweep.running.progress import Progress
 from sweep.search import Outcome, Search
 from trainables.errors import Problem, UserError
 from trainables.models.minilm import minilm_folder
+from trainables.models.shapes import is_built_in
 from trainables.store import Store
 
 if TYPE_CHECKING:
@@ -74,6 +76,7 @@ def run(
             being so: the same command goes on then.
         RayLost: Ray broke down in a way that needs no `on_loss`; the same command goes on.
     """
+    weights = known_weights(experiment)
     plan = make_plan(experiment)
     store = Store(experiment.store)
     ledger = Ledger(store)
@@ -89,9 +92,10 @@ def run(
             driver.tidy()
     if not search.is_over:
         read_all_data(experiment)
-        _prepare_model(experiment.model)
+        _prepare_model(experiment.model, weights)
         store.check_writable()
         with lease.hold(store, progress.describe, progress.wait_for) as held:
+            record(experiment, weights)
             try:  # again: from now on nobody else adds to it
                 driver.search = search = _search(plan, ledger, retry_failed)
             except DamagedLedger:
@@ -138,14 +142,14 @@ def _check_disk(experiment: Experiment, search: Search, store: Store) -> None:
         raise UserError(Problem(message, hint=hint))
 
 
-def _prepare_model(model: str) -> None:
+def _prepare_model(model: str, weights: str) -> None:
     """Imports or checks a model once, before several workers ask for it."""
-    if model == "minilm" or model.startswith("random:"):
+    if is_built_in(model):
         minilm_folder()
     else:
         from trainables.models.network import check_model  # imports torch, which the driver does not need otherwise
 
-        check_model(model)
+        check_model(model, weights)
 
 
 def _fine_tuning(experiment: Experiment, broker: ActorHandle[Any]) -> Any:

@@ -157,7 +157,7 @@ def test_an_in_batch_softmax_has_the_textbook_gradient_in_pieces_too(dropout: fl
     bench = Workbench(Store(str(tmp_path)), open_source("mock"))
     spec = dataclasses.replace(SPEC, tasks=("lareqa",), dropout=dropout, parent=lively_parent(bench.store))
     bench.micro_batch_tokens = 60
-    base, task = bench.base(spec.model), bench.task("lareqa")
+    base, task = bench.base(spec), bench.task("lareqa")
     features = module.training_features(spec, bench, task)
     torch.manual_seed(0)
     network = module.new_network(base, [task], spec.dropout, bench.checkpoint(spec.parent or "")).train()

@@ -155,7 +155,7 @@ def test_several_workers_do_not_try_again_alone(folder: Path, fails_if: Replace)
     fails_if(lambda call, input_ids: True)
     bench = new_bench(folder)
     bench.world_size = 2
-    base, task = bench.base(BASE.model), bench.task("qqp")
+    base, task = bench.base(BASE), bench.task("qqp")
     features = training_features(BASE, bench, task)
     network = new_network(base, [task], 0.0)
     vocabulary = TrimmedVocabulary(network.encoder, features.token_ids(), 1)

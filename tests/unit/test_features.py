@@ -17,8 +17,11 @@ from trainables import tasks
 from trainables.data import open_source
 from trainables.features import Feature, FeatureCache, Features, as_batch
 from trainables.models.network import Base
+from trainables.spec import TrialSpec
 from trainables.store import Store
 from trainables.training.workbench import Workbench
+
+SPEC = TrialSpec("target", "m", ("udpos",), ("en",), "d")
 
 rows = st.lists(
     st.builds(
@@ -83,7 +86,7 @@ def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workbench:
 
 
 def workbench(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Workbench:
-    monkeypatch.setattr("trainables.training.workbench.load_base", lambda name: Base(None, tokenizer()))  # type: ignore[arg-type]
+    monkeypatch.setattr("trainables.training.workbench.load_base", lambda *model: Base(None, tokenizer()))  # type: ignore[arg-type]
     return Workbench(Store(str(folder / "store")), open_source({"files": str(folder)}))
 
 
@@ -93,10 +96,10 @@ def test_examples_keep_their_places_when_they_are_tokenised_in_parts(
     (tmp_path / "udpos").mkdir()
     (tmp_path / "udpos" / "dev-en.tsv").write_text("He\tPRON\nsang\tVERB\n\n" * 7)
     task = tasks.load("udpos")
-    whole = workbench(tmp_path, monkeypatch).features(task, "dev", "en", "m", slice(None))
+    whole = workbench(tmp_path, monkeypatch).features(task, "dev", "en", SPEC, slice(None))
     monkeypatch.setattr("trainables.training.workbench.TOKENISED_AT_ONCE", 3)
     (tmp_path / "store").rename(tmp_path / "other")
-    parts = workbench(tmp_path, monkeypatch).features(task, "dev", "en", "m", slice(None))
+    parts = workbench(tmp_path, monkeypatch).features(task, "dev", "en", SPEC, slice(None))
     assert plain(parts) == plain(whole)
     assert [one.example for one in parts] == list(range(7))
 
@@ -107,24 +110,24 @@ def test_content_decides_which_file_is_met(bench: Workbench, tmp_path: Path, mon
     def files() -> set[str]:
         return {path.name for path in (tmp_path / "store" / "features").iterdir()}
 
-    first = bench.features(task, "dev", "en", "m", everything)
+    first = bench.features(task, "dev", "en", SPEC, everything)
     known = files()
     assert len(known) == 1
-    again = workbench(tmp_path, monkeypatch).features(task, "dev", "en", "m", everything)
+    again = workbench(tmp_path, monkeypatch).features(task, "dev", "en", SPEC, everything)
     assert plain(again) == plain(first)
     assert files() == known
 
     shorter = dataclasses.replace(task, max_length=8)
-    assert len(workbench(tmp_path, monkeypatch).features(shorter, "dev", "en", "m", everything)) == 2
+    assert len(workbench(tmp_path, monkeypatch).features(shorter, "dev", "en", SPEC, everything)) == 2
     assert len(files()) == 2
     (tmp_path / "udpos" / "dev-en.tsv").write_text("She\tPRON\nsang\tVERB\n")
-    changed = workbench(tmp_path, monkeypatch).features(task, "dev", "en", "m", everything)
+    changed = workbench(tmp_path, monkeypatch).features(task, "dev", "en", SPEC, everything)
     assert plain(changed) != plain(first)
     assert len(files()) == 3
     other = workbench(tmp_path, monkeypatch)
-    other.base("m").tokenizer.backend_tokenizer.add_tokens(["sang"])
+    other.base(SPEC).tokenizer.backend_tokenizer.add_tokens(["sang"])
     try:
-        with_word = other.features(task, "dev", "en", "m", everything)
+        with_word = other.features(task, "dev", "en", SPEC, everything)
     finally:
         tokenizer.cache_clear()
     assert plain(with_word) != plain(changed)

@@ -400,6 +400,10 @@ def test_a_folder_tells_its_shape(tmp_path: Path) -> None:
     assert shapes.weights_of(str(tmp_path)) is None
 
 
+def test_a_revision_has_the_shape_of_its_model() -> None:
+    assert shapes.weights_of("FacebookAI/xlm-roberta-base@main") == shapes.weights_of("xlm-roberta-base")
+
+
 # The table
 
 

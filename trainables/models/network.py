@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -22,8 +23,9 @@ from transformers import (
 
 from trainables.errors import Problem, UserError, nearest
 from trainables.kinds import kind_of
+from trainables.models.identity import COMMIT, identify
 from trainables.models.minilm import minilm_folder
-from trainables.models.shapes import SHAPES
+from trainables.models.shapes import SHAPES, folder_of, is_on_hub, name_and_revision
 from trainables.spec import content_hash
 from trainables.tasks import Task
 
@@ -45,17 +47,21 @@ class Base:
         return content_hash([type(self.tokenizer).__name__, definition, tokenizers.__version__])
 
 
-def load_base(model: str) -> Base:
+def load_base(model: str, weights: str | None = None) -> Base:
     """Loads `minilm`, `random:<config>`, a local folder or a hub id, in float32.
 
+    Args:
+        weights: which ones they must be, as `identify` says; None: those that the name finds.
+
     Raises:
-        UserError: there is no such model, or it cannot be downloaded.
+        UserError: there is no such model, it has other weights here, or it cannot be downloaded.
     """
+    place, revision = _locate(model, weights)
     if model.startswith("random:"):
         name = model.removeprefix("random:")
         if name not in SHAPES:
             raise UserError(Problem(f"unknown model 'random:{name}'", hint=nearest(name, tuple(SHAPES))))
-        tokenizer = AutoTokenizer.from_pretrained(minilm_folder())  # XLM-R's vocabulary
+        tokenizer = AutoTokenizer.from_pretrained(place)  # XLM-R's vocabulary
         config = XLMRobertaConfig(
             vocab_size=len(tokenizer),
             max_position_embeddings=514,
@@ -66,24 +72,39 @@ def load_base(model: str) -> Base:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
             return Base(XLMRobertaModel(config, add_pooling_layer=False).eval(), tokenizer)
-    place = str(minilm_folder()) if model == "minilm" else model
     try:
-        encoder = AutoModel.from_pretrained(place, add_pooling_layer=False, dtype=torch.float32)
-        return Base(encoder.eval(), AutoTokenizer.from_pretrained(place))
+        encoder = AutoModel.from_pretrained(place, revision=revision, add_pooling_layer=False, dtype=torch.float32)
+        return Base(encoder.eval(), AutoTokenizer.from_pretrained(place, revision=revision))
     except (OSError, ValueError) as error:
         raise _no_model(model, error) from error
 
 
-def check_model(model: str) -> None:
+def check_model(model: str, weights: str) -> None:
     """Makes sure that workers will find a hub id or folder, before several of them try.
 
     Raises:
         UserError: there is no such model, or it cannot be downloaded.
     """
+    place, revision = _locate(model, weights)
     try:
-        AutoConfig.from_pretrained(model)
+        AutoConfig.from_pretrained(place, revision=revision)
     except (OSError, ValueError) as error:
         raise _no_model(model, error) from error
+
+
+def _locate(model: str, weights: str | None) -> tuple[str, str | None]:
+    """Where `from_pretrained` finds a model (`random:<config>`: its tokenizer), and the revision of a hub id."""
+    hint = "put the same files there on every machine; a model that changed is for a new run"
+    if is_on_hub(model):
+        name, revision = name_and_revision(model)
+        if weights is not None and not COMMIT.fullmatch(weights):
+            raise UserError(Problem(f"there is no model folder '{model}' on {socket.gethostname()}", hint=hint))
+        return name, weights or revision
+    if weights is not None and (found := identify(model)) != weights:
+        here = f"{socket.gethostname()} has weights {found}"
+        message = f"model '{model}' is not the one that the run began with: {here}, not {weights}"
+        raise UserError(Problem(message, hint=hint))
+    return str(folder_of(model) or minilm_folder()), None
 
 
 def _no_model(model: str, error: Exception) -> UserError:

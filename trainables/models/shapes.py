@@ -1,4 +1,4 @@
-"""The shapes of models that names alone tell, and how many weights they have. Plain numbers: nothing imports torch."""
+"""What a model's name alone tells: where it is, its shape, how many weights it has. Nothing here imports torch."""
 
 from __future__ import annotations
 
@@ -54,6 +54,32 @@ OWNERS = ("FacebookAI/", "google-bert/")
 """Whose hub ids name the models of KNOWN as well."""
 
 
+def is_built_in(model: str) -> bool:
+    """Whether a model is one that comes with the package: `minilm` or `random:<config>`."""
+    return model == "minilm" or model.startswith("random:")
+
+
+def is_on_hub(model: str) -> bool:
+    """Whether a model's name is a hub id, with or without a revision."""
+    return not is_built_in(model) and folder_of(model) is None
+
+
+def folder_of(model: str) -> Path | None:
+    """The local folder that a model's name is, if it is one."""
+    if is_built_in(model):
+        return None
+    folder = Path(model).expanduser()
+    return folder if (folder / "config.json").is_file() else None
+
+
+def name_and_revision(model: str) -> tuple[str, str | None]:
+    """A hub id's name and, of `name@revision`, the branch, tag or commit. A folder's name is its name, with any `@`."""
+    if model.startswith((".", "/", "~")) or folder_of(model) is not None:
+        return model, None
+    name, at, revision = model.partition("@")
+    return name, revision if at else None
+
+
 @dataclass(frozen=True)
 class Weights:
     """How many weights an encoder has, heads apart: its layers', and those of its embeddings."""
@@ -87,12 +113,15 @@ def _config(model: str) -> Mapping[str, Any]:
     if model.startswith("random:"):
         shape = SHAPES.get(model.removeprefix("random:"))
         return {} if shape is None else shape | XLM_R
+    name, _ = name_and_revision(model)
     for owner in OWNERS:
-        model = model.removeprefix(owner)
-    if model in KNOWN:
-        return KNOWN[model]
+        name = name.removeprefix(owner)
+    if name in KNOWN:
+        return KNOWN[name]
+    if (folder := folder_of(model)) is None:
+        return {}
     try:
-        config = json.loads((Path(model).expanduser() / "config.json").read_text(encoding="utf-8"))
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
     return config if isinstance(config, dict) else {}

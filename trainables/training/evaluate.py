@@ -48,7 +48,7 @@ class Evaluation(NamedTuple):
 def load_split(spec: TrialSpec, bench: Workbench, task: Task, name: str, language: str) -> Split:
     """The examples of a split that a trial's limits leave."""
     part = slice(spec.eval_examples)
-    features = bench.features(task, name, language, spec.model, part)
+    features = bench.features(task, name, language, spec, part)
     return Split(task, name, language, bench.examples(task, name, language)[part], features)
 
 
@@ -66,7 +66,7 @@ def evaluate(spec: TrialSpec, bench: Workbench, started: float) -> Iterator[Repo
     """
     targets = [_as_asked(bench.task(name), spec) for name in spec.tasks]
     heads = [_as_asked(bench.task(name), spec) for name in dict.fromkeys(map(head_name, targets))]
-    base = bench.base(spec.model)
+    base = bench.base(spec)
     weights = bench.checkpoint(spec.parent) if spec.parent else None
     network = new_network(base, heads, spec.dropout, weights).to(bench.device)
     scorer = Scorer(network, spec, bench)
@@ -192,7 +192,7 @@ class Scorer:
         network.eval()
         place = {id(row): position for position, row in enumerate(rows)}
         found: dict[int, np.ndarray] = {}
-        pad_id = bench.base(self._spec.model).tokenizer.pad_token_id
+        pad_id = bench.base(self._spec).tokenizer.pad_token_id
         for batch in micro_batches(rows, bench.micro_batch_tokens):
             input_ids, mask, _ = collate(batch, pad_id)
             input_ids = self._vocabulary.translate(input_ids) if self._vocabulary else input_ids

@@ -54,7 +54,7 @@ def fine_tune(spec: TrialSpec, bench: Workbench, started: float) -> Iterator[Rep
     assert spec.learning_rate is not None and spec.weight_decay is not None and spec.warmup is not None
     assert spec.epochs is not None and spec.batch_size is not None  # a training spec has all hyper-parameters
     training_sets = [bench.task(name) for name in spec.tasks]
-    base = bench.base(spec.model)
+    base = bench.base(spec)
     parent = bench.checkpoint(spec.parent) if spec.parent else None
     features = {task.name: training_features(spec, bench, task) for task in training_sets}
     development = [development_split(spec, bench, task) for task in training_sets]
@@ -157,7 +157,7 @@ def training_features(spec: TrialSpec, bench: Workbench, task: Task) -> Features
         if spec.train_examples is not None:
             size = len(bench.examples(task, "train", language))
             part = share_of_language(size, spec.train_examples, position, len(languages))
-        parts.append(bench.features(task, "train", language, spec.model, part))
+        parts.append(bench.features(task, "train", language, spec, part))
     rows = Features.joined(parts).that_count() if parts else Features([])
     if not rows:
         raise TrialError(f"no example of '{task.name}' can be trained on in {', '.join(spec.languages)}")

@@ -42,7 +42,7 @@ class StepGradient:
         self._network, self._replica = network, replica
         self._losses = {task.name: kind_of(task).loss for task in training_sets}
         self._spec, self._bench, self._vocabulary = spec, bench, vocabulary
-        self._pad_id = bench.base(spec.model).tokenizer.pad_token_id
+        self._pad_id = bench.base(spec).tokenizer.pad_token_id
 
     def add(self, step: Step) -> float:
         """Returns this worker's part of the step's mean loss, times the number of workers.

@@ -76,9 +76,9 @@ class Workbench:
                 labels.update(example.tags or ())
         return dataclasses.replace(task, labels=tuple(sorted(labels)))
 
-    def base(self, model: str) -> Base:
-        """The pre-trained model, loaded once."""
-        return self._bases.get(model, lambda: load_base(model))
+    def base(self, spec: TrialSpec) -> Base:
+        """A trial's pre-trained model, loaded once."""
+        return self._bases.get((spec.model, spec.weights), lambda: load_base(spec.model, spec.weights))
 
     def checkpoint(self, trial_id: str) -> dict[str, torch.Tensor]:
         """A finished trial's weights. Raises as `load_checkpoint` does."""
@@ -88,12 +88,12 @@ class Workbench:
         """All examples of a split in one language, read once."""
         return self._examples.get((task.name, split, language), lambda: self.source.examples(task, split, language))
 
-    def features(self, task: Task, split: str, language: str, model: str, part: slice) -> Features:
-        """The features of a part of the examples of a split in one language, tokenised once for all workers."""
-        place = task.name, split, language, model, (part.start, part.stop, part.step)
+    def features(self, task: Task, split: str, language: str, spec: TrialSpec, part: slice) -> Features:
+        """A part of the examples of a split in one language as a trial's model reads them, tokenised once for all."""
+        place = task.name, split, language, spec.model, (part.start, part.stop, part.step)
 
         def make() -> Features:
-            base = self.base(model)
+            base = self.base(spec)
             content = self.source.fingerprint(task, split, language)
             key = content_hash([content, task.definition, code_hash(task), base.tokenizer_hash, place])
 
@@ -106,7 +106,7 @@ class Workbench:
 
             return self._feature_cache.get(key, tokenise)
 
-        return self._features.get(place, make)
+        return self._features.get((place, spec.weights), make)
 
     def drop_state(self, trial_id: str) -> None:
         """Removes what was saved of a trial that will not go on."""

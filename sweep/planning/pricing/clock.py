@@ -20,7 +20,7 @@ from sweep.planning.plan import Study
 from sweep.planning.pricing.bounds import NOTHING, Bounds, exactly
 from sweep.planning.pricing.gpus import Gpu, GpuTable
 from sweep.planning.pricing.work import Counter, UnknownError, Work, epochs
-from trainables.models.shapes import weights_of
+from trainables.models.shapes import name_and_revision, weights_of
 from trainables.spec import TrialSpec
 
 TRAINING, SCORING = 6, 2
@@ -90,7 +90,8 @@ def where(experiment: Experiment, measured: Sequence[Measured], table: GpuTable,
     if name is None and not each:
         return Place(None, 0, 0, frozenset({CPU, None}))
     each = each or 1
-    ran_on = Tally(one.device for one in measured if one.model == experiment.model and one.device not in (CPU, None))
+    model, _ = name_and_revision(experiment.model)
+    ran_on = Tally(one.device for one in measured if one.model == model and one.device not in (CPU, None))
     most = [device for device, _ in ran_on.most_common(1)]
     notes = []
     if name is not None:
