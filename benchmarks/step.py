@@ -26,6 +26,7 @@ from trainables.store import Store
 from trainables.training.batching import Step, collate, epoch_steps
 from trainables.training.fine_tune import parameter_groups
 from trainables.training.gradient import StepGradient
+from trainables.training.shares import Part
 from trainables.training.workbench import Workbench
 
 
@@ -39,7 +40,7 @@ def main() -> None:
     bench = Workbench(Store(tempfile.mkdtemp()), open_source("mini"))
     task = bench.task(arguments.task)
     spec = TrialSpec("target", arguments.model, (task.name,), ("en",), "benchmark", learning_rate=1e-5)
-    base, part = bench.base(spec), slice(arguments.batch_size * arguments.steps)
+    base, part = bench.base(spec), Part(arguments.batch_size * arguments.steps)
     features = bench.features(task, "train", "en", spec, part)
     steps = list(epoch_steps({task.name: features}, arguments.batch_size, 1, 1))[: arguments.steps]
     pad_id = base.tokenizer.pad_token_id

@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 
 from trainables.features import IGNORED, Feature
 from trainables.training.batching import collate, epoch_sizes, epoch_steps, micro_batches, share, steps_per_epoch
-from trainables.training.shares import share_of_language
 
 lengths = st.lists(st.integers(1, 40), min_size=1, max_size=60)
 
@@ -82,13 +81,3 @@ def test_collating_pads_ids_and_targets() -> None:
     assert batch.input_ids.tolist() == [[5, 6, 7], [5, 1, 1]]
     assert batch.mask.tolist() == [[1, 1, 1], [1, 0, 0]]
     assert batch.targets.tolist() == [[1, IGNORED], [2, 0]]
-
-
-@given(st.integers(1, 60), st.integers(1, 6), st.integers(1, 80))
-def test_languages_share_a_limit_with_other_examples_each(size: int, languages: int, limit: int) -> None:
-    shares = [range(size)[share_of_language(size, limit, position, languages)] for position in range(languages)]
-    if limit <= size:  # of parallel data no two languages give the same example, as long as there are enough
-        assert sum(map(len, shares)) == limit
-    if limit + languages <= size:
-        assert len({example for share in shares for example in share}) == limit
-    assert all(len(one) <= -(-limit // languages) for one in shares)

@@ -19,6 +19,7 @@ from trainables.features import Feature, FeatureCache, Features, as_batch
 from trainables.models.network import Base
 from trainables.spec import TrialSpec
 from trainables.store import Store
+from trainables.training.shares import Part
 from trainables.training.workbench import Workbench
 
 SPEC = TrialSpec("target", "m", ("udpos",), ("en",), "d")
@@ -96,16 +97,16 @@ def test_examples_keep_their_places_when_they_are_tokenised_in_parts(
     (tmp_path / "udpos").mkdir()
     (tmp_path / "udpos" / "dev-en.tsv").write_text("He\tPRON\nsang\tVERB\n\n" * 7)
     task = tasks.load("udpos")
-    whole = workbench(tmp_path, monkeypatch).features(task, "dev", "en", SPEC, slice(None))
+    whole = workbench(tmp_path, monkeypatch).features(task, "dev", "en", SPEC, Part())
     monkeypatch.setattr("trainables.training.workbench.TOKENISED_AT_ONCE", 3)
     (tmp_path / "store").rename(tmp_path / "other")
-    parts = workbench(tmp_path, monkeypatch).features(task, "dev", "en", SPEC, slice(None))
+    parts = workbench(tmp_path, monkeypatch).features(task, "dev", "en", SPEC, Part())
     assert plain(parts) == plain(whole)
     assert [one.example for one in parts] == list(range(7))
 
 
 def test_content_decides_which_file_is_met(bench: Workbench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    task, everything = tasks.load("udpos"), slice(None)
+    task, everything = tasks.load("udpos"), Part()
 
     def files() -> set[str]:
         return {path.name for path in (tmp_path / "store" / "features").iterdir()}

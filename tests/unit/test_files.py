@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from trainables.data import Source, open_source
 from trainables.data.examples import Example, MultipleChoice, Passage, Query, Question, TaggedSentence, TextPair
 from trainables.errors import UserError
 from trainables.tasks import FileLayout, Task
+from trainables.training.shares import Part
 
 PAIR = {"text_a": 0, "text_b": 1, "label": 2}
 
@@ -88,6 +91,54 @@ def test_what_is_held_back_is_the_end_of_the_training_examples(tmp_path: Path) -
     assert source.fingerprint(own, "dev", "en") != source.fingerprint(own, "train", "en")
 
 
+def squad(passages: Mapping[str, str]) -> str:
+    """A file with a question on each passage, by the question's id."""
+    paragraphs = [
+        {"context": text, "qas": [{"id": one, "question": "?", "answers": [{"text": text[0], "answer_start": 0}]}]}
+        for one, text in passages.items()
+    ]
+    return json.dumps({"data": [{"paragraphs": paragraphs}]})
+
+
+@pytest.mark.parametrize(
+    ("passages", "holdout", "expected"),
+    [
+        ("abcdefghij", 0.2, "ij"),
+        ("aaaaabbbcc", 0.1, "cc"),  # at least one passage
+        ("aaaaabbbcc", 0.3, "cc"),  # 2 are nearer to 3 than 5
+        ("aaaaabbbcc", 0.4, "bbbcc"),
+        ("aaaaaaaaab", 0.9, "b"),  # never all of them
+        ("cabbbbbbca", 0.2, "bbbbbb"),  # the last to come up, not the last to be asked about
+    ],
+)
+def test_what_is_held_back_is_cut_between_passages(
+    tmp_path: Path, passages: str, holdout: float, expected: str
+) -> None:
+    source = write(tmp_path, qa=squad(dict(zip(map(str, range(len(passages))), passages, strict=True))))
+    own = task("squad", holdout=holdout, files=(layout("squad", ("en",), train=["qa"]),))
+    kept, held_back = (
+        [one for one in source.examples(own, split, "en") if isinstance(one, Question)] for split in ("train", "dev")
+    )
+    assert "".join(one.context for one in held_back) == expected
+    assert {one.context for one in kept}.isdisjoint(expected)
+    assert sorted(int(one.id) for one in [*kept, *held_back]) == list(range(len(passages)))
+
+
+def test_several_choices_on_a_passage_stay_together(tmp_path: Path) -> None:
+    source = write(tmp_path, choices="".join(f"{context}\tx\ty\t0\n" for context in "abcddd"))
+    options = {"columns": {"context": 0, "choices": [1, 2], "label": 3}}
+    own = task("copa", holdout=0.2, files=(layout("tsv", ("en",), train=["choices"], options=options),))
+    assert len(source.examples(own, "train", "en")) == len(source.examples(own, "dev", "en")) == 3
+
+
+def test_one_passage_cannot_be_held_back(tmp_path: Path) -> None:
+    source = write(tmp_path, qa=squad({"0": "a", "1": "a", "2": "a"}))
+    own = task("squad", holdout=0.1, files=(layout("squad", ("en",), train=["qa"]),))
+    assert len(source.examples(own, "train", "en")) == 3
+    with pytest.raises(UserError, match="'squad' in 'en' have one passage: none can be held back\n    give the task"):
+        source.examples(own, "dev", "en")
+
+
 def test_parts_are_joined_where_all_have_the_split(tmp_path: Path) -> None:
     source = write(
         tmp_path,
@@ -101,11 +152,28 @@ def test_parts_are_joined_where_all_have_the_split(tmp_path: Path) -> None:
     assert source.languages(own, "train") == ("en",)
     assert source.languages(own, "dev") == ()
     joined = source.examples(own, "train", "en")
-    assert texts(joined) == ["a", "c", "e"]
+    assert sorted(texts(joined)) == ["a", "c", "e"]
     before = source.fingerprint(own, "train", "en")
     (tmp_path / "snli").write_text("x\tf\tneutral\n")
     assert source.fingerprint(own, "train", "en") != before
     assert "no dev files of 'snli' in 'en'" in source.missing(own, "dev", "en").message
+
+
+@pytest.mark.parametrize("languages", [1, 2, 3, 6])
+def test_a_limit_takes_as_many_of_each_part_in_each_language(tmp_path: Path, languages: int) -> None:
+    lines = {"one": 300, "two": 300, "three": 20}
+    source = write(tmp_path, **{name: f"{name}\tb\tneutral\n" * count for name, count in lines.items()})
+    parts = {name: task("mnli", name=name, files=(layout(train=[name], languages=("en",)),)) for name in lines}
+    own, source = task("anli+", parts=tuple(lines)), open_source({"files": str(tmp_path)}, parts)
+    joined = source.examples(own, "train", "en")
+    assert len(joined) == 620
+    counts = Counter(texts(Part(60).of(joined)))
+    assert counts == {"one": 20, "two": 20, "three": 20}
+    counts = Counter(texts(Part(200).of(joined)))
+    assert (counts["one"], counts["two"], counts["three"]) == (90, 90, 20)  # what is short is made up for
+    for position in range(languages):
+        counts = Counter(texts(Part(100, position, languages).of(joined)))
+        assert abs(counts["one"] - counts["two"]) < 30, "a language must not give one part alone"
 
 
 def test_repeated_ids_become_unique(tmp_path: Path) -> None:
@@ -139,13 +207,9 @@ def test_missing_files_are_named_with_what_to_do(tmp_path: Path) -> None:
         open_source({"files": str(tmp_path / "none")})
 
 
-def squad(*ids: str) -> str:
-    qas = [{"id": one, "question": "?", "answers": [{"text": "Ulm", "answer_start": 0}]} for one in ids]
-    return json.dumps({"data": [{"paragraphs": [{"context": "Ulm. Bonn.", "qas": qas}]}]})
-
-
 def test_candidates_are_the_sentences_of_the_same_file(tmp_path: Path) -> None:
-    source = write(tmp_path, **{"lareqa__xquad-r__de_json": squad("q"), "lareqa__xquad-r__en_json": squad("q")})
+    text = squad({"q": "Ulm. Bonn."})
+    source = write(tmp_path, **{"lareqa__xquad-r__de_json": text, "lareqa__xquad-r__en_json": text})
     own = tasks.load("lareqa")
     assert source.languages(own, "test-candidates") == ("de", "en")
     (query,) = source.examples(own, "test", "de")
@@ -168,9 +232,8 @@ def test_one_file_of_candidates_is_there_once(tmp_path: Path) -> None:
 
 
 def test_tydiqa_s_release_is_taken_apart_by_language(tmp_path: Path) -> None:
-    source = write(
-        tmp_path, **{"tydiqa__tydiqa-goldp-v1_1-train_json": squad("english-1-0", "korean-2-0", "english-3-0")}
-    )
+    text = squad({"english-1-0": "Ulm.", "korean-2-0": "Ulm.", "english-3-0": "Bonn."})
+    source = write(tmp_path, **{"tydiqa__tydiqa-goldp-v1_1-train_json": text})
     own = tasks.load("tydiqa")
     assert len(source.languages(own, "train")) == 9
     assert [one.id for one in source.examples(own, "train", "en")] == ["english-1-0"]

@@ -30,7 +30,6 @@ from trainables.errors import UserError
 from trainables.models import shapes
 from trainables.spec import TrialSpec
 from trainables.training import batching
-from trainables.training.shares import quota, share_of_language
 
 FAST = Gpu("fast", ("Fast GPU",), 80, {"fp32": 10, "bf16": 100}, Bounds(0.25, 0.5, 1), 2, 1, "now")
 SLOW = Gpu("slow", ("Slow GPU",), 80, {"fp32": 5, "bf16": None}, Bounds(0.25, 0.5, 1), None, None, "")
@@ -320,13 +319,17 @@ def test_in_an_epoch_of_several_tasks_each_gives_so_much_at_most() -> None:
     assert work.MIXING_CAP == batching.MIXING_CAP
 
 
-@pytest.mark.parametrize(("limit", "languages"), [(10, 1), (10, 3), (2, 3), (1, 8)])
-def test_a_limit_is_spread_as_in_training(limit: int, languages: int) -> None:
-    trained = [len(range(1000)[share_of_language(1000, limit, position, languages)]) for position in range(languages)]
-    assert [quota(limit, position, languages) for position in range(languages)] == trained
-
-
 SENTENCE = "a\tNOUN\n\n"
+
+
+@pytest.mark.parametrize(("limit", "expected"), [(6, 6), (14, 14), (99, 15)])
+def test_a_limit_is_used_up_as_in_training(tmp_path: Path, limit: int, expected: int) -> None:
+    files(tmp_path, 12)
+    (tmp_path / "udpos" / "train-de.tsv").write_text(SENTENCE * 3)
+    both = [{"name": "both", "tasks": ["udpos"], "languages": ["en", "de"]}]
+    limits = {"train_examples": limit}
+    asked = experiment(data={"files": str(tmp_path)}, conditions=["none", *both], targets=["udpos"], limits=limits)
+    assert counted(asked, "intermediate/both").features.expected == expected
 
 
 def files(folder: Path, sentences: int) -> Experiment:

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import random
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import zip_longest
 from typing import Protocol
 
-from trainables.data.examples import Example, Passage
+from trainables.data.examples import Example, MultipleChoice, Passage, Question
 from trainables.errors import Problem, UserError
 from trainables.spec import content_hash
 from trainables.tasks import Task
+
+DIVISION = 2
+"""Bumped by hand when parts are joined, or examples held back, in another way: what is kept of the old way, such as
+features and counts, is not taken for the new.
+"""
 
 
 class Place(Protocol):
@@ -36,9 +43,9 @@ class Place(Protocol):
 class ReleasedSource:
     """The source over one or more places (see `trainables.data.source.Source`).
 
-    Of each split and language the first place that has it counts. A task with `parts` has what all its parts have, one
-    after the other. A task with `holdout` and no dev split holds back the last of each language's training examples:
-    its share of them, rounded, at least one.
+    Of each split and language the first place that has it counts. A task with `parts` has what all its parts have, in
+    turn, so that a limit takes as many of each. A task with `holdout` and no dev split holds back the last of each
+    language's training examples: its share of them, rounded, at least one. Those with a common passage stay together.
 
     Args:
         tasks: where parts are looked up.
@@ -57,20 +64,24 @@ class ReleasedSource:
         """All examples, with ids made unique: behind the second of an id stands #2."""
         if task.parts:
             parts = [self.examples(part, split, language) for part in self._parts(task)]
-            return _with_own_ids([example for part in parts for example in part])
+            return _with_own_ids(_in_turn(parts))
         released = self._released(task, split, language)
         found = _with_own_ids(self._held(task, split, language).read(task, released, language))
         if not self._holds_back(task, split, language):
             return found
-        kept = len(found) - max(1, round(task.holdout * len(found)))
-        return found[kept:] if split == "dev" else found[:kept]
+        held_back = _last_passages(found, max(1, round(task.holdout * len(found))))
+        if split == "dev" and found and not held_back:
+            message = f"the training examples of '{task.name}' in '{language}' have one passage: none can be held back"
+            raise UserError(Problem(message, hint="give the task a dev split of its own"))
+        return [example for example in found if (_passage(example) in held_back) == (split == "dev")]
 
     def fingerprint(self, task: Task, split: str, language: str) -> str:
         if task.parts:
             parts = [self.fingerprint(part, split, language) for part in self._parts(task)]
-            return content_hash([task.definition, parts])
+            return content_hash([task.definition, parts, DIVISION])
         place, released = self._held(task, split, language), self._released(task, split, language)
-        return content_hash([place.version(task, released, language), split, language, task.definition])
+        division = [DIVISION] if self._holds_back(task, split, language) else []
+        return content_hash([place.version(task, released, language), split, language, task.definition, *division])
 
     def missing(self, task: Task, split: str, language: str) -> Problem:
         for part in self._parts(task):
@@ -98,6 +109,37 @@ class ReleasedSource:
     def _released(self, task: Task, split: str, language: str) -> str:
         """The split whose examples, or a share of them, make up this one."""
         return "train" if split == "dev" and self._holds_back(task, split, language) else split
+
+
+def _in_turn(parts: Sequence[Sequence[Example]]) -> list[Example]:
+    """One example of each part, again and again: any number from the start has as many of each, as long as they last.
+
+    In which order is drawn for each turn (the same in every run), so that every n-th has as many of each too.
+    """
+    rng = random.Random(0)
+    turns = (rng.sample(turn, len(turn)) for turn in zip_longest(*parts))
+    return [example for turn in turns for example in turn if example is not None]
+
+
+def _last_passages(examples: Sequence[Example], wanted: int) -> set[str]:
+    """The last passages, in the order in which they come up, with as near as possible to `wanted` examples.
+
+    Never all of them: none where there is only one.
+    """
+    sizes = Counter(map(_passage, examples))
+    held_back: set[str] = set()
+    count = 0
+    for passage in list(sizes)[:0:-1]:
+        if held_back and abs(count + sizes[passage] - wanted) >= abs(count - wanted):
+            break
+        held_back.add(passage)
+        count += sizes[passage]
+    return held_back
+
+
+def _passage(example: Example) -> str:
+    """What examples are about that must not be cut apart. Those of other kinds stand for themselves."""
+    return example.context if isinstance(example, Question | MultipleChoice) else example.id
 
 
 def _with_own_ids(found: Sequence[Example]) -> list[Example]:

@@ -34,7 +34,7 @@ class Task:
         after: the training set on which models are trained before they are trained on this one (`siqa` for copa).
         parts: the tasks whose examples this one joins (`anli+`); it has no files of its own then.
         holdout: the share of the training examples, the last ones, that serve as development set where the release has
-            none of its own.
+            none of its own. It is cut between passages: all questions on one are on the same side.
         score_on: the split that stands for the task in tables. `test` is predicted as well, for submissions.
         mini: the generator of the embedded benchmark that makes its examples, if any.
         files, hub: where its examples lie; of several layouts the first that has a split and language counts.
@@ -88,7 +88,10 @@ class Task:
         return tuple(dict.fromkeys((self.score_on, "test")))
 
     def size(self, split: str, language: str) -> int | None:
-        """How many examples a split has, less what a `holdout` takes or holds back; None where that is not known."""
+        """How many examples a split has, less what a `holdout` takes or holds back; None where that is not known.
+
+        With a `holdout` it is an estimate: the cut is between passages, some questions before or behind it.
+        """
         if not self.holdout or "dev" in self.sizes or split not in ("train", "dev"):
             return self.sizes.get(split, {}).get(language)
         released = self.sizes.get("train", {}).get(language)

@@ -24,6 +24,7 @@ from trainables.spec import TrialSpec
 from trainables.tasks import Task
 from trainables.training.batching import collate, micro_batches
 from trainables.training.memory import in_pieces_that_fit
+from trainables.training.shares import Part
 from trainables.training.workbench import Workbench
 
 
@@ -47,9 +48,9 @@ class Evaluation(NamedTuple):
 
 def load_split(spec: TrialSpec, bench: Workbench, task: Task, name: str, language: str) -> Split:
     """The examples of a split that a trial's limits leave."""
-    part = slice(spec.eval_examples)
+    part = Part(spec.eval_examples)
     features = bench.features(task, name, language, spec, part)
-    return Split(task, name, language, bench.examples(task, name, language)[part], features)
+    return Split(task, name, language, part.of(bench.examples(task, name, language)), features)
 
 
 def head_name(task: Task) -> str:

@@ -30,7 +30,7 @@ from trainables.tasks import Task
 from trainables.training.batching import epoch_steps, steps_per_epoch
 from trainables.training.evaluate import Evaluation, Scorer, Split, evaluate, load_split
 from trainables.training.gradient import StepGradient
-from trainables.training.shares import share_of_language
+from trainables.training.shares import Part, shares
 from trainables.training.state import TrialState
 from trainables.training.workbench import Workbench
 
@@ -146,19 +146,16 @@ def carried_on(weights: Mapping[str, torch.Tensor], training_sets: Sequence[Task
 
 
 def training_features(spec: TrialSpec, bench: Workbench, task: Task) -> Features:
-    """A task's features in the spec's languages, of at most `train_examples` examples spread evenly over them.
-
-    Of parallel data each language gives other examples: the i-th of n languages gives the i-th of every n.
-    """
+    """A task's features in the spec's languages, of at most `train_examples` examples spread evenly over them."""
     languages = [language for language in bench.source.languages(task, "train") if language in spec.languages]
-    parts = []
-    for position, language in enumerate(languages):
-        part = slice(None)
-        if spec.train_examples is not None:
-            size = len(bench.examples(task, "train", language))
-            part = share_of_language(size, spec.train_examples, position, len(languages))
-        parts.append(bench.features(task, "train", language, spec, part))
-    rows = Features.joined(parts).that_count() if parts else Features([])
+    parts = [Part()] * len(languages)
+    if spec.train_examples is not None:
+        sizes = [len(bench.examples(task, "train", language)) for language in languages]
+        counts = shares(spec.train_examples, sizes)
+        parts = [Part(count, position, len(languages)) for position, count in enumerate(counts)]
+    rows = Features.joined(
+        [bench.features(task, "train", language, spec, part) for language, part in zip(languages, parts, strict=True)]
+    ).that_count()
     if not rows:
         raise TrialError(f"no example of '{task.name}' can be trained on in {', '.join(spec.languages)}")
     return rows

@@ -19,6 +19,7 @@ from trainables.models.network import Base, load_base
 from trainables.spec import TrialSpec, content_hash
 from trainables.store import Store, state_name
 from trainables.tasks import Catalogue, Task
+from trainables.training.shares import Part
 
 T = TypeVar("T")
 
@@ -88,9 +89,9 @@ class Workbench:
         """All examples of a split in one language, read once."""
         return self._examples.get((task.name, split, language), lambda: self.source.examples(task, split, language))
 
-    def features(self, task: Task, split: str, language: str, spec: TrialSpec, part: slice) -> Features:
+    def features(self, task: Task, split: str, language: str, spec: TrialSpec, part: Part) -> Features:
         """A part of the examples of a split in one language as a trial's model reads them, tokenised once for all."""
-        place = task.name, split, language, spec.model, (part.start, part.stop, part.step)
+        place = task.name, split, language, spec.model, part
 
         def make() -> Features:
             base = self.base(spec)
@@ -98,7 +99,7 @@ class Workbench:
             key = content_hash([content, task.definition, code_hash(task), base.tokenizer_hash, place])
 
             def tokenise() -> Iterator[list[Feature]]:
-                examples = self.examples(task, split, language)[part]
+                examples = part.of(self.examples(task, split, language))
                 for start in range(0, len(examples), TOKENISED_AT_ONCE):
                     chosen = examples[start : start + TOKENISED_AT_ONCE]
                     rows = kind_of(task).features(task, chosen, base.tokenizer)

@@ -25,7 +25,7 @@ from trainables.spec import TrialSpec
 from trainables.store import cache_folder
 from trainables.tasks import Task
 from trainables.tasks.layout import CANDIDATES
-from trainables.training.shares import MIXING_CAP, quota
+from trainables.training.shares import MIXING_CAP, shares
 from trainables.yaml_file import read_yaml
 
 TOKENS = Path(__file__).parent / "tokens.yaml"
@@ -90,7 +90,7 @@ class Counter:
             languages = [one for one in self._there(task, "train") if one in question.languages]
             counts = self._known(task, [("train", one) for one in languages], missing)
             if (limit := question.train_examples) is not None:
-                counts = [min(count, quota(limit, place, len(languages))) for place, count in enumerate(counts)]
+                counts = shares(limit, counts)
             examples = sum(counts)
             size = size_of_example(task, "train")
             there = examples * size.features
@@ -154,12 +154,12 @@ class Counter:
         return self._counts[place]
 
     def _counted(self, task: Task, split: str, language: str) -> int | str:
+        if self._made_up is not None:
+            return self._made_up[split.removesuffix(CANDIDATES)]
         parts = [self._count(self._experiment.catalogue[name], split, language) for name in task.parts]
         if parts:
             unknown = [part for part in parts if isinstance(part, str)]
             return unknown[0] if unknown else sum(part for part in parts if isinstance(part, int))
-        if self._made_up is not None:
-            return self._made_up[split.removesuffix(CANDIDATES)]
         published = task.size(split, language)
         if self._is_readable(task, split, language, published):
             try:
