@@ -62,8 +62,8 @@ class Report:
         examples_per_second: features per second of training (or scoring), over all workers.
         scores, predictions: in the last report alone.
         curve: the objective after each epoch so far.
-        collapsed: whether training ended at chance on the English development set of every task, as that of large
-            encoders now and then does. Said in the last report.
+        collapsed: whether training ended at chance, or with one answer to everything, on the English development set of
+            every task, as that of large encoders now and then does. Said in the last report.
         device: what all of it ran on: the GPU's name, or `cpu`.
         features, tokens: what is trained in an epoch, over all workers, without padding; in an evaluation, what has
             been encoded.

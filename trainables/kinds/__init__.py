@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, cast
@@ -60,6 +61,10 @@ class Kind(Protocol):
         """The predictions of somebody who cannot read: their score is the chance level."""
         ...
 
+    def answers(self, predictions: Sequence[Prediction]) -> Sequence[Prediction]:
+        """What is answered one by one: where all of it is the same, nothing was read."""
+        ...
+
 
 class Head(nn.Module):
     """Maps hidden states (R, L, H) and the attention mask (R, L) of R rows to outputs.
@@ -107,7 +112,8 @@ def code_hash(task: Task) -> str:
 
 def most_common(labels: Sequence[str]) -> str:
     """The most frequent label; of several the first in the alphabet."""
-    return max(sorted(set(labels)), key=labels.count)
+    counts = Counter(labels)
+    return max(sorted(counts), key=counts.__getitem__)
 
 
 def gold_labels(examples: Sequence[Any], references: Sequence[Encoded]) -> list[str] | None:
@@ -119,6 +125,11 @@ def gold_labels(examples: Sequence[Any], references: Sequence[Encoded]) -> list[
 def most_common_label(task: Task, examples: Sequence[Any], references: Sequence[Encoded]) -> list[Prediction]:
     """The `guesses` of kinds with one label an example: always the most common one."""
     return [most_common(gold_labels(examples, references) or [])] * len(examples)
+
+
+def one_an_example(predictions: Sequence[Prediction]) -> Sequence[Prediction]:
+    """The `answers` of kinds that give one to each example."""
+    return predictions
 
 
 def pad(rows: Sequence[Numbers], value: int) -> Tensor:

@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from transformers import PreTrainedTokenizerBase
 
 from trainables.data.examples import Translation
-from trainables.kinds import Encoded, Feature, Prediction
+from trainables.kinds import Encoded, Feature, Prediction, one_an_example
 from trainables.kinds.pooling import PoolingHead, nothing, unit_vectors
 from trainables.tasks import Task
 
 loss = nothing
+answers = one_an_example
 
 
 def features(task: Task, examples: Sequence[Translation], tokenizer: PreTrainedTokenizerBase) -> list[Feature]:

@@ -10,11 +10,21 @@ from torch.nn import functional
 from transformers import PreTrainedTokenizerBase
 
 from trainables.data.examples import MultipleChoice
-from trainables.kinds import IGNORED, Encoded, Feature, FirstTokenHead, Prediction, gold_labels, most_common_label
+from trainables.kinds import (
+    IGNORED,
+    Encoded,
+    Feature,
+    FirstTokenHead,
+    Prediction,
+    gold_labels,
+    most_common_label,
+    one_an_example,
+)
 from trainables.tasks import Task
 
 gold = gold_labels
 guesses = most_common_label
+answers = one_an_example
 
 
 def features(task: Task, examples: Sequence[MultipleChoice], tokenizer: PreTrainedTokenizerBase) -> list[Feature]:

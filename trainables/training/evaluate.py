@@ -39,11 +39,18 @@ class Split(NamedTuple):
 
 
 class Evaluation(NamedTuple):
-    """The scores of one split, and the predictions behind them. `main` is that of the task's main metric."""
+    """The scores of one split, and the predictions behind them.
+
+    Attributes:
+        main: the score of the task's main metric.
+        collapsed: whether the predictions are those of a model that has learnt nothing: no better than chance, or one
+            answer to everything. (One answer that is right everywhere is that of a split which has no other.)
+    """
 
     main: Score
     scores: list[Score]
     predictions: list[PredictionRow]
+    collapsed: bool
 
 
 def load_split(spec: TrialSpec, bench: Workbench, task: Task, name: str, language: str) -> Split:
@@ -128,36 +135,9 @@ class Scorer:
         self.features = self.tokens = 0
 
     def score(self, split: Split, references: Sequence[Split]) -> Evaluation:
-        """Predicts a split and scores it. A split without gold labels gets predictions, and a score of None."""
-        task, kind, metric = split.task, kind_of(split.task), METRICS[split.task.metric]
+        """Predicts a split and scores it."""
         encoded, known = self._encode(split), [self._encode_once(reference) for reference in references]
-        predicted = kind.predictions(task, encoded, known)
-        gold = kind.gold(split.examples, known)
-        values: Mapping[str, float | None] = {task.main_metric: None}
-        chance = values
-        if gold is not None:
-            values = metric(gold, predicted, split.language)
-            chance = metric(gold, kind.guesses(task, split.examples, known), split.language)
-        scores = [
-            Score(
-                target=task.name,
-                training_set=task.training_set,
-                language=split.language,
-                split=split.name,
-                metric=name,
-                main=name == task.main_metric and split.name == task.score_on,
-                value=value,
-                chance=chance[name],
-                n=len(split.examples),
-            )
-            for name, value in values.items()
-        ]
-        shown = [None] * len(predicted) if gold is None else [(one,) if isinstance(one, str) else one for one in gold]
-        rows = [
-            PredictionRow(task.name, split.language, split.name, example.id, _text(prediction), right)
-            for example, prediction, right in zip(split.examples, predicted, shown, strict=True)
-        ]
-        return Evaluation(next(one for one in scores if one.metric == task.main_metric), scores, rows)
+        return scored(split, known, kind_of(split.task).predictions(split.task, encoded, known))
 
     def _encode_once(self, split: Split) -> Encoded:
         place = split.task.name, split.name, split.language
@@ -203,6 +183,41 @@ class Scorer:
                 per_token = values.ndim == 2
                 found[place[id(row)]] = values[: row.width] if per_token else values
         return [found[position] for position in range(len(rows))]
+
+
+def scored(split: Split, references: Sequence[Encoded], predicted: Sequence[Prediction]) -> Evaluation:
+    """What predictions of a split are worth. Without gold labels the score is None."""
+    task, kind, metric = split.task, kind_of(split.task), METRICS[split.task.metric]
+    gold = kind.gold(split.examples, references)
+    values: Mapping[str, float | None] = {task.main_metric: None}
+    chance = values
+    if gold is not None:
+        values = metric(gold, predicted, split.language)
+        chance = metric(gold, kind.guesses(task, split.examples, references), split.language)
+    scores = [
+        Score(
+            target=task.name,
+            training_set=task.training_set,
+            language=split.language,
+            split=split.name,
+            metric=name,
+            main=name == task.main_metric and split.name == task.score_on,
+            value=value,
+            chance=chance[name],
+            n=len(split.examples),
+        )
+        for name, value in values.items()
+    ]
+    main = next(one for one in scores if one.metric == task.main_metric)
+    shown = [None] * len(predicted) if gold is None else [(one,) if isinstance(one, str) else one for one in gold]
+    rows = [
+        PredictionRow(task.name, split.language, split.name, example.id, _text(prediction), right)
+        for example, prediction, right in zip(split.examples, predicted, shown, strict=True)
+    ]
+    answers = kind.answers(predicted)
+    is_constant = len(answers) > 1 and len(set(answers)) == 1
+    wrong_somewhere = main.value is not None and main.value < 100
+    return Evaluation(main, scores, rows, main.is_at_chance or (is_constant and wrong_somewhere))
 
 
 def _text(prediction: Prediction) -> str:

@@ -123,7 +123,7 @@ def fine_tune(spec: TrialSpec, bench: Workbench, started: float) -> Iterator[Rep
             examples_per_second=at.features / at.seconds,
             scores=tuple(score for one in found for score in one.scores) if last else (),
             curve=at.curve,
-            collapsed=last and all(one.main.is_at_chance for one in found),
+            collapsed=last and all(one.collapsed for one in found),
             device=bench.device_name,
             features=at.features // epoch,
             tokens=at.tokens // epoch,
