@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
@@ -13,12 +14,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.toy import tokenizer
+from tests.unit.reading import json_lines
 from trainables import tasks
 from trainables.data import open_source
 from trainables.features import Feature, FeatureCache, Features, as_batch
 from trainables.models.network import Base
 from trainables.spec import TrialSpec
 from trainables.store import Store
+from trainables.training.fine_tune import training_features
 from trainables.training.shares import Part
 from trainables.training.workbench import Workbench
 
@@ -142,3 +145,34 @@ def test_features_are_views_of_the_file(tmp_path: Path) -> None:
     assert isinstance(row, np.ndarray)
     assert not row.flags.owndata
     assert not row.flags.writeable
+
+
+def trained_on(bench: Workbench, name: str, limit: int, *languages: str) -> Counter[str]:
+    """How often each first word is met in the features of a limited training."""
+    spec = TrialSpec("target", "m", (name,), languages, "d", train_examples=limit)
+    rows = training_features(spec, bench, bench.task(name))
+    return Counter(tokenizer().decode(row.rows[0][1:3]).strip() for row in rows)
+
+
+def test_a_limit_is_used_up_where_a_language_runs_short(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "udpos").mkdir()
+    for language, sentences in {"en": 12, "de": 3, "fr": 9}.items():
+        (tmp_path / "udpos" / f"train-{language}.tsv").write_text(f"{language[0]}\tX\n\n" * sentences)
+    bench = workbench(tmp_path, monkeypatch)
+    assert trained_on(bench, "udpos", 12, "en") == {"e": 12}
+    assert trained_on(bench, "udpos", 12, "en", "de", "fr") == {"e": 5, "d": 3, "f": 4}
+    assert trained_on(bench, "udpos", 99, "en", "de", "fr") == {"e": 12, "d": 3, "f": 9}
+
+
+def test_a_limit_takes_of_all_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = {f"anli_v1.0/R{number}/train.jsonl": 1 for number in (1, 2, 3)}
+    files |= {"mnli/multinli_1.0_train.jsonl": 9, "snli_1.0/snli_1.0_train.jsonl": 9}
+    for name, count in files.items():
+        line = {"sentence1": name[0], "sentence2": "b", "gold_label": "neutral"}
+        line = {"context": "a", "hypothesis": "b", "label": "n"} if name.startswith("anli") else line
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json_lines(*[{**line, "uid": number, "pairID": number} for number in range(count)]))
+    bench = workbench(tmp_path, monkeypatch)
+    assert trained_on(bench, "anli+", 6, "en") == {"a": 2, "m": 2, "s": 2}
+    assert trained_on(bench, "anli+", 15, "en") == {"a": 3, "m": 6, "s": 6}
