@@ -17,7 +17,7 @@ from rich.table import Table
 
 from trainables import tasks
 from trainables.data import DataConfig, Source, open_source, references
-from trainables.data.examples import MultipleChoice, TaggedSentence, TextPair
+from trainables.data.examples import TaggedSentence, TextPair
 from trainables.features import Features
 from trainables.kinds import Encoded, Prediction, kind_of, most_common
 from trainables.kinds.retrieval import RANKS
@@ -170,8 +170,7 @@ def test_where_the_gold_is_one_answer_a_right_model_is_judged_by_chance() -> Non
         assert right.main.chance == 100
         assert right.collapsed
         assert right.main.is_at_chance
-    questions = development(open_source("mini"), tasks.load("mini-qa"))
-    assert questions is not None
+    questions = made_up("mini-qa")
     first = questions.split.examples[0]
     alike = Known(questions.split._replace(examples=[dataclasses.replace(first, id=str(one)) for one in range(9)]), [])
     right = alike.evaluation(alike.right())
@@ -183,11 +182,13 @@ def test_where_the_gold_is_one_answer_a_right_model_is_judged_by_chance() -> Non
 
 def test_one_example_has_one_answer() -> None:
     """That it is the same to everything says nothing then."""
-    choice = MultipleChoice("0", "a", ("b", "c", "d"), "0")
-    one = Known(Split(tasks.load("siqa"), "dev", "en", [choice], Features([])), [])
-    assert one.evaluation(["1"]).collapsed == one.evaluation(["1"]).main.is_at_chance
-    word = tagged(POS, "N")
-    assert word.evaluation([("VERB",)]).collapsed == word.evaluation([("VERB",)]).main.is_at_chance
+    whole = made_up("mini-qa")
+    known = Known(whole.split._replace(examples=whole.split.examples[:1]), [])
+    found = known.evaluation([f"{known.right()[0]} perhaps"])
+    assert found.main.value is not None
+    assert 0 < found.main.value < 100
+    assert not found.main.is_at_chance
+    assert not found.collapsed
 
 
 def test_tags_are_guessed_by_their_frequency() -> None:
