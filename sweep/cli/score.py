@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 def score(
     benchmark: Annotated[str, typer.Option(help="xtreme or xtreme-r.")],
     predictions: Annotated[Path, typer.Option(help="The submission: a folder for each task.")],
-    labels: Annotated[Path, typer.Option(help="The labels: a folder of the same layout.")],
+    labels: Annotated[
+        Path, typer.Option(help="The right answers: a folder of the same layout, as `sweep export --labels` writes it.")
+    ],
     as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False,
 ) -> None:
     """Score a submission folder. Exit code 0: all there, 1: a file is missing, 2: something must be fixed."""
@@ -33,7 +35,7 @@ def score(
         typer.echo(json.dumps(dataclasses.asdict(result.scores), indent=1))
     else:
         Console().print(_table(result.scores))
-    for problem in result.misnamed:
+    for problem in result.warnings:
         typer.echo(f"warning: {problem}", err=True)
     for path in result.missing:
         typer.echo(f"missing: {path}", err=True)

@@ -10,10 +10,12 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, Generic, NoReturn, TypeVar
 
-from trainables.data.squad import read_squad
+from trainables.data.findings import parse_json
+from trainables.data.squad import question_lines, read_squad
 from trainables.errors import Problem, UserError
 
 MOST_PROBLEMS = 20  # that are named of one file
+MOST_SHOWN = 60  # characters of what a file says
 
 Values = TypeVar("Values")
 Pair = tuple[str, str]  # id of the source sentence, id of its English translation
@@ -21,11 +23,15 @@ Pair = tuple[str, str]  # id of the source sentence, id of its English translati
 
 @dataclass(frozen=True)
 class Submitted(Generic[Values]):
-    """What a file says, and the line (1-based) on which each of its values begins, in their order."""
+    """What a file says, and the line (1-based) on which each of its values begins, in their order.
+
+    `ids`: what each value is of, in files that may say so but are read line by line; None where it is not said.
+    """
 
     path: Path
     values: Values
     lines: Sequence[int]
+    ids: Sequence[Any] = ()
 
     def problem(self, message: str, line: int | None = None, hint: str | None = None) -> Problem:
         """A problem in this file."""
@@ -33,11 +39,22 @@ class Submitted(Generic[Values]):
 
 
 def refuse(problems: Sequence[Problem]) -> None:
-    """Raises UserError with a file's problems if there are any: the first 20, and how many more there are."""
+    """Raises UserError with a file's problems if there are any."""
     if problems:
-        left = len(problems) - MOST_PROBLEMS
-        more = [Problem(f"and {left} more problems", problems[0].file)] if left > 0 else []
-        raise UserError([*problems[:MOST_PROBLEMS], *more])
+        raise UserError(first(problems))
+
+
+def first(problems: Sequence[Problem]) -> list[Problem]:
+    """The first 20 problems of a file, and how many more there are."""
+    left = len(problems) - MOST_PROBLEMS
+    more = [Problem(f"and {left} more problems", problems[0].file)] if left > 0 else []
+    return [*problems[:MOST_PROBLEMS], *more]
+
+
+def shown(text: str) -> str:
+    """What a file says, fit for a message: one line, not long, and nothing in it that a terminal obeys."""
+    cut = text if len(text) <= MOST_SHOWN else f"{text[: MOST_SHOWN - 1]}…"
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in cut)
 
 
 def read_labels(path: Path) -> Submitted[list[str]]:
@@ -76,26 +93,38 @@ def read_pairs(path: Path) -> Submitted[list[Pair]]:
     return Submitted(path, [(source, target) for source, target in rows], range(1, len(rows) + 1))
 
 
+def read_gold_pairs(path: Path) -> Submitted[list[Pair]]:
+    """Likewise, but gold has pairs. UserError for an empty file."""
+    pairs = read_pairs(path)
+    if not pairs.values:
+        _stop(path, "is empty", 1, "expected: the pairs that are right; releases leave out those of their tests")
+    return pairs
+
+
 def write_pairs(path: Path, pairs: Sequence[Pair]) -> None:
     """Two ids a line, with a tab between them."""
     _write(path, "".join(f"{source}\t{target}\n" for source, target in pairs))
 
 
 def read_choices(path: Path) -> Submitted[list[str]]:
-    """The position of the chosen answer ("0" is the first), from JSON lines. UserError for any other line."""
-    choices, problems = [], []
+    """The position of the chosen answer ("0" is the first), from JSON lines. UserError for any other line.
+
+    Other members do not count, so that a dataset's own file is gold. `idx` says which example a line is of.
+    """
+    choices, ids, problems = [], [], []
     for number, line in enumerate(_lines(path), start=1):
         try:
-            row = json.loads(line)
-        except ValueError:
+            row = parse_json(line)
+        except json.JSONDecodeError:
             row = None
         label = row.get("label") if isinstance(row, dict) else None
         if isinstance(label, int) and not isinstance(label, bool):
             choices.append(str(label))
+            ids.append(row.get("idx"))
         else:
             problems.append(Problem("is not a choice", str(path), number, 'expected: {"label": 0}, with a number'))
     refuse(problems)
-    return Submitted(path, choices, range(1, len(choices) + 1))
+    return Submitted(path, choices, range(1, len(choices) + 1), ids)
 
 
 def write_choices(path: Path, choices: Sequence[str]) -> None:
@@ -105,7 +134,7 @@ def write_choices(path: Path, choices: Sequence[str]) -> None:
 
 def read_answers(path: Path) -> Submitted[dict[str, str]]:
     """The text that answers each question, by the question's id. UserError for any other JSON."""
-    return _read_object(path, "a text", '{"question id": "text"}', lambda value: isinstance(value, str))
+    return _read_object(path, _text(path), "a text", '{"question id": "text"}', lambda value: isinstance(value, str))
 
 
 def write_answers(path: Path, answers: Mapping[str, str]) -> None:
@@ -115,7 +144,21 @@ def write_answers(path: Path, answers: Mapping[str, str]) -> None:
 
 def read_rankings(path: Path) -> Submitted[dict[str, list[str]]]:
     """A ranking of ids for each query, by the query's id, the best first. UserError for any other JSON."""
-    return _read_object(path, "a list of ids", '{"query id": ["id", "id"]}', _is_ranking)
+    return _read_object(path, _text(path), "a list of ids", '{"query id": ["id", "id"]}', _is_ranking)
+
+
+def read_gold_rankings(path: Path) -> Submitted[list[tuple[str, list[str]]]]:
+    """The ids that are right for each query. UserError also for a query that has none."""
+    right = read_rankings(path)
+    rows = zip(right.values.items(), right.lines, strict=True)
+    refuse(
+        [
+            right.problem(f"'{shown(query)}' has no right id", line, "every query needs one to be scored")
+            for (query, ids), line in rows
+            if not ids
+        ]
+    )
+    return Submitted(path, [*right.values.items()], right.lines)
 
 
 def write_rankings(path: Path, rankings: Mapping[str, Sequence[str]]) -> None:
@@ -123,20 +166,30 @@ def write_rankings(path: Path, rankings: Mapping[str, Sequence[str]]) -> None:
     _write_object(path, {query: list(ranking) for query, ranking in rankings.items()})
 
 
-def read_questions(path: Path) -> Submitted[dict[str, list[str]]]:
-    """The gold texts of each question, by its id, from SQuAD's JSON. UserError where the answers are blanked."""
-    texts: dict[str, list[str]] = {}
-    problems = []
-    for question in read_squad(path, {}, ""):
-        if question.answers is None:
-            hint = "XTREME's download blanks them: take the file from the dataset's own release"
-            problems = [Problem("has no answers to score against", str(path), hint=hint)]
-            break
-        if question.id in texts:
-            problems.append(Problem(f"question '{question.id}' stands here twice", str(path)))
-        texts[question.id] = [answer.text for answer in question.answers]
-    refuse(problems)
-    return Submitted(path, texts, [])
+def read_questions(path: Path) -> Submitted[list[tuple[str, list[str]]]]:
+    """The gold texts of each question, with its id, from SQuAD's JSON. UserError where an answer is blank.
+
+    An id may stand there twice, as some of TyDiQA's do.
+    """
+    text = _text(path)
+    tree = _parse(path, text, 'SQuAD\'s JSON, which begins {"data": [...')
+    if isinstance(tree, dict) and tree and all(isinstance(value, str) for value in tree.values()):
+        hint = "expected: SQuAD's JSON with the answers; are --predictions and --labels swapped?"
+        _stop(path, "is a file of predictions, not of labels", 1, hint)
+    questions = read_squad(path, {}, "")
+    hint = "XTREME's download blanks them: take the file from the dataset's own release"
+    if all(question.answers is None for question in questions):
+        _stop(path, "has no answers to score against", None, hint)
+    lines = question_lines(text, tree)
+    refuse(
+        [
+            Problem(f"question '{shown(question.id)}' has no answer to score against", str(path), line, hint)
+            for question, line in zip(questions, lines, strict=True)
+            if not any(answer.text.strip() for answer in question.answers or ())
+        ]
+    )
+    items = [(question.id, [answer.text for answer in question.answers or ()]) for question in questions]
+    return Submitted(path, items, lines)
 
 
 def write_questions(path: Path, answers: Mapping[str, Sequence[str]]) -> None:
@@ -154,10 +207,11 @@ def write_questions(path: Path, answers: Mapping[str, Sequence[str]]) -> None:
 class Format:
     """How the files of a task are written: `read` and `write` predictions, `read_gold` and `write_gold` labels.
 
-    `suffix` has no dot.
+    `suffix` has no dot; `gold` is how a person is told what a file of labels holds.
     """
 
     suffix: str
+    gold: str
     read: Callable[[Path], Submitted[Any]]
     read_gold: Callable[[Path], Submitted[Any]]
     write: Callable[[Path, Any], None]
@@ -165,37 +219,53 @@ class Format:
 
 
 FORMATS: Mapping[str, Format] = {
-    "labels": Format("tsv", read_labels, read_labels, write_labels, write_labels),
-    "tags": Format("tsv", read_tags, read_tags, write_tags, write_tags),
-    "pairs": Format("tsv", read_pairs, read_pairs, write_pairs, write_pairs),
-    "choices": Format("jsonl", read_choices, read_choices, write_choices, write_choices),
-    "answers": Format("json", read_answers, read_questions, write_answers, write_questions),
-    "rankings": Format("json", read_rankings, read_rankings, write_rankings, write_rankings),
+    "labels": Format("tsv", "one label a line", read_labels, read_labels, write_labels, write_labels),
+    "tags": Format(
+        "tsv", "one tag a line, a blank line between sentences", read_tags, read_tags, write_tags, write_tags
+    ),
+    "pairs": Format("tsv", "id, tab, English id on each line", read_pairs, read_gold_pairs, write_pairs, write_pairs),
+    "choices": Format("jsonl", '{"label": 0} on each line', read_choices, read_choices, write_choices, write_choices),
+    "answers": Format(
+        "json", "SQuAD's JSON with the answers", read_answers, read_questions, write_answers, write_questions
+    ),
+    "rankings": Format(
+        "json", '{"query id": ["right id"]}', read_rankings, read_gold_rankings, write_rankings, write_rankings
+    ),
 }
 
 
-def _read_object(path: Path, what: str, example: str, fits: Callable[[Any], bool]) -> Submitted[dict[str, Any]]:
+def _read_object(
+    path: Path, text: str, what: str, example: str, fits: Callable[[Any], bool]
+) -> Submitted[dict[str, Any]]:
     """A JSON object whose values are all alike. Each value's line is that of its key."""
-    text = "\n".join(_lines(path))
-    try:
-        members = json.loads(text, object_pairs_hook=_Members)
-    except json.JSONDecodeError as error:
-        _stop(path, f"is not JSON: {error.msg} (column {error.colno})", error.lineno, f"expected: {example}")
+    members = _parse(path, text, example, object_pairs_hook=_Members)
     if not isinstance(members, _Members):
         _stop(path, "is not a JSON object", 1, f"expected: {example}")
     if not members:
         _stop(path, "is empty", 1, f"expected: {example}")
+    if any(key == "data" and isinstance(value, list) for key, value in members):
+        hint = f"expected: {example}; are --predictions and --labels swapped?"
+        _stop(path, "is a dataset's file, not one of predictions", 1, hint)
     lines = list(_key_lines(text))
-    first: dict[str, int] = {}
+    first_lines: dict[str, int] = {}
     problems = []
     for (key, value), line in zip(members, lines, strict=True):
+        own_key = shown(key)
         if not fits(value):
-            problems.append(Problem(f"the value of '{key}' is not {what}", str(path), line, f"expected: {example}"))
-        if key in first:
-            problems.append(Problem(f"'{key}' stands here again", str(path), line, f"first in line {first[key]}"))
-        first.setdefault(key, line)
+            problems.append(Problem(f"the value of '{own_key}' is not {what}", str(path), line, f"expected: {example}"))
+        if key in first_lines:
+            hint = f"first in line {first_lines[key]}"
+            problems.append(Problem(f"'{own_key}' stands here again", str(path), line, hint))
+        first_lines.setdefault(key, line)
     refuse(problems)
     return Submitted(path, dict(members), lines)
+
+
+def _parse(path: Path, text: str, expected: str, **options: Any) -> Any:
+    try:
+        return parse_json(text, **options)
+    except json.JSONDecodeError as error:
+        _stop(path, f"is not JSON: {error.msg} (column {error.colno})", error.lineno, f"expected: {expected}")
 
 
 class _Members(list[tuple[str, Any]]):
@@ -223,18 +293,27 @@ def _key_lines(text: str) -> Iterator[int]:
 
 
 def _lines(path: Path, may_be_empty: bool = False) -> list[str]:
-    """The lines of a UTF-8 file without blank ones at its end. Only LF and CRLF end one: U+2028 is text."""
+    """The lines of a file without blank ones at its end. Only LF and CRLF end one: U+2028 is text."""
+    text = _text(path, may_be_empty)
+    if "\r" in text.rstrip() and "\n" not in text:
+        _stop(path, "ends its lines with CR alone", 1, "convert them: `tr '\\r' '\\n'`")
+    return text.rstrip().replace("\r\n", "\n").split("\n") if text.strip() else []
+
+
+def _text(path: Path, may_be_empty: bool = False) -> str:
+    """What a UTF-8 file says, with or without a byte order mark."""
+    hint = "convert it to UTF-8; UTF-16: `iconv -f UTF-16 -t UTF-8`"
     try:
         text = path.read_bytes().decode("utf-8-sig")
     except OSError as error:
         _stop(path, f"cannot be read: {error.strerror}")
     except UnicodeDecodeError as error:
-        _stop(path, f"is not UTF-8: {error.reason}", error.object.count(b"\n", 0, error.start) + 1)
-    if not text.strip():
-        if may_be_empty:
-            return []
+        _stop(path, f"is not UTF-8: {error.reason}", error.object.count(b"\n", 0, error.start) + 1, hint)
+    if "\0" in text:
+        _stop(path, "is not UTF-8 text: it has NUL characters", text.count("\n", 0, text.index("\0")) + 1, hint)
+    if not text.strip() and not may_be_empty:
         _stop(path, "is empty", 1)
-    return text.rstrip().replace("\r\n", "\n").split("\n")
+    return text
 
 
 def _stop(path: Path, message: str, line: int | None = None, hint: str | None = None) -> NoReturn:

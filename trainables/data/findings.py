@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from trainables.errors import Problem, UserError
 
@@ -32,6 +33,18 @@ class Findings:
         """Raises UserError if there was any problem."""
         if self._problems:
             raise UserError(self._problems)
+
+
+def parse_json(text: str, **options: Any) -> Any:
+    """The values of a JSON text, as `json.loads`. JSONDecodeError also for what is JSON but more than Python takes."""
+    try:
+        return json.loads(text, **options)
+    except json.JSONDecodeError:
+        raise
+    except RecursionError as error:
+        raise json.JSONDecodeError("lists or objects within each other without end", text, 0) from error
+    except ValueError as error:
+        raise json.JSONDecodeError("a number with thousands of digits", text, 0) from error
 
 
 def read_lines(path: Path, findings: Findings, encoding: str = "utf-8") -> list[str]:

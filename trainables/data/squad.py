@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 from trainables.data.examples import Answer, Question
-from trainables.data.findings import Findings, read_lines
+from trainables.data.findings import Findings, parse_json, read_lines
 from trainables.errors import nearest
 
 T = TypeVar("T")
@@ -45,7 +45,7 @@ def read_paragraphs(path: Path, options: Mapping[str, Any], language: str) -> li
     findings = Findings(path)
     text = "\n".join(read_lines(path, findings, options.get("encoding", "utf-8")))
     try:
-        tree = _JsonTree(text, json.loads(text), findings)
+        tree = _JsonTree(text, parse_json(text), findings)
     except json.JSONDecodeError as error:
         findings.stop(f"is not JSON: {error.msg} (column {error.colno})", error.lineno, "is the download complete?")
     reader = _Reader(tree, options.get("language_of_id"), language, path.stem)
@@ -92,8 +92,7 @@ class _Reader:
             self.number += 1
             if self._languages is None or self._language_of(own_id, qa) == self._language:
                 questions.append(self._question(qa, at_qa, own_id, context))
-        breaks = values.get("sentence_breaks")
-        return Paragraph(context, tuple(questions), None if breaks is None else _spans(breaks))
+        return Paragraph(context, tuple(questions), self._spans(values, at))
 
     def _question(self, qa: dict[str, Any], at: str, own_id: str, context: str) -> Question:
         answers = []
@@ -106,6 +105,15 @@ class _Reader:
         asked = self._tree.member(qa, at, "question", str) or ""
         return Question(own_id, asked, context, () if impossible else tuple(answers))
 
+    def _spans(self, values: dict[str, Any], at: str) -> tuple[tuple[int, int], ...] | None:
+        breaks = values.get("sentence_breaks")
+        if breaks is None:
+            return None
+        if not isinstance(breaks, list) or not all(map(_is_span, breaks)):
+            self._tree.complain(f"'sentence_breaks' of {at} are no spans", values, "expected: [[0, 31], [32, 80]]")
+            return None
+        return tuple((start, end) for start, end in breaks)
+
     def _language_of(self, own_id: str, qa: dict[str, Any]) -> str | None:
         languages = self._languages or {}
         prefix = own_id.split("-")[0]
@@ -114,8 +122,8 @@ class _Reader:
         return languages.get(prefix)
 
 
-def _spans(breaks: Sequence[Sequence[int]]) -> tuple[tuple[int, int], ...]:
-    return tuple((start, end) for start, end in breaks)
+def _is_span(value: Any) -> bool:
+    return isinstance(value, list) and [type(one) for one in value] == [int, int]
 
 
 class _JsonTree:
@@ -128,10 +136,8 @@ class _JsonTree:
 
     def complain(self, message: str, about: dict[str, Any], hint: str | None = None) -> None:
         """Notes a problem at the line of an object of the tree."""
-        # json drops positions, but the nth object of the tree is the nth brace outside of a string.
-        braces = (match for match in re.finditer(r'"(?:[^"\\]+|\\.)*"|\{', self._text) if match[0] == "{")
-        brace = next(brace for brace, node in zip(braces, _objects(self.root), strict=False) if node is about)
-        self._findings.add(message, self._text.count("\n", 0, brace.start()) + 1, hint)
+        line = next(line for node, line in _object_lines(self._text, self.root) if node is about)
+        self._findings.add(message, line, hint)
 
     def member(self, parent: dict[str, Any], at: str, key: str, kind: type[T]) -> T | None:
         """The `key` of the object `parent`; None after noting a problem where it is missing or not a `kind`."""
@@ -152,8 +158,32 @@ class _JsonTree:
                 self.complain(f"{item_at} is not an object", parent)
 
 
-def _objects(node: Any) -> Iterator[dict[str, Any]]:
-    if isinstance(node, dict):
-        yield node
-    for child in node.values() if isinstance(node, dict) else node if isinstance(node, list) else ():
-        yield from _objects(child)
+def question_lines(text: str, root: Any) -> list[int]:
+    """The line (1-based) on which each question of a file begins, in the order of `read_squad`.
+
+    Args:
+        text: of the whole file, which is of SQuAD's structure.
+        root: that text, parsed.
+    """
+    articles = [paragraph for article in root["data"] for paragraph in article["paragraphs"]]
+    questions = {id(question) for paragraph in articles for question in paragraph["qas"]}
+    return [line for node, line in _object_lines(text, root) if id(node) in questions]
+
+
+def _object_lines(text: str, root: Any) -> Iterator[tuple[dict[str, Any], int]]:
+    """Each object of a parsed text with its line, in their order."""
+    # json drops positions, but the nth object of the tree is the nth brace outside of a string.
+    braces = (match for match in re.finditer(r'"(?:[^"\\]+|\\.)*"|\{', text) if match[0] == "{")
+    line, counted = 1, 0
+    for brace, node in zip(braces, _objects(root), strict=False):
+        line, counted = line + text.count("\n", counted, brace.start()), brace.start()
+        yield node, line
+
+
+def _objects(root: Any) -> Iterator[dict[str, Any]]:
+    nodes = [root]
+    while nodes:  # no recursion: a file may nest as deep as it likes
+        node = nodes.pop()
+        if isinstance(node, dict):
+            yield node
+        nodes += reversed([*node.values()] if isinstance(node, dict) else node if isinstance(node, list) else [])

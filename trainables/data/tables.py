@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from trainables.data.findings import Findings, read_lines
+from trainables.data.findings import Findings, parse_json, read_lines
 
 Row = tuple[int, list[str]]  # its line, its cells
 
@@ -69,7 +69,7 @@ def _rows(lines: Sequence[str], format: str, quoting: bool, findings: Findings) 
 def _objects(lines: Sequence[str], findings: Findings) -> Iterator[Record]:
     for number, line in enumerate(lines, 1):
         try:
-            value = json.loads(line)
+            value = parse_json(line)
         except json.JSONDecodeError as error:
             findings.add(f"is not JSON: {error.msg} (column {error.colno})", number, "one object a line")
             continue
