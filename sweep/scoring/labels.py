@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from sweep.scoring.benchmark import BenchmarkTask
-from sweep.scoring.submission import FORMATS, Submitted, shown
+from sweep.scoring.submission import FORMATS
+from sweep.scoring.submitted import Submitted, shown
 from trainables.errors import Problem, nearest
 
 MOST_ROWS = 1000  # that a file of Tatoeba has

@@ -9,7 +9,8 @@ from typing import Any
 
 from sweep.scoring.benchmark import BenchmarkTask
 from sweep.scoring.labels import row_count, wrong_labels, wrong_rows
-from sweep.scoring.submission import Pair, Submitted, first, shown
+from sweep.scoring.submission import Pair
+from sweep.scoring.submitted import Submitted, first, shown
 from trainables.errors import Problem, UserError
 
 FEW, ENOUGH = 5, 20

@@ -3,63 +3,23 @@
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
-from typing import Any, Generic, NoReturn, TypeVar
+from typing import Any
 
+from sweep.scoring.submitted import Submitted, parse, read_lines, read_object, read_text, refuse, shown, stop
 from trainables.data.findings import parse_json
 from trainables.data.squad import question_lines, read_squad
-from trainables.errors import Problem, UserError
+from trainables.errors import Problem
 
-MOST_PROBLEMS = 20  # that are named of one file
-MOST_SHOWN = 60  # characters of what a file says
-
-Values = TypeVar("Values")
 Pair = tuple[str, str]  # id of the source sentence, id of its English translation
-
-
-@dataclass(frozen=True)
-class Submitted(Generic[Values]):
-    """What a file says, and the line (1-based) on which each of its values begins, in their order.
-
-    `ids`: what each value is of, in files that may say so but are read line by line; None where it is not said.
-    """
-
-    path: Path
-    values: Values
-    lines: Sequence[int]
-    ids: Sequence[Any] = ()
-
-    def problem(self, message: str, line: int | None = None, hint: str | None = None) -> Problem:
-        """A problem in this file."""
-        return Problem(message, str(self.path), line, hint)
-
-
-def refuse(problems: Sequence[Problem]) -> None:
-    """Raises UserError with a file's problems if there are any."""
-    if problems:
-        raise UserError(first(problems))
-
-
-def first(problems: Sequence[Problem]) -> list[Problem]:
-    """The first 20 problems of a file, and how many more there are."""
-    left = len(problems) - MOST_PROBLEMS
-    more = [Problem(f"and {left} more problems", problems[0].file)] if left > 0 else []
-    return [*problems[:MOST_PROBLEMS], *more]
-
-
-def shown(text: str) -> str:
-    """What a file says, fit for a message: one line, not long, and nothing in it that a terminal obeys."""
-    cut = text if len(text) <= MOST_SHOWN else f"{text[: MOST_SHOWN - 1]}…"
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in cut)
 
 
 def read_labels(path: Path) -> Submitted[list[str]]:
     """A label a line. UserError for a blank line or an empty file."""
-    labels = [line.strip() for line in _lines(path)]
+    labels = [line.strip() for line in read_lines(path)]
     blank = [number for number, label in enumerate(labels, start=1) if not label]
     refuse([Problem("is a blank line", str(path), number, "expected: a label on every line") for number in blank])
     return Submitted(path, labels, range(1, len(labels) + 1))
@@ -72,7 +32,7 @@ def write_labels(path: Path, labels: Sequence[str]) -> None:
 
 def read_tags(path: Path) -> Submitted[list[list[str]]]:
     """The tags of each sentence: one a line, a blank line between sentences. UserError for an empty file."""
-    rows = enumerate((line.strip() for line in _lines(path)), start=1)
+    rows = enumerate((line.strip() for line in read_lines(path)), start=1)
     sentences = [list(rows) for filled, rows in groupby(rows, key=lambda row: bool(row[1])) if filled]
     tags = [[tag for _, tag in sentence] for sentence in sentences]
     return Submitted(path, tags, [sentence[0][0] for sentence in sentences])
@@ -87,7 +47,7 @@ def write_tags(path: Path, sentences: Sequence[Sequence[str]]) -> None:
 
 def read_pairs(path: Path) -> Submitted[list[Pair]]:
     """Two ids a line, with a tab between them; no line where nothing was found. UserError for any other line."""
-    rows = [[cell.strip() for cell in line.split("\t")] for line in _lines(path, may_be_empty=True)]
+    rows = [[cell.strip() for cell in line.split("\t")] for line in read_lines(path, may_be_empty=True)]
     wrong = [number for number, row in enumerate(rows, start=1) if len(row) != 2 or not all(row)]
     refuse([Problem("is not a pair of ids", str(path), number, "expected: id, tab, English id") for number in wrong])
     return Submitted(path, [(source, target) for source, target in rows], range(1, len(rows) + 1))
@@ -97,7 +57,7 @@ def read_gold_pairs(path: Path) -> Submitted[list[Pair]]:
     """Likewise, but gold has pairs. UserError for an empty file."""
     pairs = read_pairs(path)
     if not pairs.values:
-        _stop(path, "is empty", 1, "expected: the pairs that are right; releases leave out those of their tests")
+        stop(path, "is empty", 1, "expected: the pairs that are right; releases leave out those of their tests")
     return pairs
 
 
@@ -112,7 +72,7 @@ def read_choices(path: Path) -> Submitted[list[str]]:
     Other members do not count, so that a dataset's own file is gold. `idx` says which example a line is of.
     """
     choices, ids, problems = [], [], []
-    for number, line in enumerate(_lines(path), start=1):
+    for number, line in enumerate(read_lines(path), start=1):
         try:
             row = parse_json(line)
         except json.JSONDecodeError:
@@ -134,7 +94,7 @@ def write_choices(path: Path, choices: Sequence[str]) -> None:
 
 def read_answers(path: Path) -> Submitted[dict[str, str]]:
     """The text that answers each question, by the question's id. UserError for any other JSON."""
-    return _read_object(path, _text(path), "a text", '{"question id": "text"}', lambda value: isinstance(value, str))
+    return read_object(path, "a text", '{"question id": "text"}', lambda value: isinstance(value, str))
 
 
 def write_answers(path: Path, answers: Mapping[str, str]) -> None:
@@ -144,7 +104,7 @@ def write_answers(path: Path, answers: Mapping[str, str]) -> None:
 
 def read_rankings(path: Path) -> Submitted[dict[str, list[str]]]:
     """A ranking of ids for each query, by the query's id, the best first. UserError for any other JSON."""
-    return _read_object(path, _text(path), "a list of ids", '{"query id": ["id", "id"]}', _is_ranking)
+    return read_object(path, "a list of ids", '{"query id": ["id", "id"]}', _is_ranking)
 
 
 def read_gold_rankings(path: Path) -> Submitted[list[tuple[str, list[str]]]]:
@@ -171,15 +131,15 @@ def read_questions(path: Path) -> Submitted[list[tuple[str, list[str]]]]:
 
     An id may stand there twice, as some of TyDiQA's do.
     """
-    text = _text(path)
-    tree = _parse(path, text, 'SQuAD\'s JSON, which begins {"data": [...')
+    text = read_text(path)
+    tree = parse(path, text, 'SQuAD\'s JSON, which begins {"data": [...')
     if isinstance(tree, dict) and tree and all(isinstance(value, str) for value in tree.values()):
         hint = "expected: SQuAD's JSON with the answers; are --predictions and --labels swapped?"
-        _stop(path, "is a file of predictions, not of labels", 1, hint)
+        stop(path, "is a file of predictions, not of labels", 1, hint)
     questions = read_squad(path, {}, "")
     hint = "XTREME's download blanks them: take the file from the dataset's own release"
     if all(question.answers is None for question in questions):
-        _stop(path, "has no answers to score against", None, hint)
+        stop(path, "has no answers to score against", None, hint)
     lines = question_lines(text, tree)
     refuse(
         [
@@ -234,90 +194,8 @@ FORMATS: Mapping[str, Format] = {
 }
 
 
-def _read_object(
-    path: Path, text: str, what: str, example: str, fits: Callable[[Any], bool]
-) -> Submitted[dict[str, Any]]:
-    """A JSON object whose values are all alike. Each value's line is that of its key."""
-    members = _parse(path, text, example, object_pairs_hook=_Members)
-    if not isinstance(members, _Members):
-        _stop(path, "is not a JSON object", 1, f"expected: {example}")
-    if not members:
-        _stop(path, "is empty", 1, f"expected: {example}")
-    if any(key == "data" and isinstance(value, list) for key, value in members):
-        hint = f"expected: {example}; are --predictions and --labels swapped?"
-        _stop(path, "is a dataset's file, not one of predictions", 1, hint)
-    lines = list(_key_lines(text))
-    first_lines: dict[str, int] = {}
-    problems = []
-    for (key, value), line in zip(members, lines, strict=True):
-        own_key = shown(key)
-        if not fits(value):
-            problems.append(Problem(f"the value of '{own_key}' is not {what}", str(path), line, f"expected: {example}"))
-        if key in first_lines:
-            hint = f"first in line {first_lines[key]}"
-            problems.append(Problem(f"'{own_key}' stands here again", str(path), line, hint))
-        first_lines.setdefault(key, line)
-    refuse(problems)
-    return Submitted(path, dict(members), lines)
-
-
-def _parse(path: Path, text: str, expected: str, **options: Any) -> Any:
-    try:
-        return parse_json(text, **options)
-    except json.JSONDecodeError as error:
-        _stop(path, f"is not JSON: {error.msg} (column {error.colno})", error.lineno, f"expected: {expected}")
-
-
-class _Members(list[tuple[str, Any]]):
-    """A JSON object with its duplicate keys."""
-
-
 def _is_ranking(value: Any) -> bool:
     return type(value) is list and all(isinstance(one, str) for one in value)
-
-
-_STRING_OR_BRACKET = re.compile(r'"(?:[^"\\]|\\.)*"(\s*:)?|[{}\[\]]')
-
-
-def _key_lines(text: str) -> Iterator[int]:
-    """The line (1-based) of each key of the outermost object."""
-    depth, line, counted = 0, 1, 0
-    for match in _STRING_OR_BRACKET.finditer(text):
-        if match[0] in "{[":
-            depth += 1
-        elif match[0] in "}]":
-            depth -= 1
-        elif match[1] and depth == 1:
-            line, counted = line + text.count("\n", counted, match.start()), match.start()
-            yield line
-
-
-def _lines(path: Path, may_be_empty: bool = False) -> list[str]:
-    """The lines of a file without blank ones at its end. Only LF and CRLF end one: U+2028 is text."""
-    text = _text(path, may_be_empty)
-    if "\r" in text.rstrip() and "\n" not in text:
-        _stop(path, "ends its lines with CR alone", 1, "convert them: `tr '\\r' '\\n'`")
-    return text.rstrip().replace("\r\n", "\n").split("\n") if text.strip() else []
-
-
-def _text(path: Path, may_be_empty: bool = False) -> str:
-    """What a UTF-8 file says, with or without a byte order mark."""
-    hint = "convert it to UTF-8; UTF-16: `iconv -f UTF-16 -t UTF-8`"
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except OSError as error:
-        _stop(path, f"cannot be read: {error.strerror}")
-    except UnicodeDecodeError as error:
-        _stop(path, f"is not UTF-8: {error.reason}", error.object.count(b"\n", 0, error.start) + 1, hint)
-    if "\0" in text:
-        _stop(path, "is not UTF-8 text: it has NUL characters", text.count("\n", 0, text.index("\0")) + 1, hint)
-    if not text.strip() and not may_be_empty:
-        _stop(path, "is empty", 1)
-    return text
-
-
-def _stop(path: Path, message: str, line: int | None = None, hint: str | None = None) -> NoReturn:
-    raise UserError(Problem(message, str(path), line, hint))
 
 
 def _write_object(path: Path, values: Mapping[str, Any]) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 import sys
-import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,8 @@ from sweep import cli
 from sweep.scoring import benchmark as benchmarks
 from sweep.scoring.benchmark import Benchmark, BenchmarkTask
 from sweep.scoring.score import score
-from sweep.scoring.submission import FORMATS, MOST_PROBLEMS
+from sweep.scoring.submission import FORMATS
+from sweep.scoring.submitted import MOST_PROBLEMS
 from trainables.errors import UserError
 from trainables.metrics import METRICS, SCORES
 
@@ -609,25 +609,32 @@ FILES = {
 """What a file of each format may consist of."""
 
 
-@given(name=st.sampled_from(sorted(FILES)), side=st.sampled_from(["labels", "predictions"]), data=st.data())
-def test_any_file_ends_in_a_score_or_in_what_is_wrong_with_it(name: str, side: str, data: st.DataObject) -> None:
+@pytest.fixture(scope="module")
+def lasting(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_small(tmp_path_factory.mktemp("small"))
+
+
+@given(task=st.sampled_from(SMALL.tasks), side=st.sampled_from(["labels", "predictions"]), data=st.data())
+def test_any_file_ends_in_a_score_or_in_what_is_wrong_with_it(
+    lasting: Path, task: BenchmarkTask, side: str, data: st.DataObject
+) -> None:
+    name = task.file("de")
     parts = st.lists(st.sampled_from(FILES[name]), max_size=12)
     contents = st.binary(max_size=60) | parts.map(lambda lines: "\n".join(lines).encode())
-    with tempfile.TemporaryDirectory() as folder:
-        whole = write_small(Path(folder))
-        path = whole / side / name
-        path.write_bytes(data.draw(contents))
-        files = {str(whole / one / name) for one in ("labels", "predictions")}
-        try:
-            result = score(SMALL, whole / "predictions", whole / "labels")
-        except UserError as error:
-            wrong = error.problems
-        else:
-            wrong = []
-            assert not result.missing
-            assert all(0 <= (one.score or 0) <= 100 for one in result.scores.tasks.values())
-        # Gold of another kind makes the predictions beside it wrong too; no other file is.
-        assert {problem.file for problem in wrong} <= files
+    path = lasting / side / name
+    right = path.read_bytes()
+    path.write_bytes(data.draw(contents))
+    try:
+        result = score(Benchmark("one", (task,), {}), lasting / "predictions", lasting / "labels")
+    except UserError as error:
+        wrong = error.problems
+    else:
+        wrong = []
+        assert 0 <= (result.scores.tasks[task.name].score or 0) <= 100
+    finally:
+        path.write_bytes(right)
+    # Gold of another kind makes the predictions beside it wrong too; no other file is.
+    assert {problem.file for problem in wrong} <= {str(lasting / one / name) for one in ("labels", "predictions")}
 
 
 def without_a_label(text: str) -> str:

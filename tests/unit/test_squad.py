@@ -94,6 +94,16 @@ def test_squad_json_error_names_the_line(save: Save) -> None:
             "data[0].paragraphs[0].qas[1].answers[0] has no int 'answer_start'",
             None,
         ),
+        *(
+            (
+                json.dumps({"data": [{"paragraphs": [{"context": "a", "qas": [], "sentence_breaks": breaks}]}]}),
+                "'sentence_breaks' of data[0].paragraphs[0] are no spans",
+                "expected: [[0, 31], [32, 80]]",
+            )
+            for breaks in ([0, 1], [[0, 1, 2]], [["0", "1"]], "0-1", {"0": 1})
+        ),
+        ("[" * 10**5, "is not JSON: lists or objects within each other without end", "is the download complete?"),
+        (f'{{"data": {"1" * 5000}}}', "is not JSON: a number with thousands of digits", "is the download complete?"),
     ],
 )
 def test_squad_structure_error_names_the_path(save: Save, content: str, message: str, hint: str | None) -> None:

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sweep.scoring.submission import FORMATS, MOST_PROBLEMS, read_questions, write_tags
+from sweep.scoring.submission import FORMATS, read_questions, write_tags
+from sweep.scoring.submitted import MOST_PROBLEMS
 from trainables.errors import Problem, UserError
 
 words = st.text(st.characters(exclude_categories=["C", "Z"]), min_size=1, max_size=5)
