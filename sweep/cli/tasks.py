@@ -61,6 +61,7 @@ def _listed(catalogue: Any, files: Path | None) -> dict[str, dict[str, Any]]:
             "kind": task.kind,
             "metric": task.metric,
             "main_score": task.main_metric,
+            "chosen_by": list(task.chosen_by),
             "languages": list(task.languages),
             "training_set": task.training_set,
             "after": task.after,

@@ -254,6 +254,18 @@ def test_several_tasks_share_an_encoder(bench: Workbench) -> None:
     assert {name.split(".")[1] for name in weights(spec, bench) if name.startswith("heads.")} == {"mini-nli", "mini-qa"}
 
 
+@pytest.mark.parametrize(("task", "chosen_by"), [("squad", ("f1", "exact_match")), ("qqp", ("accuracy", "f1"))])
+def test_the_objective_is_the_mean_of_the_scores_that_the_task_names(
+    task: str, chosen_by: tuple[str, ...], tmp_path: Path
+) -> None:
+    bench = Workbench(Store(str(tmp_path)), open_source("mock"))
+    spec = dataclasses.replace(SPEC, tasks=(task,), epochs=8, train_examples=None, parent=lively_parent(bench.store))
+    last = run(spec, bench)[-1]
+    values = {one.metric: one.value for one in last.scores}
+    assert last.objective == sum(values[name] or 0 for name in chosen_by) / 2
+    assert len(set(values.values())) > 1  # else any of them would do
+
+
 def test_evaluation_scores_every_language_it_was_asked_for(bench: Workbench) -> None:
     run(SPEC, bench)
     spec = TrialSpec(

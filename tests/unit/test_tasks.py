@@ -147,6 +147,48 @@ def test_a_metric_must_fit_the_kind(tmp_path: Path) -> None:
         tasks.parse(path)
 
 
+def own_task(folder: Path, kind: str, metric: str, more: str) -> Path:
+    path = folder / "mine.yaml"
+    layout = "{format: squad, dev: [a], language_of_id: {german: de}}"
+    path.write_text(TASK.format(kind=kind, metric=metric, layout=layout) + more)
+    return path
+
+
+def test_a_task_may_be_chosen_by_the_mean_of_several_scores(tmp_path: Path) -> None:
+    trained = "training_set: mine\nsource_language: de\n"
+    one, other = (
+        tasks.parse(own_task(tmp_path, "span_qa", "squad", trained + more))
+        for more in ("", "objective: [f1, exact_match]\n")
+    )
+    assert (one.chosen_by, other.chosen_by) == (("f1",), ("f1", "exact_match"))
+    assert one.definition != other.definition
+    alone = tasks.parse(own_task(tmp_path, "span_qa", "squad", trained + "objective: [f1]\n"))
+    assert alone.definition == one.definition  # the default, written out: trials keep their ids
+
+
+def test_what_the_paper_chooses_by() -> None:
+    chosen_by = {name: tasks.load(name).chosen_by for name in NAMES if len(tasks.load(name).chosen_by) > 1}
+    answers = ("f1", "exact_match")
+    assert chosen_by == {"squad": answers, "squad2": answers, "tydiqa": answers, "qqp": ("accuracy", "f1")}
+
+
+@pytest.mark.parametrize(
+    ("objective", "words"),
+    [
+        ("[f1, exact]", "metric 'squad' has no score 'exact'\n    did you mean 'exact_match'?"),
+        ("[f1, f1]", "a score stands twice"),
+        ("f1", "'objective' is 'f1', which is not a list"),
+        ("[f1]\ntraining_set: squad", "'mine' is not trained on\n    it chooses among trials in training"),
+    ],
+)
+def test_a_wrong_objective_is_answered(tmp_path: Path, objective: str, words: str) -> None:
+    trained = "" if "training_set" in objective else "\ntraining_set: mine\nsource_language: de"
+    path = own_task(tmp_path, "span_qa", "squad", f"objective: {objective}{trained}\n")
+    with pytest.raises(UserError) as caught:
+        tasks.parse(path)
+    assert f"{path}:8: {words}" in str(caught.value)
+
+
 def test_the_definition_follows_what_counts() -> None:
     one = tasks.load("xnli")
     values = {field: getattr(one, field) for field in one.__dataclass_fields__}

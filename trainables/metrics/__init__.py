@@ -63,4 +63,4 @@ SCORES: Mapping[str, tuple[str, ...]] = {
 """The names of each metric's scores, the main one first."""
 
 MAIN: Mapping[str, str] = {metric: names[0] for metric, names in SCORES.items()}
-"""The score that is reported first and by which models are chosen."""
+"""The score that is reported first, and by which models are chosen where a task names no others."""

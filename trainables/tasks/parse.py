@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from trainables.errors import Problem, UserError, nearest
-from trainables.metrics import METRICS
+from trainables.metrics import METRICS, SCORES
 from trainables.tasks.layout import CANDIDATES_KEY, COLUMNS, HUB_OPTIONS, OPTIONS, SPLITS, FileLayout, HubLayout
 from trainables.tasks.task import KINDS, Task
 from trainables.yaml_file import Place, YamlFile, read_yaml
@@ -59,7 +59,7 @@ def parse(path: Path) -> Task:
         problems += _wrong_sizes(document, values)
     if problems:
         raise UserError(problems)
-    for name in ("languages", "labels", "parts"):
+    for name in ("languages", "labels", "parts", "objective"):
         values[name] = tuple(map(str, values.get(name, ())))
     values["sizes"] = {
         split: one if isinstance(one, dict) else dict.fromkeys(values["languages"], one)
@@ -124,6 +124,16 @@ def _contradictions(document: YamlFile, task: Task, has_layouts: bool) -> Iterat
     if task.metric not in KINDS[task.kind]:
         hint = f"for {task.kind}: {', '.join(KINDS[task.kind])}"
         yield document.problem(f"metric '{task.metric}' cannot score {task.kind}", ("metric",), hint)
+    scores = SCORES[task.metric]
+    for name in dict.fromkeys(task.objective):
+        if name not in scores:
+            message = f"metric '{task.metric}' has no score '{name}'"
+            yield document.problem(message, ("objective",), nearest(name, scores))
+    if len(set(task.objective)) != len(task.objective):
+        yield document.problem("a score stands twice", ("objective",), "their mean counts each once")
+    if task.objective and not task.is_trainable:
+        hint = "it chooses among trials in training: name it in the file of the training set"
+        yield document.problem(f"'{task.name}' is not trained on", ("objective",), hint)
     if not 0 <= task.holdout < 1:
         yield document.problem(f"'holdout' is {task.holdout}", ("holdout",), "a share of the examples: 0.1")
     if task.training_set == task.name and task.source_language not in task.languages:

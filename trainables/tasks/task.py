@@ -35,6 +35,7 @@ class Task:
         parts: the tasks whose examples this one joins (`anli+`); it has no files of its own then.
         holdout: the share of the training examples, the last ones, that serve as development set where the release has
             none of its own. It is cut between passages: all questions on one are on the same side.
+        objective: the scores of `metric` whose mean chooses among trials in training; empty: the main one alone.
         score_on: the split that stands for the task in tables. `test` is predicted as well, for submissions.
         mini: the generator of the embedded benchmark that makes its examples, if any.
         files, hub: where its examples lie; of several layouts the first that has a split and language counts.
@@ -60,6 +61,7 @@ class Task:
     after: str | None = None
     parts: tuple[str, ...] = ()
     holdout: float = 0.0
+    objective: tuple[str, ...] = ()
     score_on: str = "test"
     mini: str | None = None
     files: tuple[FileLayout, ...] = ()
@@ -102,14 +104,21 @@ class Task:
 
     @property
     def main_metric(self) -> str:
-        """The number that stands for the task in tables, and that chooses among trials in training."""
+        """The number that stands for the task in tables."""
         return MAIN[self.metric]
+
+    @property
+    def chosen_by(self) -> tuple[str, ...]:
+        """The scores on the development set whose mean chooses among trials in training."""
+        return self.objective or (self.main_metric,)
 
     @property
     def definition(self) -> str:
         """A hash of everything that changes features, training or scores, other than the examples themselves."""
         told = {one.name: getattr(self, one.name) for one in dataclasses.fields(self) if one.name not in _UNTOLD}
+        if self.chosen_by != (self.main_metric,):  # else the hash is that of before there was a choice
+            told["objective"] = self.objective
         return content_hash({**told, "layer": str(self.layer)})
 
 
-_UNTOLD = frozenset({"title", "languages", "files", "hub", "mini", "sizes", "note", "citation", "licence"})
+_UNTOLD = frozenset({"objective", "title", "languages", "files", "hub", "mini", "sizes", "note", "citation", "licence"})

@@ -43,11 +43,13 @@ class Evaluation(NamedTuple):
 
     Attributes:
         main: the score of the task's main metric.
+        objective: what chooses among trials, None where the labels are hidden.
         collapsed: whether the predictions are those of a model that has learnt nothing: no better than chance, or one
             answer to everything. (One answer that is right everywhere is that of a split which has no other.)
     """
 
     main: Score
+    objective: float | None
     scores: list[Score]
     predictions: list[PredictionRow]
     collapsed: bool
@@ -217,7 +219,10 @@ def scored(split: Split, references: Sequence[Encoded], predicted: Sequence[Pred
     answers = kind.answers(predicted)
     is_constant = len(answers) > 1 and len(set(answers)) == 1
     wrong_somewhere = main.value is not None and main.value < 100
-    return Evaluation(main, scores, rows, main.is_at_chance or (is_constant and wrong_somewhere))
+    collapsed = main.is_at_chance or (is_constant and wrong_somewhere)
+    chosen_by = [one.value for one in scores if one.metric in task.chosen_by and one.value is not None]
+    objective = sum(chosen_by) / len(chosen_by) if gold is not None else None
+    return Evaluation(main, objective, scores, rows, collapsed)
 
 
 def _text(prediction: Prediction) -> str:

@@ -185,8 +185,8 @@ def parameter_groups(network: Network, weight_decay: float) -> list[dict[str, An
 
 
 def objective(found: Sequence[Evaluation]) -> float:
-    """The plain mean over tasks of their main score on the development set."""
-    values = [one.main.value for one in found if one.main.value is not None]
+    """The plain mean over tasks of what each is chosen by (`Task.chosen_by`) on the development set."""
+    values = [one.objective for one in found if one.objective is not None]
     if len(values) < len(found):
         raise TrialError("the development set has no labels")
     return sum(values) / len(values)
