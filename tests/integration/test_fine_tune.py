@@ -12,9 +12,10 @@ import torch
 from datasets import ClassLabel
 
 from tests import hub_mirror
+from trainables import tasks
 from trainables.data import open_source
 from trainables.models.checkpoint import load_checkpoint, save_checkpoint
-from trainables.models.network import TABLE, load_base
+from trainables.models.network import TABLE, load_base, new_network
 from trainables.models.vocabulary import TrimmedVocabulary
 from trainables.reports import Report, Score, TrialError
 from trainables.spec import TrialSpec
@@ -127,14 +128,18 @@ def test_the_same_spec_gives_the_same_weights_and_another_seed_does_not(bench: W
 
 
 def lively_parent(store: Store) -> str:
-    """A trial whose encoder tells rows apart, as a trained one does.
+    """A trial whose encoder tells rows apart, as a trained one does, with a head of siqa that copa may go on with.
 
     An untrained one gives nearly the same output for every row, so that the gradient of a loss which compares rows is
     the difference of nearly equal numbers: rounding noise.
     """
     parent = dataclasses.replace(SPEC, phase="intermediate", seed=99)
-    encoder = load_base(SPEC.model).encoder.state_dict()
-    lively = {f"encoder.{name}": value * (8 if value.ndim > 1 else 1) for name, value in encoder.items()}
+    torch.manual_seed(parent.seed)
+    network = new_network(load_base(SPEC.model), [tasks.load("siqa")], 0.0)
+    lively = {
+        name: value * (8 if value.ndim > 1 and name.startswith("encoder.") else 1)
+        for name, value in network.state_dict().items()
+    }
     save_checkpoint(store, parent, lively)
     return parent.trial_id
 
@@ -157,10 +162,10 @@ def test_an_in_batch_softmax_has_the_textbook_gradient_in_pieces_too(dropout: fl
     bench = Workbench(Store(str(tmp_path)), open_source("mock"))
     spec = dataclasses.replace(SPEC, tasks=("lareqa",), dropout=dropout, parent=lively_parent(bench.store))
     bench.micro_batch_tokens = 60
-    base, task = bench.base(spec), bench.task("lareqa")
+    task = bench.task("lareqa")
     features = module.training_features(spec, bench, task)
     torch.manual_seed(0)
-    network = module.new_network(base, [task], spec.dropout, bench.checkpoint(spec.parent or "")).train()
+    network = bench.network(spec, [task], {}).train()
     vocabulary = TrimmedVocabulary(network.encoder, features.token_ids(), 1)
     seen: list[torch.Tensor] = []
     handle = network.register_forward_hook(lambda module, inputs, output: seen.append(output.detach()))
@@ -200,7 +205,7 @@ def test_a_step_is_the_textbook_step(bench: Workbench) -> None:
     (task,) = (bench.task(name) for name in spec.tasks)
     rows = module.training_features(spec, bench, task)
     torch.manual_seed(spec.seed)
-    network = module.new_network(base, [task], 0.0)
+    network = new_network(base, [task], 0.0)
     network.encoder = base.encoder.train()
     network.encoder.get_input_embeddings().weight.requires_grad_(True)
     batch = collate(rows, 1)

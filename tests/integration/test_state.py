@@ -9,6 +9,7 @@ import json
 import logging
 import os
 import pickle
+import re
 from collections.abc import Callable, Generator, Iterator
 from functools import cache
 from pathlib import Path
@@ -32,7 +33,7 @@ from trainables.models.checkpoint import (
     save_checkpoint,
     write_tensors,
 )
-from trainables.models.network import load_base
+from trainables.models.network import TABLE, load_base
 from trainables.models.vocabulary import TrimmedVocabulary
 from trainables.reports import Report, TrialError
 from trainables.spec import TrialSpec
@@ -213,6 +214,26 @@ def test_a_state_of_another_setup_is_none(what: str, folder: Path, undisturbed: 
     check_equal(result(BASE, bench, reports[-1]), undisturbed["one task"])
 
 
+@pytest.mark.parametrize("name", ["network.encoder.embeddings.LayerNorm.bias", "optimizer.0.exp_avg", "random.0.0"])
+@pytest.mark.parametrize("fault", ["missing", "another shape", "too much"])
+def test_a_state_that_does_not_fit_is_none(
+    name: str, fault: str, folder: Path, undisturbed: Expected, caplog: pytest.LogCaptureFixture
+) -> None:
+    bench = new_bench(folder)
+    stopped_at(7, BASE, bench)
+    tensors, metadata = read_tensors(bench.store, state_name(BASE.trial_id))
+    if fault == "missing":
+        del tensors[name]
+    else:
+        tensors[name if fault == "another shape" else f"{name}.more"] = torch.ones(3)
+    write_tensors(bench.store, state_name(BASE.trial_id), tensors, metadata)
+    with caplog.at_level(logging.WARNING, logger="sweep"):
+        reports = run(BASE, new_bench(folder))
+    assert reports[0].resumed == 0
+    assert f"trial {BASE.trial_id} starts from its beginning: its state does not fit: {name}" in caplog.text
+    check_equal(result(BASE, bench, reports[-1]), undisturbed["one task"])
+
+
 @pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "no space"), OSError("no answer")], ids=["full", "flaky"])
 def test_a_state_that_cannot_be_written_ends_no_trial(
     error: OSError,
@@ -334,10 +355,63 @@ def test_what_is_wrong_with_a_checkpoint_travels_between_processes(tmp_path: Pat
         assert (type(copy), copy.trial_id, str(copy)) == (type(error), "f" * 16, str(error))
 
 
-def test_weights_without_a_checksum_are_those_of_the_first_version(tmp_path: Path) -> None:
+def test_weights_without_a_checksum_are_not_loaded(tmp_path: Path) -> None:
     store = Store(str(tmp_path))
     store.write(checkpoint_name(SPEC.trial_id), save(WEIGHTS, {"format": "pt", "spec": "{}"}))
-    assert load_checkpoint(store, SPEC.trial_id).keys() == WEIGHTS.keys()
+    with pytest.raises(DamagedCheckpoint, match="there is no checksum"):
+        load_checkpoint(store, SPEC.trial_id)
+
+
+LAYER = "encoder.encoder.layer.0.output.dense.bias"
+HEAD = "heads.siqa.dense.weight"
+MISFITS: dict[str, tuple[Callable[[dict[str, torch.Tensor]], object], str]] = {
+    "a weight is missing": (lambda weights: weights.pop(LAYER), f"{LAYER} missing"),
+    "all of them are": (lambda weights: weights.clear(), "encoder.* and .* more missing"),
+    "one is too much": (
+        lambda weights: weights.update({"encoder.more": torch.ones(2)}),
+        "encoder.more too much",
+    ),
+    "a shape is another": (
+        lambda weights: weights.update({LAYER: torch.ones(1)}),
+        re.escape(f"{LAYER} [1] instead of [32]"),
+    ),
+    "other words": (
+        lambda weights: weights.update({TABLE: weights[TABLE][:-1]}),
+        re.escape(f"{TABLE} [250001, 32] instead of [250002, 32]"),
+    ),
+    "half a head": (lambda weights: weights.pop(HEAD), "heads.copa.dense.weight missing"),
+    "no head": (
+        lambda weights: [weights.pop(name) for name in [*weights] if name.startswith("heads.")],
+        "heads.copa.* missing",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", MISFITS)
+def test_a_checkpoint_that_does_not_fit_the_network_is_not_loaded(name: str, folder: Path, tmp_path: Path) -> None:
+    """copa goes on with siqa's encoder and head: neither with half of them, nor with those of another network."""
+    change, words = MISFITS[name]
+    siqa = dataclasses.replace(BASE, tasks=("siqa",), epochs=1)
+    run(siqa, new_bench(folder))
+    weights = load_checkpoint(Store(str(folder)), siqa.trial_id)
+    weights["heads.other.out.weight"] = torch.ones(3)  # another head is dropped on purpose
+    copa = dataclasses.replace(BASE, tasks=("copa",), parent=siqa.trial_id, epochs=1)
+    bench = new_bench(tmp_path)
+    change(weights)
+    save_checkpoint(bench.store, siqa, weights)
+    with pytest.raises(DamagedCheckpoint, match=words) as caught:
+        run(copa, bench)
+    assert caught.value.trial_id == siqa.trial_id
+    whole = load_checkpoint(Store(str(folder)), siqa.trial_id)
+    save_checkpoint(bench.store, siqa, whole)  # as the trial that is run again does
+    assert run(copa, bench)[-1].progress == 1
+
+
+def test_an_evaluation_needs_the_head_that_was_trained(folder: Path) -> None:
+    evaluation = TrialSpec("evaluate", BASE.model, ("xnli",), ("de",), "d", parent=BASE.parent)
+    with pytest.raises(DamagedCheckpoint, match=r"heads\.mnli\.\S+, heads\.mnli.* missing"):
+        run(evaluation, new_bench(folder))
+    assert run(dataclasses.replace(evaluation, tasks=("tatoeba",)), new_bench(folder))[-1].progress == 1  # has none
 
 
 def test_a_checkpoint_that_does_not_fit_on_the_disk_is_told_by_its_number(

@@ -25,6 +25,9 @@ DTYPES = {
 }
 """What safetensors calls them."""
 
+SHOWN = 3
+"""Tensors that an error names, of each kind of fault."""
+
 
 class MissingCheckpoint(Exception):  # noqa: N818 - what has happened to it
     """A trial's weights are not in the store."""
@@ -38,7 +41,7 @@ class MissingCheckpoint(Exception):  # noqa: N818 - what has happened to it
 
 
 class DamagedCheckpoint(Exception):  # noqa: N818 - what has happened to it
-    """A trial's weights are in the store, but are not what was written: a part is missing, or bits are others."""
+    """A trial's weights are in the store, but are not what was written, or not those of its network."""
 
     def __init__(self, trial_id: str, reason: str) -> None:
         super().__init__(trial_id, reason)
@@ -109,10 +112,33 @@ def read_tensors(store: Store, name: str) -> tuple[dict[str, torch.Tensor], dict
         raise DamageError(str(error)) from error
     metadata = dict(metadata or {})
     metadata.pop("format", None)
-    expected = metadata.pop("checksum", None)  # files of the first version have none
-    if expected is not None and _checksum(tensors, metadata) != expected:
+    expected = metadata.pop("checksum", None)
+    if expected is None:
+        raise DamageError("there is no checksum, so nobody knows whether it is whole")
+    if _checksum(tensors, metadata) != expected:
         raise DamageError("the checksum is another")
     return tensors, metadata
+
+
+def check_fit(found: Mapping[str, torch.Tensor], expected: Mapping[str, torch.Tensor]) -> None:
+    """Makes sure that tensors have the names and shapes of those whose place they are to take.
+
+    Raises:
+        DamageError: which are missing, which are too much, which have other shapes.
+    """
+    other = [name for name in expected if name in found and found[name].shape != expected[name].shape]
+    wrong = [
+        _named([name for name in expected if name not in found], "{} missing"),
+        _named([name for name in found if name not in expected], "{} too much"),
+        _named([f"{name} {[*found[name].shape]} instead of {[*expected[name].shape]}" for name in other], "{}"),
+    ]
+    if any(wrong):
+        raise DamageError("; ".join(filter(None, wrong)))
+
+
+def _named(names: list[str], sentence: str) -> str | None:
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return sentence.format(", ".join(names[:SHOWN]) + more) if names else None
 
 
 def _checksum(tensors: Mapping[str, torch.Tensor], metadata: Mapping[str, str]) -> str:

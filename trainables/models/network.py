@@ -23,6 +23,7 @@ from transformers import (
 
 from trainables.errors import Problem, UserError, nearest
 from trainables.kinds import kind_of
+from trainables.models.checkpoint import check_fit
 from trainables.models.identity import COMMIT, identify
 from trainables.models.minilm import minilm_folder
 from trainables.models.shapes import SHAPES, folder_of, is_on_hub, name_and_revision
@@ -128,22 +129,41 @@ class Network(nn.Module):
 
 
 def new_network(
-    base: Base, tasks: Sequence[Task], dropout: float | None, weights: Mapping[str, Tensor] | None = None
+    base: Base,
+    tasks: Sequence[Task],
+    dropout: float | None,
+    weights: Mapping[str, Tensor] | None = None,
+    heads_from: Mapping[str, str] | None = None,
 ) -> Network:
     """A network for training or evaluation, on the CPU.
 
-    The encoder starts from `weights` where given, from the base otherwise; so does each head that `weights` has, and
-    the other heads are drawn from torch's global random state. The word embeddings are shared with `base` or `weights`,
-    not copied: most of a multilingual model is its vocabulary, and training replaces it by the part that occurs.
+    The word embeddings are shared with `base` or `weights`, not copied: most of a multilingual model is its vocabulary,
+    and training replaces it by the part that occurs.
+
+    Args:
+        weights: a trained network's, from which the encoder starts; None: from the base.
+        heads_from: the heads that start from `weights` too, each with the head there that it goes on with. The others
+            are drawn from torch's global random state, and what else `weights` has of heads is dropped.
+
+    Raises:
+        DamageError: `weights` are not exactly those of this encoder and these heads.
     """
     table = base.encoder.get_input_embeddings().weight
     encoder = copy.deepcopy(base.encoder, {id(table): table})
     heads = {task.name: kind_of(task).head(task, base.encoder.config) for task in tasks}
     network = Network(encoder, heads)
     if weights is not None:
-        encoder.get_input_embeddings().weight = nn.Parameter(weights[TABLE], requires_grad=False)
-        known = {name: value for name, value in weights.items() if name in network.state_dict() and name != TABLE}
-        network.load_state_dict(known, strict=False)
+        prefixes = {"encoder.": "encoder."}
+        prefixes |= {f"heads.{own}.": f"heads.{theirs}." for own, theirs in (heads_from or {}).items()}
+        taken = {
+            own + name.removeprefix(theirs): value
+            for own, theirs in prefixes.items()
+            for name, value in weights.items()
+            if name.startswith(theirs)
+        }
+        check_fit(taken, {name: one for name, one in network.state_dict().items() if name.startswith((*prefixes,))})
+        encoder.get_input_embeddings().weight = nn.Parameter(taken.pop(TABLE), requires_grad=False)
+        network.load_state_dict(taken, strict=False)  # the embeddings are there, and heads that nobody has trained yet
     if dropout is not None:
         for module in network.modules():
             if isinstance(module, nn.Dropout):

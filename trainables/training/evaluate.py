@@ -17,7 +17,7 @@ from trainables.data.examples import Example
 from trainables.features import Feature, Features
 from trainables.kinds import Encoded, Prediction, kind_of
 from trainables.metrics import METRICS
-from trainables.models.network import Network, new_network
+from trainables.models.network import Network
 from trainables.models.vocabulary import TrimmedVocabulary
 from trainables.reports import PredictionRow, Report, Score
 from trainables.spec import TrialSpec
@@ -76,9 +76,7 @@ def evaluate(spec: TrialSpec, bench: Workbench, started: float) -> Iterator[Repo
     """
     targets = [_as_asked(bench.task(name), spec) for name in spec.tasks]
     heads = [_as_asked(bench.task(name), spec) for name in dict.fromkeys(map(head_name, targets))]
-    base = bench.base(spec)
-    weights = bench.checkpoint(spec.parent) if spec.parent else None
-    network = new_network(base, heads, spec.dropout, weights).to(bench.device)
+    network = bench.network(spec, heads, {head.name: head.name for head in heads}).to(bench.device)
     scorer = Scorer(network, spec, bench)
     work = [
         (task, split, language)

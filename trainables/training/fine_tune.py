@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -22,7 +22,7 @@ from transformers import get_linear_schedule_with_warmup
 from trainables.data import references
 from trainables.features import Features
 from trainables.models.checkpoint import save_checkpoint
-from trainables.models.network import TABLE, Network, new_network
+from trainables.models.network import TABLE, Network
 from trainables.models.vocabulary import TrimmedVocabulary
 from trainables.reports import Report, TrialError
 from trainables.spec import TrialSpec
@@ -54,16 +54,14 @@ def fine_tune(spec: TrialSpec, bench: Workbench, started: float) -> Iterator[Rep
     assert spec.learning_rate is not None and spec.weight_decay is not None and spec.warmup is not None
     assert spec.epochs is not None and spec.batch_size is not None  # a training spec has all hyper-parameters
     training_sets = [bench.task(name) for name in spec.tasks]
-    base = bench.base(spec)
-    parent = bench.checkpoint(spec.parent) if spec.parent else None
     features = {task.name: training_features(spec, bench, task) for task in training_sets}
     development = [development_split(spec, bench, task) for task in training_sets]
 
     torch.manual_seed(spec.seed)
-    network = new_network(base, training_sets, spec.dropout, parent and carried_on(parent, training_sets))
+    network = bench.network(spec, training_sets, carried_on(training_sets))
     met = [*features.values(), *(part.features for splits in development for part in splits)]
     token_ids = np.unique(np.concatenate([rows.token_ids() for rows in met]))
-    vocabulary = TrimmedVocabulary(network.encoder, token_ids, base.tokenizer.pad_token_id)
+    vocabulary = TrimmedVocabulary(network.encoder, token_ids, bench.base(spec).tokenizer.pad_token_id)
     network.to(bench.device)
     replica: nn.Module = network
     if bench.world_size > 1:
@@ -132,17 +130,13 @@ def fine_tune(spec: TrialSpec, bench: Workbench, started: float) -> Iterator[Rep
         )
 
 
-def carried_on(weights: Mapping[str, torch.Tensor], training_sets: Sequence[Task]) -> dict[str, torch.Tensor]:
-    """What a trial takes over from its parent: the encoder, and the head of a training set that it comes `after`.
+def carried_on(training_sets: Sequence[Task]) -> dict[str, str]:
+    """The heads that a trial takes over from its parent: of a training set that it comes `after`, for its own.
 
     Other heads are dropped. copa goes on with siqa's head as XTREME-R's scripts do: its 400 examples are too few for a
     new one.
     """
-    kept = {name: value for name, value in weights.items() if name.startswith("encoder.")}
-    for task in training_sets:
-        before, own = f"heads.{task.after}.", f"heads.{task.name}."
-        kept |= {own + name.removeprefix(before): one for name, one in weights.items() if name.startswith(before)}
-    return kept
+    return {task.name: task.after for task in training_sets if task.after}
 
 
 def training_features(spec: TrialSpec, bench: Workbench, task: Task) -> Features:

@@ -7,6 +7,7 @@ import json
 import logging
 import time
 import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +16,7 @@ from torch import distributed
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
-from trainables.models.checkpoint import DamageError, read_tensors, write_tensors
+from trainables.models.checkpoint import DamageError, check_fit, read_tensors, write_tensors
 from trainables.models.network import Network
 from trainables.models.vocabulary import TrimmedVocabulary
 from trainables.spec import CODE_VERSION, TrialSpec
@@ -161,7 +162,27 @@ class TrialState:
         if header.get("fits") != self._fits:
             log.warning("trial %s starts from its beginning: its state is that of another setup", self._trial_id)
             return None
+        try:
+            check_fit(tensors, self._expected(tensors))
+        except DamageError as error:
+            log.warning("trial %s starts from its beginning: its state does not fit: %s", self._trial_id, error)
+            return None
         return tensors, header
+
+    def _expected(self, found: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        """Tensors with the names and shapes of those that a state must have.
+
+        AdamW has moments of the weights that had a gradient so far: all of them, or those of some tasks' heads not yet.
+        """
+        expected = {f"network.{name}": value for name, value in self._network.state_dict().items()}
+        weights = [weight for group in self._optimizer.param_groups for weight in group["params"]]
+        for number, weight in enumerate(weights):
+            if any(name.startswith(f"optimizer.{number}.") for name in found):
+                moments = {"step": torch.tensor(0.0), "exp_avg": weight, "exp_avg_sq": weight}
+                expected |= {f"optimizer.{number}.{key}": one for key, one in moments.items()}
+        for rank in range(self._bench.world_size):
+            expected |= {f"random.{rank}.{number}": one for number, one in enumerate(self._bench.random_state())}
+        return expected
 
     def _of_all_workers(self, value: Any) -> list[Any]:
         """Every worker's value, by rank."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, TypeVar
 
@@ -14,8 +14,8 @@ from trainables.data import Source
 from trainables.data.examples import Example, TaggedSentence, TextPair
 from trainables.features import Feature, FeatureCache, Features
 from trainables.kinds import code_hash, kind_of
-from trainables.models.checkpoint import load_checkpoint
-from trainables.models.network import Base, load_base
+from trainables.models.checkpoint import DamagedCheckpoint, DamageError, load_checkpoint
+from trainables.models.network import Base, Network, load_base, new_network
 from trainables.spec import TrialSpec, content_hash
 from trainables.store import Store, state_name
 from trainables.tasks import Catalogue, Task
@@ -85,6 +85,23 @@ class Workbench:
         """A finished trial's weights. Raises as `load_checkpoint` does."""
         return self._checkpoints.get(trial_id, lambda: load_checkpoint(self.store, trial_id))
 
+    def network(self, spec: TrialSpec, tasks: Sequence[Task], heads_from: Mapping[str, str]) -> Network:
+        """What a trial starts from: its parent's weights or the base's, and a head for each task.
+
+        Args:
+            heads_from: the heads that its parent has trained, see `new_network`.
+
+        Raises:
+            MissingCheckpoint, DamagedCheckpoint: the parent has to be run again.
+        """
+        weights = self.checkpoint(spec.parent) if spec.parent else None
+        try:
+            return new_network(self.base(spec), tasks, spec.dropout, weights, heads_from)
+        except DamageError as error:
+            assert spec.parent is not None  # whose weights do not fit
+            self._checkpoints.drop(spec.parent)  # the next trial looks for better ones
+            raise DamagedCheckpoint(spec.parent, str(error)) from error
+
     def examples(self, task: Task, split: str, language: str) -> list[Example]:
         """All examples of a split in one language, read once."""
         return self._examples.get((task.name, split, language), lambda: self.source.examples(task, split, language))
@@ -139,6 +156,9 @@ class _Recent:
 
     def __init__(self, size: int) -> None:
         self._size, self._kept = size, OrderedDict[Hashable, Any]()
+
+    def drop(self, key: Hashable) -> None:
+        del self._kept[key]
 
     def get(self, key: Hashable, make: Callable[[], T]) -> T:
         if key not in self._kept:
