@@ -36,6 +36,7 @@ class TrialSpec:
     `weights` say which ones `model` stands for (`trainables.models.identity`), None: those that its name finds.
 
     `layer` and `pooling` say how sentences become vectors in an evaluation of bitext tasks, None: as the task says.
+    `max_length` is the most tokens that the encoder sees at once, None: as each task says.
 
     Hyper-parameters have no defaults that a search could fall back on silently: an evaluation has none at all.
     """
@@ -59,6 +60,7 @@ class TrialSpec:
     layer: str | None = None
     pooling: str | None = None
     weights: str | None = None
+    max_length: int | None = None
     code: int = CODE_VERSION
 
     def to_dict(self) -> dict[str, Any]:

@@ -219,6 +219,7 @@ class Experiment(Section):
     resources: Resources = Resources()
     limits: Limits = Limits()
     sentence_vectors: SentenceVectors = SentenceVectors()
+    max_length: Count | None = None
     dropout: Annotated[float, Field(ge=0, lt=1)] | None = None
     precision: Literal["fp32", "bf16"] = "fp32"
     keep: Literal["winners", "all"] = "winners"
@@ -275,6 +276,19 @@ def uses(experiment: Experiment) -> list[tuple[Task, str, str]]:
             add(training_set, training_uses(source, training_set, [training_set.source_language]))
         add(target, scored_uses(experiment, source, target))
     return [(task, split, language) for (_, split, language), task in found.items()]
+
+
+def tasks_used(experiment: Experiment) -> list[Task]:
+    """Every task that is trained on or scored, once."""
+    catalogue, targets = experiment.catalogue, experiment.target_tasks
+    found = [catalogue[name] for condition in experiment.conditions for name in condition.tasks]
+    found += [task for target in targets for task in training_chain(target.training_set, catalogue)]
+    return list({task.name: task for task in [*found, *targets]}.values())
+
+
+def longest_input(experiment: Experiment) -> int:
+    """The most tokens that the encoder is given at once."""
+    return experiment.max_length or max(task.max_length for task in tasks_used(experiment))
 
 
 def training_chain(name: str | None, catalogue: Catalogue) -> list[Task]:

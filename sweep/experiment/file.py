@@ -18,12 +18,15 @@ from sweep.experiment import (
     Resources,
     SentenceVectors,
     Trials,
+    longest_input,
+    tasks_used,
     training_chain,
     uses,
 )
 from trainables import tasks
 from trainables.data import references
 from trainables.errors import Problem, UserError, nearest
+from trainables.models import shapes
 from trainables.tasks import Catalogue, Task, misfits
 from trainables.yaml_file import Place, YamlFile, parse_yaml, read_yaml
 
@@ -213,6 +216,7 @@ def _check_grid(experiment: Experiment, document: YamlFile) -> Iterable[Problem]
     for position, name in enumerate(names):
         if name in names[:position]:
             yield document.problem(f"condition '{name}' stands here twice", ("conditions", position))
+    yield from _check_lengths(experiment, document)
     try:
         source = experiment.source
     except UserError as error:
@@ -260,6 +264,20 @@ def _check_grid(experiment: Experiment, document: YamlFile) -> Iterable[Problem]
     if experiment.sampler == "grid" and not experiment.space.is_finite:
         hint = "use tpe or random, or a space of values"
         yield document.problem(f"sampler grid cannot search ranges of '{experiment.search_space}'", ("sampler",), hint)
+
+
+def _check_lengths(experiment: Experiment, document: YamlFile) -> Iterable[Problem]:
+    """Checks that `max_length` leaves each task room, and that the model can see so many tokens, if that is known."""
+    length, place = experiment.max_length, ("max_length",)
+    tight = {task.name: task.least_length for task in tasks_used(experiment) if task.least_length > (length or 10**9)}
+    if tight:
+        least, told = max(tight.values()), ", ".join(f"{name} ({one})" for name, one in tight.items())
+        hint = f"at least {least}: room for special tokens, and in questions on passages for question and answer"
+        yield document.problem(f"'max_length' is {length}, too little for {told}", place, hint)
+    given, seen = longest_input(experiment), shapes.longest_input(experiment.model)
+    if seen is not None and given > seen:
+        message = f"model '{experiment.model}' sees {seen} tokens at once, and is given up to {given}"
+        yield document.problem(message, place if length else ("model",), f"set max_length: {seen}, or less")
 
 
 def read_all_data(experiment: Experiment) -> None:

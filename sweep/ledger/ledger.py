@@ -112,7 +112,9 @@ OUTCOME = ("spec", "status", "objective", "curve", "suggestion")
 MEASURED = ("spec", "seconds", "startup_seconds", "examples_per_second", "features", "tokens", "device")
 """The columns that `measured` needs."""
 
-_ASKED = ("phase", "model", "tasks", "languages", "precision", "epochs", "train_examples", "eval_examples")
+_ASKED = (
+    "phase", "model", "tasks", "languages", "precision", "epochs", "train_examples", "eval_examples", "max_length",
+)  # fmt: skip
 """What of a spec decides how long its trial takes."""
 
 

@@ -198,6 +198,7 @@ def make_plan(experiment: Experiment) -> Plan:
             layer=vectors.layer if is_bitext else None,
             pooling=vectors.pooling if is_bitext else None,
             weights=weights,
+            max_length=experiment.max_length,
         )
 
     def search(condition: Condition, training_set: Task | None, asked: TrialSpec, parent: str | None) -> Study:

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sweep.experiment import Experiment
+from sweep.experiment import Experiment, longest_input
 from sweep.experiment.file import read_all_data
 from sweep.ledger import DamagedLedger, Ledger, of_earlier_code
 from sweep.planning import history
@@ -92,7 +92,7 @@ def run(
             driver.tidy()
     if not search.is_over:
         read_all_data(experiment)
-        _prepare_model(experiment.model, weights)
+        _prepare_model(experiment, weights)
         store.check_writable()
         with lease.hold(store, progress.describe, progress.wait_for) as held:
             record(experiment, weights)
@@ -142,14 +142,14 @@ def _check_disk(experiment: Experiment, search: Search, store: Store) -> None:
         raise UserError(Problem(message, hint=hint))
 
 
-def _prepare_model(model: str, weights: str) -> None:
+def _prepare_model(experiment: Experiment, weights: str) -> None:
     """Imports or checks a model once, before several workers ask for it."""
-    if is_built_in(model):
+    if is_built_in(experiment.model):
         minilm_folder()
     else:
         from trainables.models.network import check_model  # imports torch, which the driver does not need otherwise
 
-        check_model(model, weights)
+        check_model(experiment.model, weights, longest_input(experiment))
 
 
 def _fine_tuning(experiment: Experiment, broker: ActorHandle[Any]) -> Any:

@@ -6,6 +6,7 @@ import dataclasses
 import math
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -15,7 +16,7 @@ from tests import hub_mirror
 from trainables import tasks
 from trainables.data import open_source
 from trainables.models.checkpoint import load_checkpoint, save_checkpoint
-from trainables.models.network import TABLE, load_base, new_network
+from trainables.models.network import TABLE, Network, load_base, new_network
 from trainables.models.vocabulary import TrimmedVocabulary
 from trainables.reports import Report, Score, TrialError
 from trainables.spec import TrialSpec
@@ -247,6 +248,31 @@ def test_copa_goes_on_with_the_head_of_siqa(tmp_path: Path) -> None:
     ]
     assert difference(*heads) < 1e-6
     assert {name.split(".")[1] for name in weights(copa, bench) if name.startswith("heads.")} == {"copa"}
+
+
+def test_the_spec_says_how_much_the_encoder_sees(bench: Workbench) -> None:
+    """In training and in evaluation, also where the worker has seen the task with another length before."""
+    widths: list[int] = []
+
+    def watch(module: torch.nn.Module, inputs: tuple[Any, ...]) -> None:
+        if isinstance(module, Network):
+            widths.append(inputs[1].shape[1])
+
+    spec = dataclasses.replace(SPEC, epochs=1, tasks=("mini-nli",))
+    handle = torch.nn.modules.module.register_module_forward_pre_hook(watch)
+    try:
+        for length in (None, 12, 20, None):
+            one = dataclasses.replace(spec, max_length=length)
+            evaluation = TrialSpec(
+                "evaluate", SPEC.model, ("mini-nli",), ("de",), "d", one.trial_id, eval_examples=9, max_length=length
+            )
+            for asked in (one, evaluation):
+                widths.clear()
+                run(asked, bench)
+                assert max(widths) == (length or max(widths))
+                assert length or max(widths) > 20
+    finally:
+        handle.remove()
 
 
 def test_several_tasks_share_an_encoder(bench: Workbench) -> None:

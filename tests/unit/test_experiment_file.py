@@ -88,6 +88,10 @@ def test_values_are_overridden_by_dotted_paths(tmp_path: Path) -> None:
         ),
         ({"dropout": 1.5}, "dropout:", "'dropout' is 1.5", ""),
         ({"sentence_vectors": {"layer": "14/12"}}, "layer:", "'14/12' is not a share of the layers", "14/24"),
+        ({"max_length": 0}, "max_length:", "'max_length' is 0", ""),
+        ({"max_length": 5}, "max_length:", "'max_length' is 5, too little for mini-nli (6)", "at least 6"),
+        ({"max_length": 97, "targets": ["mini-qa"]}, "max_length:", "'max_length' is 97, too little for mini-qa", "98"),
+        ({"max_length": 513}, "max_length:", "model 'random:tiny' sees 512 tokens at once", "set max_length: 512"),
         ({"sentence_vectors": {"pool": "cls"}}, "pool:", "unknown key 'pool'", "did you mean 'pooling'?"),
     ],
 )
@@ -101,6 +105,29 @@ def test_a_mistake_is_named_with_its_line_and_the_nearest_right_thing(
     place = -1 if at == "- none" else 0  # the second of two is the one too many
     where = f"{path}:{lines[place]}: {message}"
     assert any(text.startswith(where) and hint in text for text in found), found
+
+
+def test_lengths_at_the_bounds_are_fine(tmp_path: Path) -> None:
+    for length, targets in ((6, ["mini-pos"]), (98, ["mini-qa"]), (512, ["mini-qa", "mini-bitext"])):
+        path = write_experiment(tmp_path, max_length=length, targets=targets)
+        assert experiment_file.load(str(path)).max_length == length
+
+
+def test_a_task_that_the_model_cannot_see_whole_is_named(tmp_path: Path) -> None:
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "config.json").write_text('{"model_type": "bert", "max_position_embeddings": 64}')
+    path = write_experiment(tmp_path, model=str(tmp_path / "model"))
+    (found,) = problems(path)
+    assert f"{path}:2: model '{tmp_path}/model' sees 64 tokens at once, and is given up to 128" in found
+    assert problems_or_none(path, "max_length=64") == []
+
+
+def problems_or_none(path: Path, *overrides: str) -> list[str]:
+    try:
+        experiment_file.load(str(path), overrides)
+    except UserError as error:
+        return [str(one) for one in error.problems]
+    return []
 
 
 @pytest.mark.parametrize("changes", [{"data": {"files": 3}}, {"languages": ["xx"]}, {"data": "minii"}])

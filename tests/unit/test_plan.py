@@ -54,6 +54,12 @@ def test_a_training_set_comes_after_another(tmp_path: Path) -> None:
     assert plan.naive_runs == 2 * 2 + 3 * 2  # a loop trains siqa and copa, after mnli where that is the condition
 
 
+def test_how_much_the_encoder_sees_is_part_of_every_spec(tmp_path: Path) -> None:
+    plan = make_plan(experiment_file.load(str(write_experiment(tmp_path, max_length=64))))
+    assert {study.phase for study in plan.studies} == {"intermediate", "target", "evaluate"}
+    assert {study.question.max_length for study in plan.studies} == {64}
+
+
 def test_how_sentences_become_vectors_is_part_of_the_spec(tmp_path: Path) -> None:
     changes = {"conditions": ["none"], "sentence_vectors": {"layer": "7/14", "pooling": "cls"}}
     plan = make_plan(experiment_file.load(str(write_experiment(tmp_path, **changes))))

@@ -146,6 +146,36 @@ def test_the_paper_s_grid_is_priced_at_once() -> None:
     assert made.trials > 500
 
 
+@pytest.mark.parametrize("target", ["mini-nli", "mini-qa", "copa", "lareqa", "tatoeba"])
+def test_what_the_encoder_does_not_see_costs_less(target: str) -> None:
+    """Rows are cut; a passage is read in more windows, which all together have some more tokens."""
+
+    def tokens(length: int | None) -> Bounds:
+        asked = experiment(conditions=["none"], targets=[target], languages="all", max_length=length)
+        counter = Counter(asked)
+        return counter.of(make_plan(asked).studies[-1].question).tokens
+
+    whole, same, short = tokens(None), tokens(512), tokens(100)
+    assert whole == same
+    assert short.low <= short.expected <= short.high
+    if target == "mini-qa":
+        assert short.expected == pytest.approx(whole.expected * 1.08)
+        assert short.low == whole.low
+    else:
+        assert short.low < whole.low
+        assert short.expected <= whole.expected
+        assert short.high <= whole.high
+        rows = {"copa": 2, "lareqa": 2, "tatoeba": 2}.get(target, 1)
+        assert work.size_of_example(tasks.load(target), "test", 10).tokens.high == rows * 10
+
+
+def test_trials_of_another_length_do_not_say_how_many_examples_a_second() -> None:
+    asked = experiment(conditions=["none"], targets=["mini-pos"], max_length=64)
+    other, same = (priced(asked, (replace(TRIAL, max_length=length),)) for length in (None, 64))
+    assert why(same, "target/none/mini-pos") == "as fast as 1 of these tasks in the ledger"
+    assert why(other, "target/none/mini-pos") == "as many tokens a second as 1 of other tasks in the ledger"
+
+
 # What is not known
 
 

@@ -140,6 +140,31 @@ def test_wrong_sizes_are_answered(tmp_path: Path, sizes: str, words: str) -> Non
     assert f"{path}:8: {words}" in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("kind", "metric", "length", "least"),
+    [
+        ("span_qa", "squad", 97, 98),
+        ("span_qa", "squad", 47, 48),
+        ("retrieval", "map_at_20", 5, 6),
+        ("tagging", "pos_f1", 2, 3),
+    ],
+)
+def test_a_length_leaves_room(tmp_path: Path, kind: str, metric: str, length: int, least: int) -> None:
+    more = "max_answer: 20\nmax_question: 24\n" if least == 48 else ""
+    if kind == "tagging":
+        path = tmp_path / "mine.yaml"
+        path.write_text(TASK.format(kind=kind, metric=metric, layout="{format: conllu, dev: ['{lang}']}"))
+    else:
+        path = own_task(tmp_path, kind, metric, "")
+    text = path.read_text()
+    path.write_text(f"{text}max_length: {length}\n{more}")
+    with pytest.raises(UserError) as caught:
+        tasks.parse(path)
+    assert f"{path}:8: 'max_length' is {length}\n    at least {least}: room for special tokens" in str(caught.value)
+    path.write_text(f"{text}max_length: {least}\n{more}")
+    assert tasks.parse(path).max_length == least
+
+
 def test_a_metric_must_fit_the_kind(tmp_path: Path) -> None:
     path = tmp_path / "mine.yaml"
     path.write_text(TASK.format(kind="tagging", metric="squad", layout="{format: conllu, dev: ['{lang}']}"))

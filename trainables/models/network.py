@@ -26,7 +26,7 @@ from trainables.kinds import kind_of
 from trainables.models.checkpoint import check_fit
 from trainables.models.identity import COMMIT, identify
 from trainables.models.minilm import minilm_folder
-from trainables.models.shapes import SHAPES, folder_of, is_on_hub, name_and_revision
+from trainables.models.shapes import SHAPES, folder_of, is_on_hub, name_and_revision, positions
 from trainables.spec import content_hash
 from trainables.tasks import Task
 
@@ -80,17 +80,24 @@ def load_base(model: str, weights: str | None = None) -> Base:
         raise _no_model(model, error) from error
 
 
-def check_model(model: str, weights: str) -> None:
+def check_model(model: str, weights: str, tokens: int) -> None:
     """Makes sure that workers will find a hub id or folder, before several of them try.
 
+    Args:
+        tokens: the most that it will be given at once.
+
     Raises:
-        UserError: there is no such model, or it cannot be downloaded.
+        UserError: there is no such model, it cannot be downloaded, or it cannot see so many tokens.
     """
     place, revision = _locate(model, weights)
     try:
-        AutoConfig.from_pretrained(place, revision=revision)
+        config = AutoConfig.from_pretrained(place, revision=revision)
     except (OSError, ValueError) as error:
         raise _no_model(model, error) from error
+    longest = positions(config.to_dict())
+    if longest is not None and tokens > longest:
+        message = f"model '{model}' sees {longest} tokens at once, and the tasks give it up to {tokens}"
+        raise UserError(Problem(message, hint=f"set max_length={longest}"))
 
 
 def _locate(model: str, weights: str | None) -> tuple[str, str | None]:

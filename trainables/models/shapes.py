@@ -25,7 +25,16 @@ SHAPES: dict[str, dict[str, Any]] = {
 }
 """Shapes for `random:<config>`: untrained weights, for benchmarks and tests (Conneau et al. 2020, table 6)."""
 
-XLM_R = {"vocab_size": 250002, "max_position_embeddings": 514, "type_vocab_size": 1}
+EMBEDDED = ("vocab_size", "max_position_embeddings", "type_vocab_size")
+"""How many tokens, positions and types are embedded, as configurations call it."""
+
+XLM_R: dict[str, Any] = {
+    "model_type": "xlm-roberta",
+    "vocab_size": 250002,
+    "max_position_embeddings": 514,
+    "type_vocab_size": 1,
+    "pad_token_id": 1,
+}
 """What XLM-R embeds, and every `random:<config>`."""
 
 KNOWN: dict[str, dict[str, Any]] = {
@@ -102,11 +111,28 @@ def weights_of(model: str) -> Weights | None:
     config = _config(model)
     try:
         hidden, layers, inner = (int(config[key]) for key in ("hidden_size", "num_hidden_layers", "intermediate_size"))
-        embedded = sum(int(config[key]) for key in XLM_R)
+        embedded = sum(int(config[key]) for key in EMBEDDED)
     except (KeyError, TypeError, ValueError):
         return None
     attention, feed_forward, norms = 4 * (hidden + 1) * hidden, 2 * hidden * inner + inner + hidden, 4 * hidden
     return Weights(layers * (attention + feed_forward + norms), (embedded + 2) * hidden)
+
+
+def longest_input(model: str) -> int | None:
+    """The most tokens that a model can see at once, where its name or its folder tells; None for others."""
+    return positions(_config(model))
+
+
+def positions(config: Mapping[str, Any]) -> int | None:
+    """How many tokens have a position of their own in a model with this configuration; None: there is no such limit.
+
+    RoBERTa and its kin count positions from behind the padding token's id.
+    """
+    embedded = config.get("max_position_embeddings")
+    if not isinstance(embedded, int) or embedded < 1:
+        return None
+    is_roberta = "roberta" in str(config.get("model_type")) or config.get("model_type") == "camembert"
+    return embedded - (int(config.get("pad_token_id") or 0) + 1 if is_roberta else 0)
 
 
 def _config(model: str) -> Mapping[str, Any]:

@@ -134,6 +134,9 @@ def _contradictions(document: YamlFile, task: Task, has_layouts: bool) -> Iterat
     if task.objective and not task.is_trainable:
         hint = "it chooses among trials in training: name it in the file of the training set"
         yield document.problem(f"'{task.name}' is not trained on", ("objective",), hint)
+    if task.max_length < task.least_length:
+        hint = f"at least {task.least_length}: room for special tokens, and in span_qa for max_question and max_answer"
+        yield document.problem(f"'max_length' is {task.max_length}", ("max_length",), hint)
     if not 0 <= task.holdout < 1:
         yield document.problem(f"'holdout' is {task.holdout}", ("holdout",), "a share of the examples: 0.1")
     if task.training_set == task.name and task.source_language not in task.languages:

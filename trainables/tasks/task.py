@@ -23,6 +23,10 @@ KINDS: Mapping[str, tuple[str, ...]] = {
 """The modules of `trainables.kinds`, and the metrics that can compare what each predicts."""
 
 
+SPECIAL_TOKENS = 4
+"""What XLM-R puts around two texts; BERT one less."""
+
+
 @dataclass(frozen=True)
 class Task:
     """What a task is: its shape, its languages, its metric, and where its examples lie.
@@ -101,6 +105,19 @@ class Task:
             return None
         held_back = max(1, round(self.holdout * released))
         return held_back if split == "dev" else released - held_back
+
+    @property
+    def least_length(self) -> int:
+        """The least that `max_length` may be: room for something of each text beside the special tokens.
+
+        Of a passage at least its longest answer must be seen at once, beside the longest question.
+        """
+        match self.kind:
+            case "span_qa":
+                return SPECIAL_TOKENS + self.max_question + self.max_answer
+            case "pair_classification" | "multiple_choice" | "retrieval":
+                return SPECIAL_TOKENS + 2
+        return 3  # a start, an end, and something between
 
     @property
     def main_metric(self) -> str:

@@ -74,8 +74,8 @@ def evaluate(spec: TrialSpec, bench: Workbench, started: float) -> Iterator[Repo
         spec: phase evaluate: `parent` is the trial, `tasks` are the targets.
         started: when the trial was sent off, in seconds since the epoch.
     """
-    targets = [_as_asked(bench.task(name), spec) for name in spec.tasks]
-    heads = [_as_asked(bench.task(name), spec) for name in dict.fromkeys(map(head_name, targets))]
+    targets = [as_asked(bench.task(name), spec) for name in spec.tasks]
+    heads = [as_asked(bench.task(name), spec) for name in dict.fromkeys(map(head_name, targets))]
     network = bench.network(spec, heads, {head.name: head.name for head in heads}).to(bench.device)
     scorer = Scorer(network, spec, bench)
     work = [
@@ -112,10 +112,16 @@ def evaluate(spec: TrialSpec, bench: Workbench, started: float) -> Iterator[Repo
         )
 
 
-def _as_asked(task: Task, spec: TrialSpec) -> Task:
-    """The task with the layer and pooling of the spec; other kinds than bitext tasks do not look at them."""
-    layer = task.layer if spec.layer is None else Fraction(spec.layer)
-    return dataclasses.replace(task, layer=layer, pooling=spec.pooling or task.pooling)
+def as_asked(task: Task, spec: TrialSpec) -> Task:
+    """The task with what the spec says instead of it: how much the encoder sees, and which vectors of bitext tasks."""
+    length = spec.max_length or task.max_length
+    return dataclasses.replace(
+        task,
+        max_length=length,
+        max_question=min(task.max_question, length),  # retrieval's queries are rows of their own
+        layer=task.layer if spec.layer is None else Fraction(spec.layer),
+        pooling=spec.pooling or task.pooling,
+    )
 
 
 class Scorer:

@@ -28,7 +28,7 @@ from trainables.reports import Report, TrialError
 from trainables.spec import TrialSpec
 from trainables.tasks import Task
 from trainables.training.batching import epoch_steps, steps_per_epoch
-from trainables.training.evaluate import Evaluation, Scorer, Split, evaluate, load_split
+from trainables.training.evaluate import Evaluation, Scorer, Split, as_asked, evaluate, load_split
 from trainables.training.gradient import StepGradient
 from trainables.training.shares import Part, shares
 from trainables.training.state import TrialState
@@ -53,7 +53,7 @@ def fine_tune(spec: TrialSpec, bench: Workbench, started: float) -> Iterator[Rep
     """
     assert spec.learning_rate is not None and spec.weight_decay is not None and spec.warmup is not None
     assert spec.epochs is not None and spec.batch_size is not None  # a training spec has all hyper-parameters
-    training_sets = [bench.task(name) for name in spec.tasks]
+    training_sets = [as_asked(bench.task(name), spec) for name in spec.tasks]
     features = {task.name: training_features(spec, bench, task) for task in training_sets}
     development = [development_split(spec, bench, task) for task in training_sets]
 

@@ -124,7 +124,7 @@ class Workbench:
 
             return self._feature_cache.get(key, tokenise)
 
-        return self._features.get((place, spec.weights), make)
+        return self._features.get((place, spec.weights, task.definition), make)  # a spec may change what the task says
 
     def drop_state(self, trial_id: str) -> None:
         """Removes what was saved of a trial that will not go on."""

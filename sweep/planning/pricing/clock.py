@@ -44,7 +44,7 @@ class Measured:
         startup_seconds: of these, until its first step.
         examples_per_second: features that it trained on or scored in a second after that, over all its workers.
         features, tokens: of an epoch, or of the whole evaluation.
-        train_examples, eval_examples: the limits of its spec.
+        train_examples, eval_examples, max_length: the limits of its spec.
     """
 
     phase: str
@@ -61,6 +61,7 @@ class Measured:
     tokens: int | None
     train_examples: int | None
     eval_examples: int | None
+    max_length: int | None = None
 
 
 @dataclass(frozen=True)
@@ -152,7 +153,7 @@ class Clock:
             if (one.model, one.precision) == (question.model, question.precision)
             and (one.phase != "evaluate") == is_training
         ]
-        same = [one for one in alike if set(one.tasks) == set(question.tasks)]
+        same = [one for one in alike if set(one.tasks) == set(question.tasks) and one.max_length == question.max_length]
         try:
             work, unknown = self._counter.of(question), None
         except UnknownError as error:
