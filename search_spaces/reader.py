@@ -177,6 +177,7 @@ class _Reader:
             values = value["values"]
             if set(value) <= {"values", "first"} and all(self.is_number(name, one) for one in values):
                 found = Choices(tuple(values), value.get("first", values[0]))
+                self.problems += self.document.named_twice(name, values, (*place, "values"))
         elif isinstance(value, dict) and {"low", "high"} <= set(value) <= {"low", "high", "log", "first"}:
             low, high, log = value["low"], value["high"], bool(value.get("log", False))
             start: Any = value.get("first", low)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -50,6 +51,14 @@ class YamlFile:
             place = place[:-1]
         return Problem(message, self.name, self.lines.get(place), hint)
 
+    def named_twice(self, noun: str, values: Sequence[Any], place: Place) -> list[Problem]:
+        """A problem at each of a list's values that was there before."""
+        again = [position for position, value in enumerate(values) if value in values[:position]]
+        return [
+            self.problem(f"{noun} '{values[position]}' stands here twice", (*place, position), "remove one")
+            for position in again
+        ]
+
 
 def read_yaml(path: Path) -> YamlFile:
     """Reads one YAML document.
@@ -71,15 +80,20 @@ def read_yaml(path: Path) -> YamlFile:
         raise UserError(Problem(f"is not YAML: {getattr(error, 'problem', error)}", str(path), line)) from error
     lines: dict[Place, int] = {}
     problems: list[Problem] = []
+    keys = _Loader("")
 
     def walk(node: yaml.Node, place: Place) -> None:
         if isinstance(node, yaml.MappingNode):
+            before: set[Any] = set()
             for key, value in node.value:
                 inner = (*place, key.value)
-                if inner in lines:
+                # 8 and 8.0 are one key, and 8 and "8" are two. A merge, `<<`, is no key.
+                name = key.value if key.tag.endswith(":merge") else keys.construct_object(key, deep=True)
+                if name in before:
                     problems.append(
                         Problem(f"'{key.value}' stands here twice", str(path), key.start_mark.line + 1, "remove one")
                     )
+                before.add(name)
                 lines[inner] = key.start_mark.line + 1
                 walk(value, inner)
         elif isinstance(node, yaml.SequenceNode):

@@ -36,6 +36,18 @@ def _catalogue(info: ValidationInfo) -> Catalogue:
     return catalogue
 
 
+def _once(noun: str) -> AfterValidator:
+    """A list that names nothing twice."""
+
+    def check(values: list[Any]) -> list[Any]:
+        again = {place: value for place, value in enumerate(values) if value in values[:place]}
+        if again:
+            raise PydanticCustomError("twice", "", {"noun": noun, "again": again})
+        return values
+
+    return AfterValidator(check)
+
+
 def _known_task(name: str, info: ValidationInfo) -> str:
     catalogue = _catalogue(info)
     if name not in catalogue:
@@ -94,7 +106,7 @@ SHORT_NAMES = ("minilm", "xlm-roberta-base", "xlm-roberta-large", "bert-base-mul
 
 TaskName = Annotated[str, AfterValidator(_known_task)]
 Language = Annotated[str, AfterValidator(_known_language)]
-Languages = Literal["all"] | Annotated[list[Language], Field(min_length=1)]
+Languages = Literal["all"] | Annotated[list[Language], Field(min_length=1), _once("language")]
 Count = Annotated[int, Field(ge=1)]
 
 
@@ -108,7 +120,7 @@ class Condition(Section):
     """One recipe of intermediate training. Without tasks it is the baseline."""
 
     name: Annotated[str, Field(min_length=1, pattern=r"^[^/\s]+$")]
-    tasks: list[TaskName]
+    tasks: Annotated[list[TaskName], _once("task")]
     languages: Languages = Field(default_factory=lambda: ["en"])
 
     @model_validator(mode="before")
@@ -212,9 +224,14 @@ class Experiment(Section):
     warm_start: bool = False
     pruning: Literal["median", "successive_halving"] | None = None
     trials: Trials = Trials()
-    seeds: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)] = Field(default_factory=lambda: [1])
+    seeds: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1), _once("seed")] = Field(
+        default_factory=lambda: [1]
+    )
     conditions: Annotated[list[Condition], Field(min_length=1)]
-    targets: Annotated[str, AfterValidator(_known_benchmark)] | Annotated[list[TaskName], Field(min_length=1)]
+    targets: (
+        Annotated[str, AfterValidator(_known_benchmark)]
+        | Annotated[list[TaskName], Field(min_length=1), _once("target")]
+    )
     languages: Languages = "all"
     resources: Resources = Resources()
     limits: Limits = Limits()

@@ -69,11 +69,13 @@ def load(name: str, overrides: Sequence[str] = ()) -> Experiment:
     # What is right is checked all the same, so that everything wrong is said at once.
     rest = document
     while errors:
-        pruned = _pruned(rest, [_place(error, rest.values) for error in errors])
+        pruned = _pruned(rest, [place for error in errors for place in _places(error, rest.values)])
         if pruned.values == rest.values:
             break
         rest = pruned
         experiment, errors = _validate(rest, catalogue)
+        # A list is read for what is in it twice once each value is right.
+        problems += [problem for one in errors if one["type"] == "twice" for problem in _problems_of(one, rest)]
     if experiment is not None and not wrong:
         problems += _check_grid(experiment, rest)
     if problems or experiment is None:
@@ -104,11 +106,16 @@ def _override(document: YamlFile, overrides: Iterable[str]) -> Iterable[Problem]
 def _own_tasks(document: YamlFile) -> tuple[Catalogue, list[Problem]]:
     """The shipped tasks and those of the files under `tasks`; files that are no tasks are taken out of the document."""
     own: dict[Path, Task] = {}
-    problems: list[Problem] = []
     paths = document.values.get("tasks", [])
     if not isinstance(paths, list):
         return Catalogue(), []  # said when the whole document is validated
+    files = [Path(str(path)).resolve() for path in paths]
+    problems: list[Problem] = []
     for position, path in enumerate(paths):
+        if files[position] in files[:position]:
+            message = f"task file '{path}' stands here twice"
+            problems.append(document.problem(message, ("tasks", position), "remove one"))
+            continue
         try:
             task = tasks.parse(Path(str(path)))
         except UserError as error:
@@ -159,6 +166,12 @@ def _place(error: Any, values: Any) -> Place:
     return tuple(place)
 
 
+def _places(error: Any, values: Any) -> list[Place]:
+    """What must go for an error to go: the value that it is about, or those of a list that were there before."""
+    place = _place(error, values)
+    return [(*place, position) for position in error["ctx"]["again"]] if error["type"] == "twice" else [place]
+
+
 def _problems_of(error: Any, document: YamlFile) -> list[Problem]:
     place = _place(error, document.values)
     name = ".".join(map(str, place))
@@ -170,6 +183,11 @@ def _problems_of(error: Any, document: YamlFile) -> list[Problem]:
             found: list[Problem] = context["problems"]
             return [
                 problem if problem.file else document.problem(problem.message, place, problem.hint) for problem in found
+            ]
+        case "twice":
+            return [
+                document.problem(f"{context['noun']} '{value}' stands here twice", (*place, position), "remove one")
+                for position, value in context["again"].items()
             ]
         case "extra_forbidden":
             model: Any = Experiment

@@ -172,8 +172,9 @@ def _by_source(check: _Check) -> Pairing:
 def _check_columns(check: _Check, gold: Sequence[tuple[str, ...]], predicted: Sequence[tuple[str, ...]]) -> None:
     """Whether the ids of pairs are those of the gold's sentences. That few pairs miss all of them is no mistake."""
     if set(predicted[0]) & set(gold[1]) and not set(predicted[0]) & set(gold[0]):
-        hint = f"expected: as in {check.gold.path}, '{shown(gold[0][0])}', tab, '{shown(gold[1][0])}'"
-        check.in_predicted.append(check.predicted.problem("has the English ids first", 1, hint))
+        hint = f"there '{shown(gold[0][0])}', tab, '{shown(gold[1][0])}'; the English id comes last"
+        message = f"its columns are those of {check.gold.path} in the other order"
+        check.in_predicted.append(check.predicted.problem(message, 1, hint))
         return
     unknown = [column for column in (0, 1) if not set(predicted[column]) & set(gold[column])]
     for column in unknown:

@@ -130,6 +130,58 @@ def problems_or_none(path: Path, *overrides: str) -> list[str]:
     return []
 
 
+NLI = {"name": "nli", "tasks": ["mini-nli"]}
+TWICE: list[tuple[dict[str, Any], str, str]] = [
+    ({"targets": ["mini-pos", "mini-bitext", "mini-pos"]}, "- mini-pos", "target 'mini-pos'"),
+    ({"seeds": [3, 1, 3]}, "- 3", "seed '3'"),
+    ({"seeds": [1, 1.0]}, "- 1.0", "seed '1'"),
+    ({"languages": ["en", "de", "en"]}, "- en", "language 'en'"),
+    ({"conditions": ["none", {**NLI, "tasks": ["mini-nli", "mini-pos", "mini-nli"]}]}, "- mini-nli", "task 'mini-nli'"),
+    ({"conditions": ["none", {**NLI, "languages": ["de", "de"]}]}, "- de", "language 'de'"),
+    ({"conditions": ["none", NLI, {**NLI, "tasks": ["mini-pos"]}]}, "- name: nli", "condition 'nli'"),
+]
+
+
+@pytest.mark.parametrize(("changes", "at", "named"), TWICE)
+def test_what_is_named_twice_is_refused_at_its_second_line(
+    tmp_path: Path, changes: dict[str, Any], at: str, named: str
+) -> None:
+    """Twice the same would count one run as two: two seeds without any spread, a submission with every line twice."""
+    changes.setdefault("languages", ["en", "sw"])
+    path = write_experiment(tmp_path, **changes)
+    lines = [number for number, text in enumerate(path.read_text().splitlines(), start=1) if text.strip() == at]
+    assert [text.removesuffix("\n    remove one") for text in problems(path)] == [
+        f"{path}:{lines[-1]}: {named} stands here twice"
+    ]
+
+
+def test_all_that_is_named_twice_is_told_at_once_and_with_the_rest(tmp_path: Path) -> None:
+    changes = {
+        "seeds": [1, 1, 1],
+        "targets": ["mini-pos", "mini-pso", "mini-pos"],
+        "languages": ["en", "en", "dee"],
+        "conditions": ["none", "none", {"name": "a", "tasks": ["mini-nli"] * 2, "languages": ["en", "en"]}],
+    }
+    found = problems(write_experiment(tmp_path, **changes), "trials.target=0")
+    assert sum("stands here twice" in text for text in found) == 2 + 1 + 1 + 1 + 2
+    assert sum("unknown" in text for text in found) == 2
+    assert any("'trials.target' is 0" in text for text in found)
+    assert len(found) == 7 + 2 + 1
+
+
+def test_what_is_named_twice_on_the_command_line_is_refused(tmp_path: Path) -> None:
+    (found,) = problems(write_experiment(tmp_path), "seeds=[1,2,1]")
+    assert "seed '1' stands here twice" in found
+
+
+def test_a_file_of_a_task_that_is_named_twice_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "my_ner.yaml").write_text(OWN)
+    own = [str(tmp_path / "my_ner.yaml"), f"{tmp_path}/../{tmp_path.name}/my_ner.yaml"]
+    path = write_experiment(tmp_path, tasks=own)
+    line = path.read_text().splitlines().index(f"- {own[1]}") + 1
+    assert problems(path) == [f"{path}:{line}: task file '{own[1]}' stands here twice\n    remove one"]
+
+
 @pytest.mark.parametrize("changes", [{"data": {"files": 3}}, {"languages": ["xx"]}, {"data": "minii"}])
 def test_a_mistake_in_one_of_two_forms_is_told_once(tmp_path: Path, changes: dict[str, Any]) -> None:
     assert len(problems(write_experiment(tmp_path, **changes))) == 1

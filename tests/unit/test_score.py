@@ -288,7 +288,7 @@ def test_line_ends_do_not_count(small: Path) -> None:
         pytest.param("copa/test-de.jsonl", '{"label": 0}\n{"label": 2}\n', 2, "unknown label '2'", id="choice"),
         pytest.param("copa/test-de.jsonl", "[" * 10**5 + "\n", 1, "is not a choice", id="nested choice"),
         pytest.param("mining/test-de.tsv", "de-1 en-1\n", 1, "is not a pair of ids", id="pair"),
-        pytest.param("mining/test-de.tsv", "en-1\tde-1\n", 1, "has the English ids first", id="columns"),
+        pytest.param("mining/test-de.tsv", "en-1\tde-1\n", 1, "its columns are those of", id="columns"),
         pytest.param("mining/test-de.tsv", "de-7\ten-7\n", 1, "no source id of it is in", id="no pair's id"),
         pytest.param("mining/test-de.tsv", "de-1\t1\n", 1, "no English id of it is in", id="other ids"),
         pytest.param("links/test-de.json", '{"m1": ["Berlin"]}', 1, "here 'Berlin', there 'Q1'", id="other entities"),

@@ -137,6 +137,19 @@ def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
         assert any(words in text for text in found), (words, found)
 
 
+def test_values_that_are_named_twice_are_told_with_their_lines(tmp_path: Path) -> None:
+    """Where a value stands twice, another one was meant."""
+    rates = "\n      values:\n      - 1e-5\n      - 2e-5\n      - 0.00001"
+    fixed = "batch_size: {values: [8, 16, 8], first: 8}, warmup: 0.1, weight_decay: 0.01"
+    found = problems(write(tmp_path, rates, fixed=fixed, more="  udpos:\n    epochs: {values: [2, 2]}\n"))
+    assert found == [
+        "5: batch_size '8' stands here twice\n    remove one",  # a merged value is at home elsewhere
+        "10: learning_rate '1e-05' stands here twice\n    remove one",
+        "13: epochs '2' stands here twice\n    remove one",
+        "13: 'epochs' has one value, but is always searched\n    give two values or a range",
+    ]
+
+
 def test_a_grid_needs_values_in_every_case(tmp_path: Path) -> None:
     assert problems(write(tmp_path, sampler="grid")) == [
         "6: sampler grid needs values for 'learning_rate', not a range"

@@ -96,6 +96,44 @@ def test_a_wrong_layout_is_answered(tmp_path: Path, kind: str, layout: str, word
     assert f"{path}:7: " in str(caught.value)
 
 
+def test_what_a_task_names_twice_is_told_with_its_lines(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(
+        "name: mine\ntitle: Mine\nkind: multiple_choice\nmetric: accuracy\n"
+        "languages: [de,\n fr,\n de]\n"
+        "labels: [1,\n '1']\n"
+        "parts: [siqa,\n siqa]\n"
+    )
+    with pytest.raises(UserError) as caught:
+        tasks.parse(path)
+    assert [str(one).split("\n")[0] for one in caught.value.problems] == [
+        f"{path}:{line}: {named} stands here twice"
+        for line, named in ((7, "language 'de'"), (9, "label '1'"), (11, "task 'siqa'"))
+    ]
+
+
+def test_what_a_layout_names_twice_is_told_with_its_lines(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    columns = "columns: {context: c, label: l, choices: [a,\n  b,\n  a]}"
+    path.write_text(
+        "name: mine\ntitle: Mine\nkind: multiple_choice\nmetric: accuracy\nlanguages: [de, fr]\nlabels: [0, 1, 2]\n"
+        "files:\n- format: tsv\n  train: ['{lang}',\n  '{lang}']\n  languages: [de,\n  de]\n  " + columns + "\n"
+        "hub:\n- dataset: a/b\n  splits: {train: [train,\n  train]}\n"
+        "  columns: {context: c, label: l, choices: [a, b]}\n"
+    )
+    with pytest.raises(UserError) as caught:
+        tasks.parse(path)
+    assert [str(one).split("\n")[0] for one in caught.value.problems] == [
+        f"{path}:{line}: {named} stands here twice"
+        for line, named in (
+            (10, "file '{lang}'"),
+            (12, "language 'de'"),
+            (15, "column 'a'"),
+            (19, "split 'train'"),
+        )
+    ]
+
+
 def test_rows_may_say_their_language(tmp_path: Path) -> None:
     path = tmp_path / "mine.yaml"
     layout = "{format: squad, dev: [a], language_of_id: {german: de, french: fr}}"

@@ -42,6 +42,8 @@ def test_scalars_are_those_of_yaml_1_2(text: str, value: object) -> None:
     [
         (b"a: 1\nb: [1,\n", 3, "is not YAML"),
         (b"a: 1\na: 2\n", 2, "'a' stands here twice"),
+        (b"a: {8: 1,\n8.0: 2}\n", 2, "'8.0' stands here twice"),
+        (b"- 1e-5: 1\n  0.00001: 2\n", 2, "'0.00001' stands here twice"),
         (b"a: \xff\n", None, "is not UTF-8"),
     ],
 )
@@ -53,6 +55,22 @@ def test_what_is_wrong_is_named(tmp_path: Path, content: bytes, line: int | None
     (problem,) = caught.value.problems
     assert (problem.file, problem.line) == (str(path), line)
     assert words in problem.message
+
+
+def test_keys_of_another_type_or_another_mapping_are_other_keys(tmp_path: Path) -> None:
+    path = tmp_path / "x.yaml"
+    path.write_text('x: &base {a: 1, 8: 2, "8": 3}\ny: {<<: *base, a: 4}\n')
+    values = read_yaml(path).values
+    assert values == {"x": {"a": 1, 8: 2, "8": 3}, "y": {"a": 4, 8: 2, "8": 3}}
+
+
+def test_values_named_twice_are_named_with_the_line_of_the_second(tmp_path: Path) -> None:
+    path = tmp_path / "x.yaml"
+    path.write_text("a:\n- b\n- c\n- b\n- b\n")
+    document = read_yaml(path)
+    assert [str(one) for one in document.named_twice("task", document.values["a"], ("a",))] == [
+        f"{path}:{line}: task 'b' stands here twice\n    remove one" for line in (4, 5)
+    ]
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:

@@ -99,6 +99,9 @@ def _wrong_keys(document: YamlFile, values: Mapping[str, Any], stem: str) -> Ite
         )
     if values.get("languages") == []:
         yield document.problem("'languages' is empty", ("languages",), "give the codes of the languages")
+    for key, noun in (("languages", "language"), ("labels", "label"), ("parts", "task")):
+        if isinstance(values.get(key), list):
+            yield from document.named_twice(noun, list(map(str, values[key])), (key,))
 
 
 def _wrong_sizes(document: YamlFile, values: Mapping[str, Any]) -> Iterator[Problem]:
@@ -142,8 +145,6 @@ def _contradictions(document: YamlFile, task: Task, has_layouts: bool) -> Iterat
     if task.training_set == task.name and task.source_language not in task.languages:
         hint = "name the language to train in: source_language: " + task.languages[0]
         yield document.problem(f"no language '{task.source_language}' to train in", ("languages",), hint)
-    if len(set(task.labels)) != len(task.labels):
-        yield document.problem("a label stands twice", ("labels",))
 
 
 class _LayoutReader:
@@ -158,6 +159,9 @@ class _LayoutReader:
 
     def _complain(self, message: str, *place: str, hint: str | None = None) -> None:
         self.problems.append(self._document.problem(message, (*self._place, *place), hint))
+
+    def _check_once(self, noun: str, values: Sequence[Any], *place: str) -> None:
+        self.problems += self._document.named_twice(noun, values, (*self._place, *place))
 
     def files(self) -> FileLayout:
         """The entry as a layout of release files."""
@@ -187,6 +191,8 @@ class _LayoutReader:
             )
             splits = {}
         named = {name: tuple(map(str, one if isinstance(one, list) else [one])) for name, one in splits.items()}
+        for name, theirs in named.items():
+            self._check_once("split", theirs, "splits", name)
         options = self._options(HUB_OPTIONS, ("dataset", "revision", "config", "splits"))
         self._check_columns(options)
         return HubLayout(
@@ -207,6 +213,7 @@ class _LayoutReader:
                     f"'{name}' must be a list of file names", name, hint='for example ["mine/train-{lang}.tsv"]'
                 )
                 splits[name] = []
+            self._check_once("file", splits[name], name)
         if not splits:
             self._complain("the layout names no files", hint=f"give at least one of {', '.join(known)}")
         return {name: tuple(patterns) for name, patterns in splits.items()}
@@ -216,6 +223,7 @@ class _LayoutReader:
         unknown = [one for one in languages if one not in self._task.languages]
         if unknown:
             self._complain(f"not languages of the task: {', '.join(map(str, unknown))}", "languages")
+        self._check_once("language", languages, "languages")
         return tuple(languages)
 
     def _mapping(self, name: str) -> dict[str, str]:
@@ -258,6 +266,8 @@ class _LayoutReader:
                 self._complain(f"'{name}' is nothing that {self._task.kind} has", "columns", str(name), hint=hint)
         if not isinstance(columns.get("choices", []), list):
             self._complain("'choices' must be a list of columns", "columns", "choices", hint="one for each choice")
+        else:
+            self._check_once("column", columns.get("choices", []), "columns", "choices")
 
     def _check_single_files(self, layout: FileLayout) -> None:
         """A file that is not named after its language is of one language, or says the language in its rows."""
