@@ -96,7 +96,7 @@ def test_parts_are_joined_as_in_release_files(tmp_path: Path) -> None:
     write(mirror, "stanfordnlp/snli", "plain_text", "validation", columns, label=ClassLabel(names=list(NLI)))
     found = open_source({"hub": str(mirror)}, parts).examples(task, "dev", "en")
     assert without_ids(found) == without_ids(open_source({"files": str(release)}, parts).examples(task, "dev", "en"))
-    assert [example.id for example in found][:3] == ["a", "a#2", "a#3"]
+    assert sorted(example.id for example in found) == ["a", "a#2", "a#3", "a#4", "a#5", "a#6", "validation-0"]
     assert open_source({"hub": str(mirror)}, parts).languages(task, "dev") == ("en",)
     assert len(open_source({"hub": str(mirror)}, parts).fingerprint(task, "dev", "en")) == 16
 

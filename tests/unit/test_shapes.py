@@ -11,6 +11,7 @@ from transformers import BertConfig, BertModel, PreTrainedConfig, PreTrainedMode
 
 from trainables.errors import UserError
 from trainables.models import shapes
+from trainables.models.identity import identify
 from trainables.models.network import check_model
 
 SMALL = {
@@ -45,6 +46,6 @@ def test_models_that_are_known_without_loading() -> None:
 def test_a_model_that_sees_too_little_is_refused_before_trials_ask_for_it(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text(json.dumps({"model_type": "bert", **SMALL}))
     assert shapes.longest_input(str(tmp_path)) == 20
-    check_model(str(tmp_path), 20)
+    check_model(str(tmp_path), identify(str(tmp_path)), 20)
     with pytest.raises(UserError, match=r"sees 20 tokens at once, .* up to 21\n    set max_length=20"):
-        check_model(str(tmp_path), 21)
+        check_model(str(tmp_path), identify(str(tmp_path)), 21)
