@@ -88,7 +88,8 @@ class Progress:
         """The experiment had another plan in the store until now: its results are no longer those of the name."""
         if before is not None:
             name = f"{before.plan.experiment}@{before.hash}"
-            self.console.print(f"Another plan than before; the results of that one: --experiment {name}", style="dim")
+            told = f"Another plan than before; the results of that one: --experiment {name}"
+            self.console.print(told, style="dim", soft_wrap=True)
 
     def earlier(self, trials: int) -> None:
         """Trials in the store do not count, as the training maths has changed since."""
