@@ -54,7 +54,7 @@ def shown(terminal: bool, error: str | None = None) -> tuple[str, str]:
 def test_the_view_fits_80_columns_and_says_everything() -> None:
     _, view = shown(terminal=True)
     assert all(len(line.rstrip()) <= 80 for line in view.splitlines())
-    for words in ("5/71 trials", "left", "running", "50%", "12.3", "best so far", "ep 1 seed 1"):
+    for words in ("5/71 trials", "left", "running", "50%", "12.3", "best so far", "seed 1"):
         assert words in view, view
 
 
