@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from sweep.scoring.benchmark import BenchmarkTask
 from sweep.scoring.submission import FORMATS
 from sweep.scoring.submitted import Submitted, shown
 from trainables.errors import Problem, nearest
+
+Row = tuple[int, str]
+"""A line and the label on it."""
 
 MOST_ROWS = 1000  # that a file of Tatoeba has
 _HIDDEN = frozenset({"-1", "-", "_", "?", "*", "hidden", "none", "null", "nan", "n/a", "unknown", "unlabeled", "todo"})
@@ -17,18 +20,26 @@ _PREFIXES = {"B-": "B-", "I-": "I-", "S-": "B-", "E-": "I-"}
 
 
 def wrong_labels(
-    task: BenchmarkTask, submitted: Submitted[object], labels: Iterable[tuple[int, str]], is_gold: bool = False
+    task: BenchmarkTask, submitted: Submitted[object], rows: Sequence[Row], is_gold: bool = False
 ) -> Iterator[Problem]:
-    """The (line, label) that are none of the task's. Of gold that is hardly right it is also said what gold is."""
-    rows = list(labels)
-    wrong = [(line, label) for line, label in rows if label not in task.labels]
+    """Those of a file's labels that are none of the task's."""
+    for line, label in rows:
+        if label not in task.labels:
+            message, hint = _told(task, label, is_gold)
+            yield submitted.problem(message, line, hint)
+
+
+def other_file(task: BenchmarkTask, gold: Submitted[object], rows: Sequence[Row]) -> Problem | None:
+    """Gold with hardly a label of the task is another file: one problem says so, by the example of its first line."""
+    wrong = [row for row in rows if row[1] not in task.labels]
     right = len(rows) - len(wrong)
-    if is_gold and right * 10 < len(rows) > 1:  # a file of words has the odd one that looks like a tag
-        hint = f"expected: {FORMATS[task.format].gold}; `sweep export --labels` writes such files"
-        yield submitted.problem(f"{right} of {len(rows)} lines are labels of {task.name}", rows[0][0], hint)
-    for line, label in wrong:
-        message, hint = _told(task, label, is_gold)
-        yield submitted.problem(message, line, hint)
+    if not right * 10 < len(rows) > 1:  # a file of words has the odd one that looks like a tag
+        return None
+    message, hint = _told(task, wrong[0][1], is_gold=True)
+    expected = f"labels are {FORMATS[task.format].gold}, as `sweep export --labels` writes them"
+    return gold.problem(
+        f"{message}; {right} of {len(rows)} lines are labels of {task.name}", wrong[0][0], f"{hint}; {expected}"
+    )
 
 
 def _told(task: BenchmarkTask, label: str, is_gold: bool) -> tuple[str, str]:
@@ -39,7 +50,7 @@ def _told(task: BenchmarkTask, label: str, is_gold: bool) -> tuple[str, str]:
         what = "a word and its tag" if task.format == "tags" and len(cells) == 2 else f"a row of {len(cells)} columns"
         columns = [number for number, cell in enumerate(cells, start=1) if cell.strip() in task.labels]
         if not columns:
-            return f"is {what}, not a label", f"expected: {FORMATS[task.format].gold}"
+            return f"is {what}, not a label", f"known: {', '.join(task.labels)}"
         option = "" if by_tab else "-d' ' "
         hint = f"expected: '{cells[columns[-1] - 1].strip()}' alone; `cut {option}-f{columns[-1]} FILE` leaves such"
         return f"is {what}, not a label", hint

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sweep.scoring.benchmark import BenchmarkTask
-from sweep.scoring.labels import row_count, wrong_labels, wrong_rows
+from sweep.scoring.labels import Row, other_file, row_count, wrong_labels, wrong_rows
 from sweep.scoring.submission import Pair
 from sweep.scoring.submitted import Submitted, first, shown
 from trainables.errors import Problem, UserError
@@ -79,41 +79,48 @@ def _gold_values(check: _Check) -> Iterable[Any]:
 
 
 def _by_line(check: _Check) -> Pairing:
-    task, gold, predicted = check.task, check.gold, check.predicted
-    if task.labels:
-        check.in_gold += wrong_labels(task, gold, zip(gold.lines, gold.values, strict=True), is_gold=True)
-    else:
+    gold, predicted = check.gold, check.predicted
+    if not check.task.labels:
         check.in_gold += wrong_rows(gold, row_count(gold.values), are_once=True)
-    check.in_predicted += _different_number("line", gold, predicted)
-    if task.labels:
-        check.in_predicted += wrong_labels(task, predicted, zip(predicted.lines, predicted.values, strict=True))
-    else:
+        check.in_predicted += _different_number("line", gold, predicted)
         check.in_predicted += wrong_rows(predicted, row_count(gold.values))
-    for line, theirs, ours in zip(predicted.lines, gold.ids, predicted.ids, strict=False):
-        if None not in (theirs, ours) and theirs != ours:
-            hint = "put the lines in the order of the labels"
-            check.in_predicted.append(
-                predicted.problem(f"is of idx {shown(str(ours))}, the label of {shown(str(theirs))}", line, hint)
-            )
+    elif _check_labels(check, *([*zip(one.lines, one.values, strict=True)] for one in (gold, predicted))):
+        check.in_predicted += _different_number("line", gold, predicted)
+        check.in_predicted += _other_examples(gold, predicted)
     return check.pairing(gold.values, predicted.values)
 
 
 def _by_sentence(check: _Check) -> Pairing:
-    task, gold, predicted = check.task, check.gold, check.predicted
-    check.in_gold += wrong_labels(task, gold, _tags_by_line(gold), is_gold=True)
-    check.in_predicted += _different_number("sentence", gold, predicted)
-    rows = zip(predicted.lines, gold.values, predicted.values, strict=False)
-    for number, (line, gold_tags, tags) in enumerate(rows, start=1):
-        if len(gold_tags) != len(tags):
-            message = f"sentence {number} has the wrong number of tags: {len(tags)}"
-            hint = f"expected: {len(gold_tags)}, one for each word"
-            check.in_predicted.append(predicted.problem(message, line, hint))
-    check.in_predicted += wrong_labels(task, predicted, _tags_by_line(predicted))
+    gold, predicted = check.gold, check.predicted
+    if _check_labels(check, *map(_tags_by_line, (gold, predicted))):
+        check.in_predicted += _different_number("sentence", gold, predicted)
+        rows = zip(predicted.lines, gold.values, predicted.values, strict=False)
+        for number, (line, gold_tags, tags) in enumerate(rows, start=1):
+            if len(gold_tags) != len(tags):
+                message = f"sentence {number} has the wrong number of tags: {len(tags)}"
+                hint = f"expected: {len(gold_tags)}, one for each word"
+                check.in_predicted.append(predicted.problem(message, line, hint))
     return check.pairing(gold.values, predicted.values)
 
 
-def _tags_by_line(submitted: Submitted[list[list[str]]]) -> Iterator[tuple[int, str]]:
-    return (row for line, tags in zip(submitted.lines, submitted.values, strict=True) for row in enumerate(tags, line))
+def _tags_by_line(submitted: Submitted[list[list[str]]]) -> list[Row]:
+    return [row for line, tags in zip(submitted.lines, submitted.values, strict=True) for row in enumerate(tags, line)]
+
+
+def _check_labels(check: _Check, gold: Sequence[Row], predicted: Sequence[Row]) -> bool:
+    """Whether each file's labels are the task's. False where the gold is another file, to compare nothing with."""
+    check.in_predicted += wrong_labels(check.task, check.predicted, predicted)
+    other = other_file(check.task, check.gold, gold)
+    check.in_gold += [other] if other else wrong_labels(check.task, check.gold, gold, is_gold=True)
+    return other is None
+
+
+def _other_examples(gold: Submitted[list[str]], predicted: Submitted[list[str]]) -> Iterator[Problem]:
+    """Lines that say of which example they are, and whose gold is of another one."""
+    for line, right, own in zip(predicted.lines, gold.ids, predicted.ids, strict=False):
+        if None not in (right, own) and right != own:
+            message = f"is of idx {shown(str(own))}, its label of {shown(str(right))}"
+            yield predicted.problem(message, line, "put the lines in the order of the labels")
 
 
 def _by_id(check: _Check) -> Pairing:

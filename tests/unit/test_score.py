@@ -329,14 +329,14 @@ HIDDEN = "stands for a hidden label\n    scores need the labels"
             "nli/test-de.tsv",
             "A.\tB.\nyes\n",
             1,
-            "is a row of 2 columns, not a label\n    expected: one label a line",
+            "is a row of 2 columns, not a label\n    known: yes, no",
             id="row without label",
         ),
         pytest.param(
             "nli/test-de.tsv",
             "0\n1\n",
             1,
-            "0 of 2 lines are labels of nli\n    expected: one label a line; `sweep export --labels` writes such",
+            "unknown label '0'; 0 of 2 lines are labels of nli\n    known: yes, no; labels are one label",
             id="no label at all",
         ),
         pytest.param("nli/test-de.tsv", '{"label": 0}\nno\n', 1, "unknown label '{\"label\": 0}'", id="JSON lines"),
@@ -412,7 +412,8 @@ def test_tags_of_names_are_no_parts_of_speech(copied: Path, run: Run) -> None:
     path.write_text("\n".join(f"B-{tag}" if tag else "" for tag in path.read_text().split("\n")))
     code, _, err = run(copied)
     assert code == 2
-    assert "unknown label 'B-DET'\n    did you mean 'DET'?" in err
+    assert f"{path}:1: unknown label 'B-DET'; 0 of 40 lines are labels of udpos\n    did you mean 'DET'?" in err
+    assert err.count("error: ") == 1  # nothing is compared with another file
 
 
 @pytest.mark.parametrize("task", ["xnli", "pawsx", "panx", "tydiqa"])
@@ -473,7 +474,7 @@ def test_lines_of_other_examples_are_refused(small: Path) -> None:
     gold, predicted = (small / side / "copa" / "test-de.jsonl" for side in ("labels", "predictions"))
     gold.write_text('{"idx": 0, "label": 1}\n{"idx": 1, "label": 0}\n')
     predicted.write_text('{"idx": 1, "label": 0}\n{"idx": 0, "label": 1}\n')
-    with pytest.raises(UserError, match=r"test-de\.jsonl:1: is of idx 1, the label of 0\n"):
+    with pytest.raises(UserError, match=r"test-de\.jsonl:1: is of idx 1, its label of 0\n"):
         score(SMALL, small / "predictions", small / "labels")
     predicted.write_text('{"label": 0}\n{"label": 1}\n')
     assert score(SMALL, small / "predictions", small / "labels").scores.tasks["copa"].score == 0
