@@ -84,11 +84,16 @@ def load(name: str, overrides: Sequence[str] = ()) -> Experiment:
 
 
 def _override(document: YamlFile, overrides: Iterable[str]) -> Iterable[Problem]:
+    given: dict[str, str] = {}
     for override in overrides:
         path, equals, text = override.partition("=")
         if not equals or not path:
             yield Problem(f"'{override}' is not KEY=VALUE", hint="for example trials.target=4")
             continue
+        if path in given:
+            yield Problem(f"'{path}' is given twice: {given[path]} and {override}", hint="give one of them")
+            continue
+        given[path] = override
         *parents, last = path.split(".")
         section = document.values
         for parent in parents:

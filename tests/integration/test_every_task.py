@@ -6,10 +6,13 @@ import json
 from pathlib import Path
 
 import pytest
+import yaml
 
 from sweep.experiment import file as experiment_file
+from sweep.experiment.file import SHIPPED
 from sweep.results.export import official_tasks
 from sweep.results.query import query
+from sweep.scoring import benchmark
 from tests.integration.test_run import sweep
 from trainables import tasks
 from trainables.store import Store
@@ -75,8 +78,8 @@ def test_a_submission_scores_what_the_ledger_says(rehearsed: Path, tmp_path: Pat
         "select target, language, metric, mean from best where condition = 'everything' and split = 'test'",
     ).to_pylist()
     compared = 0
-    for benchmark in ("xtreme", "xtreme-r"):
-        scored = sweep("score", "--benchmark", benchmark, "--predictions", folders[0], "--labels", folders[1], "--json")
+    for name in ("xtreme", "xtreme-r"):
+        scored = sweep("score", "--benchmark", name, "--predictions", folders[0], "--labels", folders[1], "--json")
         assert scored.returncode == 1, "the experiment has four languages only"
         scores = json.loads(scored.stdout)
         assert scores["overall"] is None
@@ -89,14 +92,46 @@ def test_a_submission_scores_what_the_ledger_says(rehearsed: Path, tmp_path: Pat
     assert {row["target"] for row in told} == set(official_tasks())
 
 
+def test_a_benchmark_as_targets_ends_with_its_table(rehearsed: Path) -> None:
+    """Another experiment in the store: from then on each is asked for by its name."""
+    overrides = ["name=benchmark", "targets=xtreme", "conditions=[none]", f"store={rehearsed}"]
+    done = sweep("run", "every-task", *overrides)
+    assert done.returncode == 0, done.stdout + done.stderr
+    for task in benchmark.load("xtreme").tasks:
+        (line,) = [line for line in done.stdout.splitlines() if line.startswith(f" {task.name} ")]
+        assert float(line.split()[-1]) >= 0
+    asked = sweep("query", rehearsed, "from best")
+    assert asked.returncode == 2
+    assert "--experiment benchmark or --experiment every-task" in asked.stderr
+
+
+def test_trials_that_were_there_are_exported_for_an_experiment_that_shares_them(
+    rehearsed: Path, tmp_path: Path
+) -> None:
+    values = yaml.safe_load((SHIPPED / "every-task.yaml").read_text())
+    renamed = [values["conditions"][0], {**values["conditions"][1], "name": "all"}]
+    path = tmp_path / "renamed.yaml"
+    path.write_text(yaml.safe_dump({**values, "name": "renamed", "store": str(rehearsed), "conditions": renamed}))
+    assert "Nothing was left to run." in sweep("run", path).stdout
+    folders = [tmp_path / "renamed", tmp_path / "first"]
+    for folder, condition, name in zip(folders, ("all", "everything"), ("renamed", "every-task"), strict=True):
+        done = sweep("export", rehearsed, "--condition", condition, "--output", folder, "--experiment", name)
+        assert done.returncode == 0, done.stderr
+    files = [{one.relative_to(folder): one.read_bytes() for one in folder.rglob("*.*")} for folder in folders]
+    assert files[0] == files[1]
+    assert len(files[0]) > 20
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
         (["--condition", "everythin"], "did you mean 'everything'?"),
         (["--condition", "none", "--seed", "9"], "has no winners with seed 9"),
+        (["--condition", "none", "--experiment", "every"], "did you mean 'every-task'?"),
     ],
 )
 def test_a_wrong_export_is_answered(rehearsed: Path, tmp_path: Path, arguments: list[str], words: str) -> None:
+    arguments = arguments if "--experiment" in arguments else [*arguments, "--experiment", "every-task"]
     done = sweep("export", rehearsed, *arguments, "--output", tmp_path / "new")
     assert done.returncode == 2
     assert words in done.stderr
