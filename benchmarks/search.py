@@ -15,6 +15,7 @@ import random
 import sys
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from sweep.running.cluster import ray_cluster
 from sweep.running.driver import Driver
 from sweep.running.progress import Progress
 from sweep.running.run import tune_all
+from sweep.running.scratch import scratch
 from sweep.search import Search
 from trainables.spec import TrialSpec
 from trainables.store import Store
@@ -156,10 +158,15 @@ def main() -> None:
         driver = Driver(asked, search, Ledger(store), watch)
         resources = Resources(concurrent=arguments.slots)
         log = Path(folder) / "log"
-        with ray_cluster(None, resources, log, print, cpus=arguments.slots), watch.running(plan, search, log):
+        with (
+            scratch() as own,
+            ray_cluster(None, resources, log, print, own, cpus=arguments.slots),
+            watch.running(plan, search, str(log)),
+        ):
             watch.room(arguments.slots)
             watch.begun = watch.since = time.monotonic()
-            tune_all(driver, lambda broker: simulated(broker, arguments.seconds, arguments.slots), arguments.slots)
+            trainable = partial(simulated, seconds=arguments.seconds, slots=arguments.slots)
+            tune_all(driver, trainable, arguments.slots, own)
             took = time.monotonic() - watch.begun
         assert search.is_over
         outcomes = list(Ledger(store).outcomes())

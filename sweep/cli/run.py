@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import os
 import shlex
-import shutil
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 from rich.console import Console
 
+from sweep.cli.command import again, program
 from sweep.cli.plan import ExperimentArgument, OverridesArgument
 
-INTERRUPTED = 130
-"""The exit code after Ctrl-C, as shells have it: 128 + SIGINT."""
+if TYPE_CHECKING:
+    from sweep.experiment import Experiment
+    from sweep.running.run import Summary
+
+STOPPED = "Stopped. Everything finished is in the store; to go on:"
 
 BROKEN_DOWN = 75
 """The exit code when Ray breaks down again and again: sysexits' EX_TEMPFAIL, for the same command may work later."""
@@ -42,38 +45,55 @@ def run(
 ) -> None:
     """Run an experiment, or go on with one. Exit code 0: all done, 1: some trial failed, 2: something must be fixed."""
     from sweep.experiment.file import load
-    from sweep.planning import history
-    from sweep.results.summary import result_table
     from sweep.running import run as sweep_run
     from sweep.running.cluster import RayLost
     from sweep.running.progress import Progress
-    from trainables.store import Store
+    from sweep.running.stop import Stop, Stopped
 
     console = Console(file=sys.stdout)  # this one: while Ray runs, sys.stdout is its log
-    loaded = load(experiment, overrides or [])
-    program = "sweep" if shutil.which("sweep") else os.path.relpath(sys.argv[0])  # what can be typed here
-    again = shlex.join([program, *sys.argv[1:]])
+
+    def end(stopped: Stopped) -> NoReturn:
+        """At once: by the second signal, or because Ray heard the first one too."""
+        console.show_cursor()  # the live view hid it
+        console.print(STOPPED, f"\n  {again()}", soft_wrap=True, highlight=False)
+        os._exit(stopped.code)
+
+    stop = Stop(end)
 
     def start_over(reason: str) -> None:
         """What was finished is in the store, so a new process with the same command goes on."""
+        try:
+            stop.check()
+        except Stopped as stopped:
+            end(stopped)
         starts = int(os.environ.get(STARTS, 0)) + 1
         console.show_cursor()  # the live view hid it
         console.print(f"[yellow]{reason}.[/] Everything finished is in the store.", soft_wrap=True)
         if starts > MOST_STARTS:
-            console.print("It happens too often; when Ray is well again, go on with:", f"\n  {again}", soft_wrap=True)
+            console.print("It happens too often; when Ray is well again, go on with:", f"\n  {again()}", soft_wrap=True)
             os._exit(BROKEN_DOWN)
         console.print("Starting over.")
         os.environ[STARTS] = str(starts)
-        os.execv(sys.executable, sys.orig_argv)  # noqa: S606 - the command that the user typed
+        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606 - the command that the user typed
 
     try:
-        summary = sweep_run.run(loaded, Progress(console), start_over, address, retry_failed)
+        loaded = load(experiment, overrides or [])
+        summary = sweep_run.run(loaded, Progress(console), start_over, stop, address, retry_failed)
+        _tell(console, loaded, summary)
     except RayLost as error:
         start_over(str(error))
         raise
-    if summary.interrupted:
-        console.print("Stopped. Everything finished is in the store; to go on:", f"\n  {again}", soft_wrap=True)
-        raise typer.Exit(INTERRUPTED)
+    except Stopped as stopped:
+        console.print(STOPPED, f"\n  {again()}", soft_wrap=True, highlight=False)
+        raise typer.Exit(stopped.code) from None
+
+
+def _tell(console: Console, loaded: Experiment, summary: Summary) -> None:
+    """The table at the end, and what to do next. Raises typer.Exit where some trial failed."""
+    from sweep.planning import history
+    from sweep.results.summary import result_table
+    from trainables.store import Store
+
     store = Store(loaded.store)
     targets = [target.name for target in loaded.target_tasks]
     table = result_table(store, loaded.name, [condition.name for condition in loaded.conditions], targets)
@@ -90,9 +110,10 @@ def run(
     console.print(f"Parquet files: {store.path('ledger')}", soft_wrap=True)
     console.print("Next:")
     which = f" --experiment {loaded.name}" if len(history.experiments(store)) > 1 else ""
+    typed = shlex.join(program())
     for sql in QUERIES if not summary.failed else (*QUERIES, FAILURES):
-        asked = f'{program} query {shlex.quote(loaded.store)} "{sql}"{which}'
+        asked = f'{typed} query {shlex.quote(loaded.store)} "{sql}"{which}'
         console.print(f"  {asked}", soft_wrap=True, highlight=False)
     if summary.failed:
-        console.print(f"  {again.removesuffix(' --retry-failed')} --retry-failed", soft_wrap=True, highlight=False)
+        console.print(f"  {again().removesuffix(' --retry-failed')} --retry-failed", soft_wrap=True, highlight=False)
         raise typer.Exit(1)

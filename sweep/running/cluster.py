@@ -6,6 +6,7 @@ import io
 import itertools
 import logging
 import os
+import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -20,10 +21,17 @@ from trainables.errors import Problem, UserError
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
 os.environ.setdefault("TUNE_DISABLE_AUTO_CALLBACK_LOGGERS", "1")  # the ledger is the record
+os.environ.setdefault("TUNE_DISABLE_SIGINT_HANDLER", "1")  # signals are dealt with in `stop`
 os.environ.setdefault("TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S", "0")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
 
+
+REDIRECTING = (
+    "RAY_ADDRESS", "RAY_GCS_SERVER_PORT", "RAY_JOB_CONFIG_JSON_ENV_VAR", "RAY_LOG_TO_STDERR", "RAY_NAMESPACE",
+    "RAY_OVERRIDE_LABELS", "RAY_OVERRIDE_RESOURCES", "RAY_REDIS_ADDRESS", "RAY_RUNTIME_ENV", "RAY_RUNTIME_ENV_HOOK",
+)  # fmt: skip
+"""Variables that were meant for another Ray, and would lead one in this machine astray."""
 
 WATCHED = ("raylet", "gcs_server")
 """Ray's own processes without which nothing goes on."""
@@ -60,6 +68,7 @@ def ray_cluster(
     resources: Resources,
     log: Path,
     on_loss: Callable[[str], object],
+    scratch: Path,
     cpus: int | None = None,
 ) -> Iterator[int]:
     """Ray for as long as the context lasts; gives how many trials have room at once.
@@ -69,6 +78,7 @@ def ray_cluster(
         log: a file for what Ray and the libraries behind it say.
         on_loss: called by another thread when Ray's own processes in this machine have died, with the reason. Some
             seconds later Ray ends this process, with no word.
+        scratch: a folder for the temporary files of a cluster in this machine.
         cpus: how many CPUs a cluster in this machine claims to have; None: those that it has.
 
     Raises:
@@ -79,27 +89,40 @@ def ray_cluster(
     log.parent.mkdir(parents=True, exist_ok=True)
     with _Log(log.open("ab"), encoding="utf-8") as file, redirect_stdout(file), redirect_stderr(file):
         _log_to(file)
-        yield from _ray(address, resources, file, on_loss, cpus)
+        yield from _ray(address, resources, file, on_loss, scratch, cpus)
 
 
 def _ray(
-    address: str | None, resources: Resources, log: TextIO, on_loss: Callable[[str], object], cpus: int | None
+    address: str | None,
+    resources: Resources,
+    log: TextIO,
+    on_loss: Callable[[str], object],
+    scratch: Path,
+    cpus: int | None,
 ) -> Iterator[int]:
     if address is None:
         # ray.init turns 127.0.0.1 into the machine's own address, and then listens on every interface. Only where Ray
         # does not expect clusters, as on macOS and Windows, does it stay on the loopback. Read when ray is imported.
         os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
+        for name in REDIRECTING:
+            os.environ.pop(name, None)
     import ray
+    from ray._private import utils
 
+    utils.set_sigterm_handler = lambda handler: None  # ray.init would take SIGTERM from those who listen already
     try:
         if address is None:
-            ray.init(
-                num_cpus=cpus or len(os.sched_getaffinity(0)),
-                _node_ip_address="127.0.0.1",
-                include_dashboard=False,
-                log_to_driver=False,
-                logging_level=logging.ERROR,
-            )
+            with _inherited(scratch):
+                ray.init(
+                    address="local",
+                    num_cpus=cpus or len(os.sched_getaffinity(0)),
+                    _node_ip_address="127.0.0.1",
+                    _temp_dir=str(scratch),
+                    include_dashboard=False,
+                    log_to_driver=False,
+                    logging_level=logging.ERROR,
+                )
+            scratch.chmod(0o700)  # Ray opens it to everybody
         else:
             ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
     except (ConnectionError, ValueError, RuntimeError) as error:
@@ -111,7 +134,27 @@ def _ray(
         yield _room(dict(ray.cluster_resources()), resources)  # type: ignore[no-untyped-call]
     finally:
         ended.set()
-        ray.shutdown()
+        ray.shutdown(wait_for_processes=True)
+
+
+@contextmanager
+def _inherited(scratch: Path) -> Iterator[None]:
+    """What Ray's processes take over from this one when they begin.
+
+    Their temporary files go where the run's go. They do not hear that a terminal was closed: the driver does, and
+    needs them for as long as it takes to stop.
+    """
+    before = os.environ.get("TMPDIR")
+    os.environ["TMPDIR"] = str(scratch)
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
+        if before is None:
+            del os.environ["TMPDIR"]
+        else:
+            os.environ["TMPDIR"] = before
 
 
 def _watch(own: bool, on_loss: Callable[[str], object], ended: threading.Event) -> None:

@@ -21,6 +21,7 @@ from trainables.store import Store, checkpoint_name, state_name
 
 if TYPE_CHECKING:
     from sweep.running.lease import Lease
+    from sweep.running.stop import Stop
     from trainables.workers.broker import Message
 
 PAUSE = 1.0
@@ -49,6 +50,7 @@ class Driver:
     Attributes:
         started, collapsed: how many trials this run started, and how many of them ended at chance.
         lease: the run's hold on the store, once it has one.
+        stop: what signals ask for, once somebody listens.
         stopped: why the run must stop, once it must.
     """
 
@@ -56,6 +58,7 @@ class Driver:
         self.experiment, self.search, self.ledger, self.progress = experiment, search, ledger, progress
         self.started = self.collapsed = 0
         self.lease: Lease | None = None
+        self.stop: Stop | None = None
         self.stopped: Exception | None = None
         self._begun: dict[str, float] = {}
         self._attempts: Counter[str] = Counter()
@@ -72,7 +75,7 @@ class Driver:
         Raises:
             UserError: the run must stop.
         """
-        self._check()
+        self.check()
         for trial_id, until in list(self._pausing.items()):
             if time.monotonic() >= until:
                 del self._pausing[trial_id]
@@ -91,7 +94,7 @@ class Driver:
 
     def report(self, result: dict[str, Any]) -> bool:
         """A running trial's numbers after an epoch. Returns whether it goes on."""
-        self._check()
+        self.check()
         trial_id, curve = result["trial"], result.get("curve")
         self.progress.reported(trial_id, result)
         if not curve or trial_id not in self.search.running or result["progress"] >= 1:
@@ -143,7 +146,15 @@ class Driver:
         store.remove_leftovers(older_than=LEFT_BEHIND)
         self.ledger.compact()
 
-    def _check(self) -> None:
+    @property
+    def met_faults(self) -> bool:
+        """Whether machines, networks or weights ended a trial of this run."""
+        return bool(self._faults)
+
+    def check(self) -> None:
+        """Raises UserError where another run has the store by now, and Stopped where somebody stops this one."""
+        if self.stop is not None:
+            self.stop.check()
         if self.lease is not None and self.lease.lost.is_set():
             problem = Problem(f"another run took the store '{self.ledger.store.uri}' over", hint="this one stops")
             self._stop(problem)

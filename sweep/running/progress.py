@@ -8,7 +8,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 from rich.console import Console, Group, RenderableType
@@ -97,7 +96,7 @@ class Progress:
             self.console.print(not_counted(trials), style="dim", soft_wrap=True)
 
     @contextmanager
-    def running(self, plan: Plan, search: Search, log: Path) -> Iterator[None]:
+    def running(self, plan: Plan, search: Search, log: str) -> Iterator[None]:
         """Shows the run as long as the context lasts."""
         self._plan, self._search = plan, search
         self._counts.clear()

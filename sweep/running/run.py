@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import tempfile
+import signal
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,9 +18,12 @@ from sweep.planning.plan import Plan, Study, make_plan
 from sweep.planning.pricing import disk
 from sweep.planning.weights import known_weights, record
 from sweep.running import lease
-from sweep.running.cluster import ray_cluster
+from sweep.running.cluster import RayLost, ray_cluster
 from sweep.running.driver import Driver
+from sweep.running.logs import Logs
 from sweep.running.progress import Progress
+from sweep.running.scratch import scratch
+from sweep.running.stop import Stop, Stopped
 from sweep.search import Outcome, Search
 from trainables.errors import Problem, UserError
 from trainables.models.minilm import minilm_folder
@@ -44,7 +46,6 @@ class Summary:
         failed: the trials of this plan that failed, now or before.
         collapsed: trials of this run that ended at chance.
         blocked: studies that cannot be run because the one before them has no winner.
-        interrupted: whether somebody stopped it before its end.
     """
 
     plan: Plan
@@ -52,22 +53,23 @@ class Summary:
     failed: list[Outcome]
     collapsed: int
     blocked: list[Study]
-    interrupted: bool
 
 
 def run(
     experiment: Experiment,
     progress: Progress,
     on_loss: Callable[[str], object],
+    stop: Stop,
     address: str | None = None,
     retry_failed: bool = False,
 ) -> Summary:
-    """Runs or resumes an experiment, and returns when nothing is left to do or somebody stops it.
+    """Runs or resumes an experiment, and returns when nothing is left to do.
 
     Args:
         experiment: checked by `experiment_file.load`.
         progress: what a person sees of it.
         on_loss: called when Ray breaks down, see `ray_cluster`.
+        stop: what signals ask for.
         address: of a running Ray cluster; None starts one here.
         retry_failed: whether trials that failed before are run again.
 
@@ -75,6 +77,7 @@ def run(
         UserError: data, model, store or cluster are not as they should be, or the store is in use. Also where they stop
             being so: the same command goes on then.
         RayLost: Ray broke down in a way that needs no `on_loss`; the same command goes on.
+        Stopped: somebody stopped it; the same command goes on.
     """
     weights = known_weights(experiment)
     plan = make_plan(experiment)
@@ -103,24 +106,51 @@ def run(
                 driver.search = search = _search(plan, ledger, retry_failed)
             progress.replaces(history.keep(store, plan))
             progress.earlier(of_earlier_code(search.outcomes.values()))
-            logs = Path(store.root) / "logs" if store.is_local else Path(tempfile.mkdtemp(prefix="sweep-logs-"))
-            log = logs / f"{datetime.now():%Y%m%d-%H%M%S}.log"
-            driver.lease = held
+            driver.lease, driver.stop = held, stop
             driver.tidy()
             _check_disk(experiment, search, store)
-            cluster = ray_cluster(address, experiment.resources, log, on_loss)
-            with progress.running(plan, search, log), cluster as slots:
-                progress.room(slots)
-                tune_all(driver, partial(_fine_tuning, experiment), slots)
+            with stop.later(), scratch() as folder:
+                _run_trials(experiment, driver, progress, on_loss, stop, address, folder)
             driver.tidy()
     return Summary(
         plan=plan,
         started=driver.started,
         failed=[one for study in plan.studies for one in search.ended(study) if one.status == "failed"],
         collapsed=driver.collapsed,
-        blocked=[study for study in plan.studies if not search.is_reachable(study)] if search.is_over else [],
-        interrupted=not search.is_over,
+        blocked=[study for study in plan.studies if not search.is_reachable(study)],
     )
+
+
+def _run_trials(
+    experiment: Experiment,
+    driver: Driver,
+    progress: Progress,
+    on_loss: Callable[[str], object],
+    stop: Stop,
+    address: str | None,
+    folder: Path,
+) -> None:
+    """Everything that is left of the search, with Ray. Raises as `run` does."""
+    logs = Logs(driver.ledger.store, folder)
+
+    def lost(reason: str) -> None:
+        logs.save(broke_down=True)
+        on_loss(f"{reason} (its logs: {logs.breakdown})")
+
+    try:
+        cluster = ray_cluster(address, experiment.resources, logs.file, lost, folder)
+        with progress.running(driver.search.plan, driver.search, logs.told), cluster as slots:
+            stop.listen()
+            stop.check()
+            progress.room(slots)
+            tune_all(driver, partial(_fine_tuning, experiment), slots, folder)
+    except RayLost as error:
+        logs.save(broke_down=True)
+        raise RayLost(f"{error} (its logs: {logs.breakdown})") from error
+    except BaseException as error:
+        logs.save(broke_down=not isinstance(error, (UserError, Stopped)))
+        raise
+    logs.save(broke_down=driver.met_faults)
 
 
 def _search(plan: Plan, ledger: Ledger, retry_failed: bool) -> Search:
@@ -173,16 +203,18 @@ def _fine_tuning(experiment: Experiment, broker: ActorHandle[Any]) -> Any:
     return tune.with_resources(trainable, {"memory": ACTOR_MEMORY})
 
 
-def tune_all(driver: Driver, trainable: Callable[[ActorHandle[Any]], Any], slots: int) -> None:
+def tune_all(driver: Driver, trainable: Callable[[ActorHandle[Any]], Any], slots: int, scratch: Path) -> None:
     """One Tuner for the whole grid: warm groups serve every study, and there is one queue.
 
     Args:
         trainable: makes the Tune trainable, given the broker that carries its messages.
         slots: how many trials run at once.
+        scratch: a folder for what Tune writes; nothing in it is needed again.
 
     Raises:
         UserError: the run must stop.
         RayLost: the broker is gone, or all of Ray.
+        Stopped: somebody stopped it.
     """
     import ray
     from ray import tune
@@ -195,29 +227,30 @@ def tune_all(driver: Driver, trainable: Callable[[ActorHandle[Any]], Any], slots
     here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
     broker: ActorHandle[Any] = Broker.options(scheduling_strategy=here).remote()  # type: ignore[attr-defined]
     ray.get(broker.take_last.remote(""))  # it is up
-    with tempfile.TemporaryDirectory(prefix="sweep-tune-") as scratch:  # nothing in it is needed again
-        tuner = tune.Tuner(
-            trainable(broker),
-            tune_config=tune.TuneConfig(
-                metric="progress",
-                mode="max",
-                num_samples=-1,
-                search_alg=PlanSearcher(driver, broker),
-                max_concurrent_trials=slots,
-                reuse_actors=True,
-                trial_dirname_creator=lambda trial: trial.trial_id,
-            ),
-            run_config=tune.RunConfig(
-                name="sweep",
-                storage_path=scratch,
-                verbose=0,
-                callbacks=[ReportCallback(driver, broker)],
-                checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False, checkpoint_frequency=0),
-            ),
-        )
-        try:
-            tuner.fit()
-        except Exception:
-            if driver.stopped is not None:  # Tune wraps what is raised in its callbacks
-                raise driver.stopped from None
-            raise
+    tuner = tune.Tuner(
+        trainable(broker),
+        tune_config=tune.TuneConfig(
+            metric="progress",
+            mode="max",
+            num_samples=-1,
+            search_alg=PlanSearcher(driver, broker),
+            max_concurrent_trials=slots,
+            reuse_actors=True,
+            trial_dirname_creator=lambda trial: trial.trial_id,
+        ),
+        run_config=tune.RunConfig(
+            name="sweep",
+            storage_path=str(scratch),
+            verbose=0,
+            callbacks=[ReportCallback(driver, broker)],
+            checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False, checkpoint_frequency=0),
+        ),
+    )
+    try:
+        tuner.fit()
+    except Exception:
+        if driver.stopped is not None:  # Tune wraps what is raised in its callbacks
+            raise driver.stopped from None
+        raise
+    if not driver.search.is_over:
+        raise Stopped(signal.SIGUSR1)  # the signal that Tune itself ends for

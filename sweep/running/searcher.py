@@ -63,6 +63,10 @@ class ReportCallback(_Unsaved, Callback):
     def __init__(self, driver: Driver, broker: ActorHandle[Any]) -> None:
         self._driver, self._broker = driver, broker
 
+    def on_step_begin(self, iteration: int, trials: list[Any], **info: Any) -> None:
+        """Called by Tune several times a second. What is raised here for a signal passes Tune, which waits for none."""
+        self._driver.check()
+
     def on_trial_result(
         self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any
     ) -> None:

@@ -194,8 +194,9 @@ def test_local_ray_listens_on_the_loopback_alone(tmp_path: Path) -> None:
     code = """
 import os, sys, pathlib
 from sweep.running.cluster import ray_cluster
+from sweep.running.scratch import scratch
 from sweep.experiment import Resources
-with ray_cluster(None, Resources(), pathlib.Path(sys.argv[1]), print):
+with scratch() as folder, ray_cluster(None, Resources(), pathlib.Path(sys.argv[1]), print, folder):
     import ray
     @ray.remote
     class Actor:

@@ -12,6 +12,7 @@ import pytest
 
 from sweep.experiment import Resources
 from sweep.running.cluster import ray_cluster
+from sweep.running.scratch import scratch
 from tests.integration.test_fine_tune import SPEC, difference, lively_parent
 from trainables.models.checkpoint import load_checkpoint
 from trainables.spec import TrialSpec
@@ -22,7 +23,10 @@ pytestmark = pytest.mark.integration
 
 @pytest.fixture(scope="module")
 def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    with ray_cluster(None, Resources(), tmp_path_factory.mktemp("ray") / "ray.log", print) as room:
+    with (
+        scratch() as folder,
+        ray_cluster(None, Resources(), tmp_path_factory.mktemp("ray") / "ray.log", print, folder) as room,
+    ):
         from trainables.workers.broker import Broker
 
         assert room >= 2

@@ -47,7 +47,9 @@ class WorkerGroup:
     def __init__(self, name: str, broker: ActorHandle, config: GroupConfig) -> None:
         self.name, self.broker, self.config = name, broker, config
         self.failure: str | None = None
-        self._scratch = tempfile.TemporaryDirectory(prefix="sweep-group-")  # Ray Train wants one; nothing lasts in it
+        # Ray Train wants a folder, in which nothing lasts. It lies in Ray's: it goes with Ray if the actor is killed.
+        node: Any = ray._private.worker._global_node
+        self._scratch = tempfile.TemporaryDirectory(prefix="sweep-group-", dir=node.get_session_dir_path())
         trainer = TorchTrainer(
             _serve,
             train_loop_config={"group": name, "broker": broker, "config": config},

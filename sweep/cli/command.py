@@ -1,0 +1,39 @@
+"""The command that was typed, so that it can be typed again."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import sys
+from pathlib import Path
+
+MATTERS = (
+    "SWEEP_CACHE",
+    "HF_HOME",
+    "HF_HUB_CACHE",
+    "HF_HUB_OFFLINE",
+    "HF_ENDPOINT",
+    "AWS_PROFILE",
+    "AWS_ENDPOINT_URL",
+    "CUDA_VISIBLE_DEVICES",
+    "RAY_ADDRESS",
+    "RAY_TMPDIR",
+)
+"""Variables that may have stood before the command, and without which it would do something else. None is a secret."""
+
+
+def program() -> list[str]:
+    """What was typed before the arguments: `sweep`, `.venv/bin/sweep`, `python -m sweep`."""
+    script = sys.argv[0]
+    started = sys.orig_argv[: len(sys.orig_argv) - len(sys.argv[1:])]
+    if "-m" in started or not os.access(script, os.X_OK):
+        return started
+    found = shutil.which(Path(script).name)
+    return [Path(script).name if found and Path(found).samefile(script) else script]
+
+
+def again() -> str:
+    """The whole command for a shell, with the variables that matter."""
+    variables = [f"{name}={shlex.quote(os.environ[name])}" for name in MATTERS if name in os.environ]
+    return " ".join([*variables, shlex.join([*program(), *sys.argv[1:]])])

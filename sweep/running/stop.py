@@ -1,0 +1,78 @@
+"""Being told to stop: Ctrl-C, and what SLURM, Kubernetes, spot machines and closed terminals send."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1)
+
+
+class Stopped(BaseException):
+    """Somebody ended the run. No error: nothing that deals with errors may take it for one.
+
+    Attributes:
+        code: the exit code that shells have for it.
+    """
+
+    def __init__(self, number: int) -> None:
+        super().__init__(signal.Signals(number).name)
+        self.code = 128 + number
+
+
+class Stop:
+    """What the signals ask for: the first one ends the run in good order, the next one at once.
+
+    Signals that were ignored when the process began (`nohup`) stay ignored.
+
+    Args:
+        at_once: called for the second signal. Ray's processes in this machine die with the process.
+    """
+
+    def __init__(self, at_once: Callable[[Stopped], object]) -> None:
+        self._at_once = at_once
+        self._asked: Stopped | None = None
+        self._is_later = False
+        self._terminals = [fd for fd in (1, 2) if os.isatty(fd)]
+        self._heard = [number for number in SIGNALS if signal.getsignal(number) != signal.SIG_IGN]
+        self.listen()
+
+    def listen(self) -> None:
+        """Takes the signals. Again after `ray.init`, whose C++ part takes SIGTERM for crashes, and aborts."""
+        for number in self._heard:
+            signal.signal(number, self._hear)
+
+    @property
+    def asked(self) -> bool:
+        """Whether there was a signal."""
+        return self._asked is not None
+
+    def check(self) -> None:
+        """Raises Stopped where there was a signal."""
+        if self._asked is not None:
+            raise self._asked
+
+    @contextmanager
+    def later(self) -> Iterator[None]:
+        """While the block lasts a signal waits: for `check`, or for the end of the block."""
+        self.check()
+        self._is_later = True
+        try:
+            yield
+        finally:
+            self._is_later = False
+        self.check()
+
+    def _hear(self, number: int, frame: FrameType | None) -> None:
+        for fd in self._terminals:
+            if not os.isatty(fd):  # closed: to write to it is an error from now on
+                os.dup2(os.open(os.devnull, os.O_WRONLY), fd)
+        if self._asked is not None:
+            self._at_once(self._asked)
+            return
+        self._asked = Stopped(number)
+        if not self._is_later:
+            raise self._asked
