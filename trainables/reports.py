@@ -57,13 +57,14 @@ class Report:
         progress: the share of the trial that is done; 1.0 in the last report.
         epoch: epochs finished (0 in an evaluation).
         loss: the mean training loss of the epoch, None in an evaluation.
-        objective: the English development score that chooses the winner, None in an evaluation.
+        objective: the English development score that chooses the winner, None in an evaluation. That of the weights
+            after this epoch; in the last report that of the weights that the trial keeps.
         startup_seconds: from the trial's start to its first optimizer step (or first scored batch).
         examples_per_second: features per second of training (or scoring), over all workers.
         scores, predictions: in the last report alone.
-        curve: the objective after each epoch so far.
-        collapsed: whether training ended at chance, or with one answer to everything, on the English development set of
-            every task, as that of large encoders now and then does. Said in the last report.
+        curve: the development score after each epoch so far, whichever weights are kept.
+        collapsed: whether the kept weights are at chance, or have one answer to everything, on the English development
+            set of every task, as large encoders now and then end. Said in the last report.
         device: what all of it ran on: the GPU's name, or `cpu`.
         features, tokens: what is trained in an epoch, over all workers, without padding; in an evaluation, what has
             been encoded.

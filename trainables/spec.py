@@ -36,6 +36,7 @@ class TrialSpec:
     `weights` say which ones `model` stands for (`trainables.models.identity`), None: those that its name finds.
 
     `layer` and `pooling` say how sentences become vectors in an evaluation of bitext tasks, None: as the task says.
+    `checkpoint` says which weights a trial keeps: the last ones, or the best of some evaluations on the way.
     `max_length` is the most tokens that the encoder sees at once, None: as each task says.
 
     Hyper-parameters have no defaults that a search could fall back on silently: an evaluation has none at all.
@@ -61,6 +62,7 @@ class TrialSpec:
     pooling: str | None = None
     weights: str | None = None
     max_length: int | None = None
+    checkpoint: Literal["last", "best"] = "last"
     code: int = CODE_VERSION
 
     def to_dict(self) -> dict[str, Any]:

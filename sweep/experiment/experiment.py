@@ -237,6 +237,7 @@ class Experiment(Section):
     limits: Limits = Limits()
     sentence_vectors: SentenceVectors = SentenceVectors()
     max_length: Count | None = None
+    checkpoint: Literal["last", "best"] = "last"
     dropout: Annotated[float, Field(ge=0, lt=1)] | None = None
     precision: Literal["fp32", "bf16"] = "fp32"
     keep: Literal["winners", "all"] = "winners"

@@ -199,6 +199,7 @@ def make_plan(experiment: Experiment) -> Plan:
             pooling=vectors.pooling if is_bitext else None,
             weights=weights,
             max_length=experiment.max_length,
+            checkpoint=experiment.checkpoint if phase != "evaluate" else "last",
         )
 
     def search(condition: Condition, training_set: Task | None, asked: TrialSpec, parent: str | None) -> Study:

@@ -23,6 +23,8 @@ from trainables.spec import TrialSpec
 from trainables.store import Store
 from trainables.training import fine_tune as module
 from trainables.training.batching import Step, collate
+from trainables.training.best import BestWeights, Verdict
+from trainables.training.evaluate import Scorer
 from trainables.training.fine_tune import run_trial
 from trainables.training.workbench import Workbench
 
@@ -273,6 +275,37 @@ def test_the_spec_says_how_much_the_encoder_sees(bench: Workbench) -> None:
                 assert length or max(widths) > 20
     finally:
         handle.remove()
+
+
+def test_the_best_weights_are_kept_with_their_scores(bench: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The learning rate grows until it ruins what has been learnt: the last weights are worse than earlier ones."""
+    seen: list[tuple[float, torch.Tensor]] = []
+    offer = BestWeights.offer
+
+    def watched(self: BestWeights, verdict: Verdict) -> None:
+        seen.append((verdict.objective, self._vocabulary.whole_table()))
+        offer(self, verdict)
+
+    monkeypatch.setattr(BestWeights, "offer", watched)
+    last_weights = dataclasses.replace(SPEC, epochs=7, train_examples=80, learning_rate=0.5, warmup=1.0)
+    spec = dataclasses.replace(last_weights, checkpoint="best")
+    *_, last = run(spec, bench)
+    plain = run(last_weights, bench)
+    assert len(seen) == 24  # of 70 steps
+    assert last.curve == plain[-1].curve  # pruning looks at the same scores
+    best = max(objective for objective, _ in seen)
+    assert last.objective == best > last.curve[-1] + 20
+    assert (last.collapsed, plain[-1].collapsed) == (False, True)
+    (first,) = [table for objective, table in seen if objective == best][:1]
+    kept = weights(spec, bench)
+    assert torch.equal(kept[TABLE], first)
+    assert difference(kept, weights(last_weights, bench)) > 0.01
+    (score,) = [one for one in last.scores if one.metric == "f1"]
+    assert score.value == best
+    task = bench.task("mini-pos")
+    network = new_network(bench.base(spec.model), [task], 0.0, kept, {task.name: task.name})
+    again = Scorer(network, spec, bench).score(module.development_split(spec, bench, task)[0], [])
+    assert again.scores == list(last.scores)
 
 
 def test_several_tasks_share_an_encoder(bench: Workbench) -> None:

@@ -88,6 +88,7 @@ def test_values_are_overridden_by_dotted_paths(tmp_path: Path) -> None:
         ),
         ({"dropout": 1.5}, "dropout:", "'dropout' is 1.5", ""),
         ({"sentence_vectors": {"layer": "14/12"}}, "layer:", "'14/12' is not a share of the layers", "14/24"),
+        ({"checkpoint": "bset"}, "checkpoint:", "'checkpoint' is 'bset'", "'last' or 'best'"),
         ({"max_length": 0}, "max_length:", "'max_length' is 0", ""),
         ({"max_length": 5}, "max_length:", "'max_length' is 5, too little for mini-nli (6)", "at least 6"),
         ({"max_length": 97, "targets": ["mini-qa"]}, "max_length:", "'max_length' is 97, too little for mini-qa", "98"),

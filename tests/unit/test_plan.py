@@ -60,6 +60,12 @@ def test_how_much_the_encoder_sees_is_part_of_every_spec(tmp_path: Path) -> None
     assert {study.question.max_length for study in plan.studies} == {64}
 
 
+def test_which_weights_are_kept_is_part_of_the_specs_of_training(tmp_path: Path) -> None:
+    plan = make_plan(experiment_file.load(str(write_experiment(tmp_path, checkpoint="best"))))
+    kept = {(study.phase, study.question.checkpoint) for study in plan.studies}
+    assert kept == {("intermediate", "best"), ("target", "best"), ("evaluate", "last")}
+
+
 def test_how_sentences_become_vectors_is_part_of_the_spec(tmp_path: Path) -> None:
     changes = {"conditions": ["none"], "sentence_vectors": {"layer": "7/14", "pooling": "cls"}}
     plan = make_plan(experiment_file.load(str(write_experiment(tmp_path, **changes))))

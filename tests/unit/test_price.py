@@ -169,6 +169,25 @@ def test_what_the_encoder_does_not_see_costs_less(target: str) -> None:
         assert work.size_of_example(tasks.load(target), "test", 10).tokens.high == rows * 10
 
 
+def test_the_best_of_several_evaluations_costs_these() -> None:
+    """24 evaluations: with the ends of both epochs among them, or with the first end besides."""
+    asked = {one: experiment(conditions=["none"], targets=["mini-pos"], checkpoint=one) for one in ("last", "best")}
+    train, scored = (work.size_of_example(tasks.load("mini-pos"), split).tokens for split in ("train", "dev"))
+    study = "target/none/mini-pos"
+
+    def share(measured: tuple[Measured, ...]) -> tuple[float, float]:
+        found = {one: hours(priced(made, measured), study) for one, made in asked.items()}
+        return found["best"].low / found["last"].low, found["best"].high / found["last"].high
+
+    for name, bound in (("low", min), ("high", max)):
+        searched = epochs(make_plan(asked["last"]).study(study).parameters["epochs"])
+        rounds, read, judged = (getattr(one, name) for one in (searched, train, scored))
+        often = max(24, rounds) if bound is min else rounds + 23
+        expected = (6 * 16 * read * rounds + 2 * 6 * judged * often) / ((6 * 16 * read + 2 * 6 * judged) * rounds)
+        assert share(())[bound is max] == pytest.approx(expected)
+    assert share((replace(TRIAL, startup_seconds=None),))[1] > 1  # measured trials, too
+
+
 def test_trials_of_another_length_do_not_say_how_many_examples_a_second() -> None:
     asked = experiment(conditions=["none"], targets=["mini-pos"], max_length=64)
     other, same = (priced(asked, (replace(TRIAL, max_length=length),)) for length in (None, 64))

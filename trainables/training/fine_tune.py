@@ -28,7 +28,8 @@ from trainables.reports import Report, TrialError
 from trainables.spec import TrialSpec
 from trainables.tasks import Task
 from trainables.training.batching import epoch_steps, steps_per_epoch
-from trainables.training.evaluate import Evaluation, Scorer, Split, as_asked, evaluate, load_split
+from trainables.training.best import BestWeights, Verdict
+from trainables.training.evaluate import Scorer, Split, as_asked, evaluate, load_split
 from trainables.training.gradient import StepGradient
 from trainables.training.shares import Part, shares
 from trainables.training.state import TrialState
@@ -44,7 +45,7 @@ def run_trial(spec: TrialSpec, bench: Workbench, started: float) -> Iterator[Rep
 
 
 def fine_tune(spec: TrialSpec, bench: Workbench, started: float) -> Iterator[Report]:
-    """Trains on the spec's tasks, reports after every epoch, and leaves the final weights in the store.
+    """Trains on the spec's tasks, reports after every epoch, and leaves its last or its best weights in the store.
 
     Goes on from the state that an earlier run of the same spec has saved: its reports are not repeated.
 
@@ -77,7 +78,8 @@ def fine_tune(spec: TrialSpec, bench: Workbench, started: float) -> Iterator[Rep
     total = spec.epochs * steps
     schedule = get_linear_schedule_with_warmup(optimizer, round(spec.warmup * total), total)
     gradient = StepGradient(network, replica, training_sets, spec, bench, vocabulary)
-    state = TrialState(spec, bench, network, optimizer, schedule, vocabulary)
+    best = BestWeights(network, vocabulary, total, bench.rank == 0) if spec.checkpoint == "best" else None
+    state = TrialState(spec, bench, network, optimizer, schedule, vocabulary, best)
     at = state.restore()
     resumed = (at.epoch - 1) * steps + at.step
     startup, halvings = None, bench.halvings
@@ -99,29 +101,36 @@ def fine_tune(spec: TrialSpec, bench: Workbench, started: float) -> Iterator[Rep
             at.features += len(step.features)
             at.tokens += sum(len(row) for feature in step.features for row in feature.rows)
             at.seconds = time.monotonic() - begun
+            if best and at.step < steps and (epoch - 1) * steps + at.step in best.steps:
+                best.offer(verdict(Scorer(network, spec, bench, vocabulary), development))
+                network.train()
+                begun = time.monotonic() - at.seconds
             if state.is_due(at.step):
                 state.save(at)
 
-        scorer = Scorer(network, spec, bench, vocabulary)
-        found = [scorer.score(split, references) for split, *references in development]
+        kept = verdict(Scorer(network, spec, bench, vocabulary), development)
         loss = mean_over_workers(at.loss / at.step, bench)
-        at = replace(at, epoch=epoch + 1, step=0, loss=0.0, curve=(*at.curve, objective(found)))
+        at = replace(at, epoch=epoch + 1, step=0, loss=0.0, curve=(*at.curve, kept.objective))
+        if best and epoch * steps in best.steps:
+            best.offer(kept)
         last = epoch == spec.epochs
         if not last:
             state.save(at)
-        elif bench.rank == 0:
-            save_checkpoint(bench.store, spec, whole_weights(network, vocabulary))
-            state.drop()
+        else:
+            kept = best.put_back() if best else kept
+            if bench.rank == 0:
+                save_checkpoint(bench.store, spec, whole_weights(network, vocabulary))
+                state.drop()
         yield Report(
             progress=epoch / spec.epochs,
             epoch=epoch,
             loss=loss,
-            objective=at.curve[-1],
+            objective=kept.objective,
             startup_seconds=startup,
             examples_per_second=at.features / at.seconds,
-            scores=tuple(score for one in found for score in one.scores) if last else (),
+            scores=kept.scores if last else (),
             curve=at.curve,
-            collapsed=last and all(one.collapsed for one in found),
+            collapsed=last and kept.collapsed,
             device=bench.device_name,
             features=at.features // epoch,
             tokens=at.tokens // epoch,
@@ -178,12 +187,17 @@ def parameter_groups(network: Network, weight_decay: float) -> list[dict[str, An
     return [{"params": decayed, "weight_decay": weight_decay}, {"params": others, "weight_decay": 0.0}]
 
 
-def objective(found: Sequence[Evaluation]) -> float:
-    """The plain mean over tasks of what each is chosen by (`Task.chosen_by`) on the development set."""
+def verdict(scorer: Scorer, development: Sequence[Sequence[Split]]) -> Verdict:
+    """What the development sets say about a network: the objective is the plain mean over tasks of what chooses each.
+
+    All workers take part. Raises TrialError where labels are hidden.
+    """
+    found = [scorer.score(split, references) for split, *references in development]
     values = [one.objective for one in found if one.objective is not None]
     if len(values) < len(found):
         raise TrialError("the development set has no labels")
-    return sum(values) / len(values)
+    scores = tuple(score for one in found for score in one.scores)
+    return Verdict(sum(values) / len(values), scores, all(one.collapsed for one in found))
 
 
 def whole_weights(network: Network, vocabulary: TrimmedVocabulary) -> dict[str, torch.Tensor]:

@@ -1,4 +1,4 @@
-"""How many of a task's examples a trial sees, and which. Numbers alone: prices are made of them too, without torch."""
+"""How much of its data a trial sees, which of it, and how often. Numbers alone: prices need them too, without torch."""
 
 from __future__ import annotations
 
@@ -12,6 +12,9 @@ MIXING_CAP = 2**17
 """The most features that a task adds to an epoch of several tasks (Raffel et al. 2020, section 3.5.2). One task alone
 gives all of its features.
 """
+
+EVALUATIONS = 24
+"""The most weights of a trial among which `checkpoint: best` chooses."""
 
 
 def shares(limit: int, sizes: Sequence[int]) -> list[int]:

@@ -21,6 +21,7 @@ from trainables.models.network import Network
 from trainables.models.vocabulary import TrimmedVocabulary
 from trainables.spec import CODE_VERSION, TrialSpec
 from trainables.store import state_name
+from trainables.training.best import BestWeights
 from trainables.training.workbench import Workbench
 
 FORMAT = 1
@@ -53,7 +54,8 @@ class Progress:
 
 
 class TrialState:
-    """Saves and restores all that a trial changes while it trains: weights, optimizer, schedule, random numbers.
+    """Saves and restores all that a trial changes while it trains: weights, the best of them where these are kept,
+    optimizer, schedule, random numbers.
 
     A file of the store, which rank 0 writes while the trial runs. It is an insurance: that it cannot be written ends no
     trial, and one that is damaged or does not fit is not there.
@@ -67,7 +69,9 @@ class TrialState:
         optimizer: Optimizer,
         schedule: LRScheduler,
         vocabulary: TrimmedVocabulary,
+        best: BestWeights | None = None,
     ) -> None:
+        self._best = best
         self._trial_id, self._bench = spec.trial_id, bench
         self._network, self._optimizer, self._schedule, self._vocabulary = network, optimizer, schedule, vocabulary
         self._saved_at = time.monotonic()
@@ -97,6 +101,9 @@ class TrialState:
         self._optimizer.load_state_dict({"state": optimizer, "param_groups": header["groups"]})
         self._schedule.load_state_dict(header["schedule"])
         self._vocabulary.decay = header["decay"]
+        if self._best:
+            best = {name.removeprefix("best."): one for name, one in tensors.items() if name.startswith("best.")}
+            self._best.restore(header["best"], best)
         rank = self._bench.rank
         states = range(len(self._bench.random_state()))
         self._bench.set_random_state(tuple(tensors[f"random.{rank}.{number}"].clone() for number in states))
@@ -114,10 +121,12 @@ class TrialState:
                 "groups": self._optimizer.state_dict()["param_groups"],
                 "schedule": self._schedule.state_dict(),
                 "decay": self._vocabulary.decay,
+                "best": self._best.header if self._best else None,
             }
             tensors = {f"network.{name}": value for name, value in self._network.state_dict().items()}
             for number, values in self._optimizer.state_dict()["state"].items():
                 tensors |= {f"optimizer.{number}.{key}": value for key, value in values.items()}
+            tensors |= {f"best.{name}": value for name, value in (self._best.tensors if self._best else {}).items()}
             for rank, (_, random) in enumerate(everyone):
                 tensors |= {f"random.{rank}.{number}": one for number, one in enumerate(random)}
             try:
@@ -163,18 +172,20 @@ class TrialState:
             log.warning("trial %s starts from its beginning: its state is that of another setup", self._trial_id)
             return None
         try:
-            check_fit(tensors, self._expected(tensors))
+            check_fit(tensors, self._expected(tensors, header))
         except DamageError as error:
             log.warning("trial %s starts from its beginning: its state does not fit: %s", self._trial_id, error)
             return None
         return tensors, header
 
-    def _expected(self, found: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    def _expected(self, found: Mapping[str, torch.Tensor], header: dict[str, Any]) -> dict[str, torch.Tensor]:
         """Tensors with the names and shapes of those that a state must have.
 
         AdamW has moments of the weights that had a gradient so far: all of them, or those of some tasks' heads not yet.
         """
         expected = {f"network.{name}": value for name, value in self._network.state_dict().items()}
+        if self._best and header["best"]["verdict"] is not None:
+            expected |= {f"best.{name}": value for name, value in self._network.state_dict().items()}
         weights = [weight for group in self._optimizer.param_groups for weight in group["params"]]
         for number, weight in enumerate(weights):
             if any(name.startswith(f"optimizer.{number}.") for name in found):

@@ -22,6 +22,7 @@ from sweep.planning.pricing.gpus import Gpu, GpuTable
 from sweep.planning.pricing.work import Counter, UnknownError, Work, epochs
 from trainables.models.shapes import name_and_revision, weights_of
 from trainables.spec import TrialSpec
+from trainables.training.shares import EVALUATIONS
 
 TRAINING, SCORING = 6, 2
 """Floating-point operations for each weight and token."""
@@ -147,6 +148,7 @@ class Clock:
             if "epochs" not in study.parameters:
                 raise UnknownError("how many epochs a trial has is not said")
             rounds = epochs(study.parameters["epochs"])
+        scorings = _scorings(question, rounds)
         alike = [
             one
             for one in self._measured
@@ -160,19 +162,16 @@ class Clock:
             work, unknown = None, error
         if same and (features := _features(question, same, work)):
             rate = _quantiles([one.examples_per_second or 0 for one in same])
-            return _timed(
-                same, features / rate * _with_scoring(work) * rounds, f"as fast as {len(same)} of these tasks"
-            )
+            scored = scorings * _relative_scoring(work)
+            return _timed(same, features / rate * (rounds + scored), f"as fast as {len(same)} of these tasks")
         if work is None:
             raise UnknownError(str(unknown))
-        equivalent = work.tokens + work.scored * (SCORING / TRAINING)
+        equivalent = work.tokens * rounds + work.scored * scorings * (SCORING / TRAINING)
         others = [one for one in alike if one.tokens and one.features]
         if others:
             rate = _quantiles([_tokens_per_second(one) for one in others])
-            return _timed(
-                others, equivalent / rate * rounds, f"as many tokens a second as {len(others)} of other tasks"
-            )
-        operations = equivalent * rounds * (TRAINING if is_training else SCORING)
+            return _timed(others, equivalent / rate, f"as many tokens a second as {len(others)} of other tasks")
+        operations = equivalent * (TRAINING if is_training else SCORING)
         return Time(operations * self._weights_of(question) / self._peak(question), "table", self._by_table(question))
 
     def _weights_of(self, question: TrialSpec) -> int:
@@ -219,11 +218,22 @@ def _features(question: TrialSpec, same: Sequence[Measured], work: Work | None) 
     return work.features if work else None
 
 
-def _with_scoring(work: Work | None) -> float:
-    """How much longer an epoch is for the development set, which is only scored."""
+def _scorings(question: TrialSpec, rounds: Bounds) -> Bounds:
+    """How often the development set is scored: after every epoch, and where the best weights are kept in between.
+
+    The ends of epochs are among EVALUATIONS, or but for the last one they are not.
+    """
+    if question.checkpoint == "last":
+        return rounds
+    between = EVALUATIONS - 1
+    return Bounds(max(EVALUATIONS, rounds.low), rounds.expected + between, rounds.high + between)
+
+
+def _relative_scoring(work: Work | None) -> float:
+    """How long it takes to score the development set, in epochs."""
     if work is None or not work.tokens.expected:
-        return 1
-    return 1 + work.scored.expected / work.tokens.expected * SCORING / TRAINING
+        return 0
+    return work.scored.expected / work.tokens.expected * SCORING / TRAINING
 
 
 def _tokens_per_second(one: Measured) -> float:

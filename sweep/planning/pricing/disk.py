@@ -15,7 +15,9 @@ BYTES = 4
 """Of a weight: checkpoints are in float32."""
 
 STATES = 3
-"""What a running trial saves to go on from is so many times its trained weights: they, and two moments of AdamW."""
+"""What a running trial saves to go on from is so many times its trained weights: they, and two moments of AdamW. Where
+the best weights are kept, these too.
+"""
 
 OCCURRING = Bounds(0.1, 0.3, 1)
 """The share of the vocabulary that a trial trains: a guess, from one language to all."""
@@ -63,7 +65,8 @@ def disk(experiment: Experiment, plan: Plan, left: Mapping[str, int]) -> Disk:
     if weights is None:
         return Disk(None, None, f"the shape of model '{experiment.model}' is not known: give its folder")
     checkpoint = BYTES * weights.all
-    state = (exactly(weights.layers) + OCCURRING * weights.embeddings) * (BYTES * STATES)
+    copies = STATES + (experiment.checkpoint == "best")
+    state = (exactly(weights.layers) + OCCURRING * weights.embeddings) * (BYTES * copies)
     own = _distinct(plan)
     is_all_kept = experiment.keep == "all"
     kept = sum(study.runs if is_all_kept else len(study.seeds) for study in own if is_all_kept or _stays(study))
