@@ -8,6 +8,8 @@ import shutil
 from pathlib import Path
 
 import pytest
+import torch
+from transformers import XLMRobertaModel
 
 from sweep.experiment import file as experiment_file
 from sweep.ledger import Ledger
@@ -15,6 +17,7 @@ from sweep.planning.plan import make_plan
 from sweep.search import Search
 from tests.conftest import write_experiment
 from tests.integration.test_run import sweep
+from trainables.models.network import load_base
 from trainables.store import Store, checkpoint_name
 
 pytestmark = pytest.mark.integration
@@ -144,3 +147,31 @@ def test_the_table_says_split_languages_and_what_chose(folder: Path) -> None:
     (place,) = [place for place, line in enumerate(lines) if line.startswith(" mini-pos")]
     assert lines[place].split()[:2] == ["mini-pos", "2"]
     assert lines[place + 1].split()[:5] == ["f1,", "test", "1", "without", "en"]
+
+
+def save_model(folder: Path, seed: int) -> None:
+    """A tiny model of its own, as `save_pretrained` leaves it."""
+    base = load_base("random:tiny")
+    torch.manual_seed(seed)
+    XLMRobertaModel(base.encoder.config, add_pooling_layer=False).save_pretrained(folder)
+    base.tokenizer.save_pretrained(folder)
+
+
+def test_another_model_in_the_same_folder_is_another_model(tmp_path: Path) -> None:
+    model = tmp_path / "model"
+    save_model(model, seed=1)
+    of = {"conditions": ["none"], "targets": ["mini-pos"], "trials": {"target": 1}, "model": str(model)}
+    write_experiment(tmp_path, **of)
+    run(tmp_path)
+    scores = "select language, metric, value from scores where winner order by all"
+    before = ask(tmp_path, scores)
+    assert "Nothing was left to run." in run(tmp_path)
+    save_model(model, seed=2)
+    planned = sweep("plan", tmp_path / "experiment.yaml").stdout
+    assert "2 to run" in planned
+    assert "in the store already" not in planned
+    run(tmp_path)
+    assert trials(tmp_path) == 4
+    after = ask(tmp_path, scores)
+    assert len(after) == len(before)
+    assert after != before
