@@ -9,6 +9,8 @@ from sweep.experiment.experiment import (
     Resources,
     SentenceVectors,
     Trials,
+)
+from sweep.experiment.uses import (
     longest_input,
     scored_languages,
     scored_uses,

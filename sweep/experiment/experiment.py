@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
 from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
@@ -15,7 +14,7 @@ from pydantic_core import PydanticCustomError
 import search_spaces
 from sweep.scoring import benchmark
 from trainables import tasks
-from trainables.data import DataConfig, Source, open_source, references
+from trainables.data import DataConfig, Source, open_source
 from trainables.errors import UserError, nearest
 from trainables.models.shapes import SHAPES, folder_of, name_and_revision
 from trainables.tasks import Catalogue, Task
@@ -275,73 +274,3 @@ class Experiment(Section):
     def source(self) -> Source:
         """Where the examples come from."""
         return open_source(self.data_config, self.catalogue)
-
-
-def uses(experiment: Experiment) -> list[tuple[Task, str, str]]:
-    """Every (task, split, language) that the experiment reads, once."""
-    source, catalogue = experiment.source, experiment.catalogue
-    found: dict[tuple[str, str, str], Task] = {}
-
-    def add(task: Task, places: Iterable[tuple[str, str]]) -> None:
-        for split, language in places:
-            found.setdefault((task.name, split, language), task)
-
-    for condition in experiment.conditions:
-        for task in (catalogue[name] for name in condition.tasks):
-            add(task, training_uses(source, task, training_languages(condition, source, task)))
-    for target in experiment.target_tasks:
-        for training_set in training_chain(target.training_set, catalogue):
-            add(training_set, training_uses(source, training_set, [training_set.source_language]))
-        add(target, scored_uses(experiment, source, target))
-    return [(task, split, language) for (_, split, language), task in found.items()]
-
-
-def tasks_used(experiment: Experiment) -> list[Task]:
-    """Every task that is trained on or scored, once."""
-    catalogue, targets = experiment.catalogue, experiment.target_tasks
-    found = [catalogue[name] for condition in experiment.conditions for name in condition.tasks]
-    found += [task for target in targets for task in training_chain(target.training_set, catalogue)]
-    return list({task.name: task for task in [*found, *targets]}.values())
-
-
-def longest_input(experiment: Experiment) -> int:
-    """The most tokens that the encoder is given at once."""
-    return experiment.max_length or max(task.max_length for task in tasks_used(experiment))
-
-
-def training_chain(name: str | None, catalogue: Catalogue) -> list[Task]:
-    """The training sets that a model goes through to be trained on this one, which comes last."""
-    chain: list[Task] = []
-    while name is not None:
-        chain.insert(0, catalogue[name])
-        name = chain[0].after
-    return chain
-
-
-def training_uses(source: Source, task: Task, languages: Iterable[str]) -> list[tuple[str, str]]:
-    """The (split, language) that training reads: its own examples, and those that it is selected by."""
-    development = task.source_language
-    selected_by = [("dev", development), *references(source, task, "dev", development)]
-    return [*(("train", language) for language in languages), *selected_by]
-
-
-def scored_uses(experiment: Experiment, source: Source, target: Task) -> list[tuple[str, str]]:
-    """The (split, language) that an evaluation reads."""
-    found: list[tuple[str, str]] = []
-    for split in target.evaluated:
-        languages = scored_languages(experiment, source, target, split)
-        found += [(split, language) for language in languages]
-        found += [place for language in languages for place in references(source, target, split, language)]
-    return list(dict.fromkeys(found))
-
-
-def training_languages(condition: Condition, source: Source, task: Task) -> list[str]:
-    """The languages in which a condition trains a task."""
-    there = source.languages(task, "train")
-    return [one for one in there if condition.languages == "all" or one in condition.languages]
-
-
-def scored_languages(experiment: Experiment, source: Source, target: Task, split: str) -> list[str]:
-    """The languages in which a split of a target is predicted: those that were asked for and have data."""
-    there = source.languages(target, split)
-    return [one for one in there if experiment.languages == "all" or one in experiment.languages]

@@ -10,25 +10,17 @@ and studies. That follows from their plans (`sweep.results.members`).
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
-import io
-import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from sweep.planning.pricing import Measured
-from sweep.search import Outcome, Status
+from sweep.ledger import sealed
+from sweep.ledger.entry import OUTCOME, SCHEMA, Entry, outcome
+from sweep.search import Outcome
 from trainables.errors import Problem, UserError
-from trainables.reports import PredictionRow, Score
-from trainables.spec import CODE_VERSION, TrialSpec
 from trainables.store import Store
 
 FOLDER = "ledger"
@@ -38,138 +30,12 @@ PART = "part-"
 PART_TRIALS = 256
 """How many files of one trial are put together into a part."""
 
-SEAL = b"SHA-256:"
-"""What stands before a file's checksum."""
-
 READERS = 8
 """Files that are read at the same time: on S3 each takes a while to begin."""
-
-SCORE = pa.struct(
-    [
-        ("target", pa.string()),
-        ("training_set", pa.string()),
-        ("language", pa.string()),
-        ("split", pa.string()),
-        ("metric", pa.string()),
-        ("main", pa.bool_()),
-        ("value", pa.float64()),
-        ("chance", pa.float64()),
-        ("n", pa.int64()),
-    ]
-)
-PREDICTION = pa.struct(
-    [
-        ("target", pa.string()),
-        ("language", pa.string()),
-        ("split", pa.string()),
-        ("example", pa.string()),
-        ("prediction", pa.string()),
-        ("gold", pa.list_(pa.string())),
-    ]
-)
-TIME = pa.timestamp("us", tz="UTC")
-
-SCHEMA = pa.schema(
-    [
-        ("trial_id", pa.string()),
-        ("revision", pa.int64()),  # of a trial that was run again the highest counts: clocks go back
-        ("phase", pa.string()),
-        ("parent", pa.string()),
-        ("status", pa.string()),  # finished, failed, pruned
-        ("objective", pa.float64()),
-        ("curve", pa.list_(pa.float64())),  # the development score after each epoch
-        ("collapsed", pa.bool_()),  # whether it ended at chance on the development set
-        ("learning_rate", pa.float64()),
-        ("epochs", pa.int64()),
-        ("batch_size", pa.int64()),
-        ("warmup", pa.float64()),
-        ("weight_decay", pa.float64()),
-        ("seed", pa.int64()),
-        ("started_at", TIME),
-        ("finished_at", TIME),
-        ("seconds", pa.float64()),
-        ("startup_seconds", pa.float64()),
-        ("examples_per_second", pa.float64()),
-        ("features", pa.int64()),  # of an epoch, or scored
-        ("tokens", pa.int64()),  # in them, without padding
-        ("device", pa.string()),
-        ("worker_group", pa.string()),
-        ("attempts", pa.int64()),  # how often it was started in the run that ended it
-        ("resumed", pa.int64()),  # optimizer steps that an earlier attempt had taken
-        ("halvings", pa.int64()),  # of the micro-batch, for want of memory
-        ("error", pa.string()),
-        ("suggestion", pa.string()),  # the hash of what its hyper-parameters were suggested from
-        ("spec", pa.string()),  # the whole TrialSpec as JSON
-        ("scores", pa.list_(SCORE)),
-        ("predictions", pa.list_(PREDICTION)),
-    ]
-)
-
-
-OUTCOME = ("spec", "status", "objective", "curve", "suggestion")
-"""The columns that `outcome` needs."""
-
-MEASURED = ("spec", "seconds", "startup_seconds", "examples_per_second", "features", "tokens", "device")
-"""The columns that `measured` needs."""
-
-_ASKED = (
-    "phase", "model", "tasks", "languages", "precision", "epochs", "train_examples", "eval_examples", "max_length",
-)  # fmt: skip
-"""What of a spec decides how long its trial takes."""
 
 
 class DamagedLedger(UserError):  # noqa: N818 - what has happened to it
     """Files of the ledger are not what it writes: all of them."""
-
-
-@dataclass(frozen=True)
-class Entry:
-    """A trial that ended. Times are UTC; `error` says why it failed, None if it did not. See SCHEMA."""
-
-    spec: TrialSpec
-    started_at: datetime
-    finished_at: datetime
-    objective: float | None = None
-    curve: tuple[float, ...] = ()
-    pruned: bool = False
-    collapsed: bool = False
-    startup_seconds: float | None = None
-    examples_per_second: float | None = None
-    features: int | None = None
-    tokens: int | None = None
-    device: str | None = None
-    worker_group: str | None = None
-    attempts: int = 1
-    resumed: int = 0
-    halvings: int = 0
-    error: str | None = None
-    suggestion: str | None = None
-    scores: tuple[Score, ...] = ()
-    predictions: tuple[PredictionRow, ...] = ()
-
-    @property
-    def outcome(self) -> Outcome:
-        """What the search needs to know of it."""
-        status: Status = "failed" if self.error else "pruned" if self.pruned else "finished"
-        objective = self.objective if status == "finished" else None
-        return Outcome(self.spec, status, objective, self.curve, self.suggestion)
-
-    def row(self) -> dict[str, Any]:
-        """The entry as a row of SCHEMA."""
-        return {
-            **{name: getattr(self, name) for name in SCHEMA.names if hasattr(self, name)},
-            **self.spec.hyperparameters,
-            "trial_id": self.spec.trial_id,
-            "phase": self.spec.phase,
-            "parent": self.spec.parent,
-            "seed": self.spec.seed,
-            "status": self.outcome.status,
-            "objective": self.outcome.objective,
-            "seconds": (self.finished_at - self.started_at).total_seconds(),
-            "spec": json.dumps(self.spec.to_dict()),
-            "scores": [dataclasses.asdict(score) for score in self.scores],
-            "predictions": [dataclasses.asdict(prediction) for prediction in self.predictions],
-        }
 
 
 class Ledger:
@@ -187,7 +53,7 @@ class Ledger:
         trial_id = entry.spec.trial_id
         revision = self._revisions.get(trial_id, -1) + 1
         table = pa.Table.from_pylist([{**entry.row(), "revision": revision}], schema=SCHEMA)
-        self.store.write(f"{FOLDER}/{trial_id}.parquet", _parquet(table))
+        self.store.write(f"{FOLDER}/{trial_id}.parquet", sealed.write(table))
         self._revisions[trial_id] = revision
 
     def files(self) -> list[str]:
@@ -242,12 +108,12 @@ class Ledger:
             for name in single[start : start + PART_TRIALS]:
                 content = self.store.read(name)
                 with suppress(pa.ArrowException):  # a damaged one stays until it is set aside
-                    tables.append(_table(content, SCHEMA.names))
+                    tables.append(sealed.read(content, SCHEMA.names, SCHEMA))
                     contents[name] = content
             if not tables:
                 continue
             digest = hashlib.sha256(b"".join(contents.values())).hexdigest()[:16]
-            self.store.write(f"{FOLDER}/{PART}{digest}.parquet", _parquet(pa.concat_tables(tables)))
+            self.store.write(f"{FOLDER}/{PART}{digest}.parquet", sealed.write(pa.concat_tables(tables)))
             for name in contents:
                 self.store.delete(name)
 
@@ -256,7 +122,7 @@ class Ledger:
 
         def read(name: str) -> pa.Table | Problem | None:
             try:
-                return _table(self.store.read(name), columns)
+                return sealed.read(self.store.read(name), columns, SCHEMA)
             except FileNotFoundError:
                 return None  # it became part of another one meanwhile
             except OSError as error:
@@ -272,50 +138,3 @@ class Ledger:
                 found = dict(zip(names, readers.map(read, names), strict=True))
                 if None not in found.values():
                     return {name: one for name, one in found.items() if one is not None}
-
-
-def outcome(row: Mapping[str, Any]) -> Outcome:
-    """What the search needs to know of a trial, from its row."""
-    return Outcome(_spec(row), row["status"], row["objective"], tuple(row["curve"] or ()), row["suggestion"])
-
-
-def of_earlier_code(outcomes: Iterable[Outcome]) -> int:
-    """How many trials are of an earlier version of the training maths: no plan of today asks for them."""
-    return sum(one.spec.code < CODE_VERSION for one in outcomes)
-
-
-def measured(row: Mapping[str, Any]) -> Measured:
-    """What a trial took, from its row, for the price of others."""
-    spec = _spec(row)
-    asked = {name: getattr(spec, name) for name in _ASKED}
-    return Measured(**asked, **{name: row[name] for name in MEASURED if name != "spec"})
-
-
-def _spec(row: Mapping[str, Any]) -> TrialSpec:
-    return TrialSpec.from_dict(json.loads(row["spec"]))
-
-
-def _table(content: bytes, columns: Sequence[str]) -> pa.Table:
-    """Columns that a file of an earlier version does not have are null. Raises ArrowException where it is damaged."""
-    footer = _footer(content)
-    seal, sealed = content[footer - len(SEAL) - 32 : footer], content[: footer - len(SEAL) - 32] + content[footer:]
-    if seal != SEAL + hashlib.sha256(sealed).digest():
-        raise pa.ArrowInvalid("its checksum is another")
-    return pq.read_table(io.BytesIO(sealed), columns=[*columns], schema=SCHEMA)
-
-
-def _parquet(table: pa.Table) -> bytes:
-    """A Parquet file with a checksum before its footer, where readers do not look.
-
-    Parquet's own are of pages alone: a bit of a header or of the footer can make one number of another.
-    """
-    stream = io.BytesIO()
-    pq.write_table(table, stream, compression="zstd")
-    content = stream.getvalue()
-    footer = _footer(content)
-    return content[:footer] + SEAL + hashlib.sha256(content).digest() + content[footer:]
-
-
-def _footer(content: bytes) -> int:
-    """Where a Parquet file's footer begins: its length stands before the last four bytes."""
-    return len(content) - 8 - int.from_bytes(content[-8:-4], "little")

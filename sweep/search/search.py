@@ -11,50 +11,16 @@ import dataclasses
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
 
 from search_spaces import Choices, Parameter
 from sweep.planning.kin import kin
 from sweep.planning.plan import Plan, Study
+from sweep.search.outcome import Fate, Member, Outcome, fate
 from sweep.search.studies import Parameters, Told, depends_on_results, suggest
 from trainables.spec import TrialSpec, content_hash
 
-Status = Literal["finished", "failed", "pruned"]
-
-Fate = Literal["finished", "failed", "missing"]
-"""What became of a trial on a seed. Failed also where it cannot run, as one that it starts from has failed."""
-
-Role = Literal["search", "seed", "evaluation"]
-"""What a trial is for: tried in a study's search, one of these on a further seed, the scoring of a winner."""
-
 PARENT = "parent"
 """The parameter of a joint search that stands for the trial to start from."""
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How a trial ended.
-
-    Attributes:
-        objective: its English development score, None where it failed, was pruned, or is an evaluation.
-        curve: that score after each epoch.
-        suggestion: the hash of everything that its hyper-parameters were suggested from; None: they were not searched.
-    """
-
-    spec: TrialSpec
-    status: Status
-    objective: float | None
-    curve: tuple[float, ...] = ()
-    suggestion: str | None = None
-
-
-@dataclass(frozen=True)
-class Member:
-    """A trial that ended, as a part of a study. `winner`: the study's, on the trial's seed; an evaluation is of one."""
-
-    outcome: Outcome
-    role: Role
-    winner: bool
 
 
 @dataclass
@@ -213,7 +179,7 @@ class Search:
                 return of_parent
             parent = self.winner(self.plan.study(study.parent), seed)
         outcome = self.outcomes.get(study.spec(seed, parent.spec.trial_id if parent else None, {}).trial_id)
-        return _fate(outcome)
+        return fate(outcome)
 
     def _fate_of_winner(self, study: Study, seed: int) -> Fate:
         best = self._best(study)
@@ -225,7 +191,7 @@ class Search:
         """What became of one of a study's trials on another seed."""
         there = self._at_seed(study, spec, seed)
         if there is not None:
-            return _fate(self.outcomes.get(there.trial_id))
+            return fate(self.outcomes.get(there.trial_id))
         assert study.parent is not None and spec.parent is not None  # which is not there on that seed
         of_parent = self._fate_at_seed(self.plan.study(study.parent), self.outcomes[spec.parent].spec, seed)
         return "failed" if of_parent == "failed" else "missing"
@@ -417,10 +383,6 @@ class Search:
             self._suggested[state] = suggest(study.key, space, study.sampler, study.seeds[0], told, pending, prior)
         found = self._suggested[state]
         return state, found and _within(found, space)
-
-
-def _fate(outcome: Outcome | None) -> Fate:
-    return "missing" if outcome is None else "finished" if outcome.status == "finished" else "failed"
 
 
 def _parameters(spec: TrialSpec) -> Parameters:

@@ -14,8 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from search_spaces import Choices, Parameter
-from sweep.ledger import SCHEMA, DamagedLedger, Entry, Ledger, of_earlier_code
-from sweep.ledger.ledger import _parquet
+from sweep.ledger import SCHEMA, DamagedLedger, Entry, Ledger, of_earlier_code, sealed
 from sweep.planning import history
 from sweep.planning.plan import Plan, Study
 from sweep.results.query import query
@@ -101,7 +100,7 @@ def test_trials_says_how_each_ended(store: Store) -> None:
         "select 1; select 2",
         "from read_csv('/etc/passwd')",
         "from '/etc/passwd'",
-        "from read_parquet('/etc/passwd')",
+        "from readsealed.write('/etc/passwd')",
         "select * from glob('/*')",
         "select content from read_text('/etc/passwd')",
     ],
@@ -235,7 +234,7 @@ def test_no_flipped_bit_passes_for_a_result(data: st.DataObject) -> None:
 def test_a_file_of_an_earlier_version_is_read(store: Store) -> None:
     name = f"ledger/{SPEC.trial_id}.parquet"
     old = pq.read_table(store.path(name)).drop_columns(["curve", "device", "suggestion", "attempts"])
-    store.write(name, _parquet(old))
+    store.write(name, sealed.write(old))
     outcomes = {one.spec.trial_id: one for one in Ledger(store).outcomes()}
     assert (outcomes[SPEC.trial_id].curve, outcomes[SPEC.trial_id].suggestion) == ((), None)
     assert query(store, "select count(*) n from trials where attempts is null").to_pylist() == [{"n": 1}]
@@ -248,7 +247,7 @@ def test_of_rows_of_an_earlier_version_the_later_one_counts(tmp_path: Path) -> N
         Ledger(store).write(entry(SPEC, minutes=minutes, objective=None, error=error))
         name = f"ledger/{SPEC.trial_id}.parquet"
         store.write(
-            f"ledger/part-{minutes}.parquet", _parquet(pq.read_table(store.path(name)).drop_columns("revision"))
+            f"ledger/part-{minutes}.parquet", sealed.write(pq.read_table(store.path(name)).drop_columns("revision"))
         )
         store.delete(name)
     assert [one.status for one in Ledger(store).outcomes()] == ["finished"]
