@@ -49,6 +49,7 @@ class Driver:
 
     Attributes:
         started, collapsed: how many trials this run started, and how many of them ended at chance.
+        needed_elsewhere: trials whose weights other experiments of the store need.
         lease: the run's hold on the store, once it has one.
         stop: what signals ask for, once somebody listens.
         stopped: why the run must stop, once it must.
@@ -57,6 +58,7 @@ class Driver:
     def __init__(self, experiment: Experiment, search: Search, ledger: Ledger, progress: Progress) -> None:
         self.experiment, self.search, self.ledger, self.progress = experiment, search, ledger, progress
         self.started = self.collapsed = 0
+        self.needed_elsewhere: set[str] = set()
         self.lease: Lease | None = None
         self.stop: Stop | None = None
         self.stopped: Exception | None = None
@@ -141,7 +143,7 @@ class Driver:
         if self.experiment.keep == "winners":
             there = _trials_in(store, checkpoint_name(""))
             for study in self.search.plan.studies:
-                for trial_id in there & set(self.search.unneeded(study)):
+                for trial_id in there & set(self.search.unneeded(study)) - self.needed_elsewhere:
                     store.delete(checkpoint_name(trial_id))
         store.remove_leftovers(older_than=LEFT_BEHIND)
         self.ledger.compact()
@@ -242,7 +244,7 @@ class Driver:
         one: Study | None = study
         while one is not None:
             for trial_id in self.search.unneeded(one):
-                if trial_id not in self._dropped:
+                if trial_id not in self._dropped | self.needed_elsewhere:
                     self._dropped.add(trial_id)
                     with suppress(OSError):  # `tidy` sees to it
                         self.ledger.store.delete(checkpoint_name(trial_id))

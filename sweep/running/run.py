@@ -92,6 +92,7 @@ def run(
         progress.replaces(history.keep(store, plan))
     if search.is_over and lease.read(store) is not None:  # the run before this one was killed at its very end
         with suppress(UserError), lease.hold(store, progress.describe, progress.wait_for):
+            driver.needed_elsewhere = _needed_elsewhere(store, search)
             driver.tidy()
     if not search.is_over:
         read_all_data(experiment)
@@ -107,6 +108,7 @@ def run(
             progress.replaces(history.keep(store, plan))
             progress.earlier(of_earlier_code(search.outcomes.values()))
             driver.lease, driver.stop = held, stop
+            driver.needed_elsewhere = _needed_elsewhere(store, search)
             driver.tidy()
             _check_disk(experiment, search, store)
             with stop.later(), scratch() as folder:
@@ -155,6 +157,14 @@ def _run_trials(
 
 def _search(plan: Plan, ledger: Ledger, retry_failed: bool) -> Search:
     return Search(plan, (one for one in ledger.outcomes() if not (retry_failed and one.status == "failed")))
+
+
+def _needed_elsewhere(store: Store, search: Search) -> set[str]:
+    """The trials whose weights the other experiments of the store need: what is over for one may not be for another."""
+    others = [name for name in history.experiments(store) if name != search.plan.experiment]
+    plans = history.current(store, others) if others else []
+    outcomes = search.outcomes.values()
+    return {trial_id for kept in plans for trial_id in Search(kept.plan, outcomes).needed()}
 
 
 def _check_disk(experiment: Experiment, search: Search, store: Store) -> None:

@@ -227,6 +227,12 @@ class Search:
         dropped = [self._unneeded(self.plan.study(name)) for name in self._kin[study.name].twins]
         return sorted(set.intersection(*dropped))
 
+    def needed(self) -> set[str]:
+        """The finished trials whose weights something starts from, now or for good."""
+        trained = [study for study in self.plan.studies if study.phase != "evaluate"]
+        finished = {one.spec.trial_id for study in trained for one in self.ended(study) if one.status == "finished"}
+        return finished - {trial_id for study in trained for trial_id in self.unneeded(study)}
+
     def _unneeded(self, study: Study) -> set[str]:
         if study.phase == "evaluate" or not self.is_searched(study):
             return set()

@@ -225,6 +225,22 @@ def test_at_the_end_the_conditions_winners_are_kept(tmp_path: Path, keep: str) -
     assert rig.weights() == (winners if keep == "winners" else trained)
 
 
+def test_weights_that_another_experiment_of_the_store_needs_stay(tmp_path: Path) -> None:
+    """With more trials another one wins, and what won before is dropped, unless it is the first experiment's winner."""
+    first = Rig(tmp_path, trials={"intermediate": 1, "target": 1})
+    first.run()
+    (winner,) = first.weights()
+    for name, needed in (("second", first.driver.search.needed()), ("third", set())):
+        more = Rig(tmp_path, name=name, trials={"intermediate": 6, "target": 1})
+        more.driver.needed_elsewhere = needed
+        more.run()
+        more.driver.tidy()
+        (other,) = {one.spec.trial_id for one in more.driver.search.winners(more.plan.study("intermediate/mini-nli"))}
+        assert other != winner
+        assert more.weights() == {other} | needed
+    assert first.driver.search.needed() == {winner}
+
+
 def test_what_a_killed_run_left_is_tidied(rig: Rig) -> None:
     spec = rig.run(stop_at="target")
     assert spec is not None
