@@ -1,7 +1,7 @@
 """How long an optimizer step takes, and how much memory: ours against the textbook's, in one run.
 
 The textbook pads the batch to its longest row and trains the embeddings of the whole vocabulary; ours trims the
-vocabulary and cuts the batch into micro-batches of similar length. Both give the same gradient.
+vocabulary and cuts the batch into micro-batches of similar length. Both give the same gradient; dropout is off.
 
     python benchmarks/step.py [--model minilm] [--task mini-nli] [--batch-size 16] [--steps 10]
 """

@@ -70,6 +70,8 @@ class Report:
             been encoded.
         resumed: the optimizer steps that were taken over from the state of an earlier run.
         halvings: how often memory ran out, so that the micro-batch was halved.
+        micro_batch_tokens: the size of a micro-batch after that, padding included: with dropout on it is part of what
+            the weights depend on.
     """
 
     progress: float
@@ -87,6 +89,7 @@ class Report:
     tokens: int | None = None
     resumed: int = 0
     halvings: int = 0
+    micro_batch_tokens: int | None = None
 
 
 class TrialError(Exception):

@@ -36,6 +36,7 @@ class TrialSpec:
     `weights` say which ones `model` stands for (`trainables.models.identity`), None: those that its name finds.
 
     `layer` and `pooling` say how sentences become vectors in an evaluation of bitext tasks, None: as the task says.
+    `dropout_masks` says what masks of dropout belong to: to a micro-batch, as PyTorch draws them, or to single rows.
     `checkpoint` says which weights a trial keeps: the last ones, or the best of some evaluations on the way.
     `max_length` is the most tokens that the encoder sees at once, None: as each task says.
 
@@ -63,6 +64,7 @@ class TrialSpec:
     weights: str | None = None
     max_length: int | None = None
     checkpoint: Literal["last", "best"] = "last"
+    dropout_masks: Literal["batch", "rows"] = "batch"
     code: int = CODE_VERSION
 
     def to_dict(self) -> dict[str, Any]:

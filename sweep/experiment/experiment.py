@@ -238,6 +238,7 @@ class Experiment(Section):
     max_length: Count | None = None
     checkpoint: Literal["last", "best"] = "last"
     dropout: Annotated[float, Field(ge=0, lt=1)] | None = None
+    dropout_masks: Literal["batch", "rows"] = "batch"
     precision: Literal["fp32", "bf16"] = "fp32"
     keep: Literal["winners", "all"] = "winners"
     save_minutes: Annotated[float, Field(gt=0)] = 15

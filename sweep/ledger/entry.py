@@ -69,6 +69,7 @@ SCHEMA = pa.schema(
         ("attempts", pa.int64()),  # how often it was started in the run that ended it
         ("resumed", pa.int64()),  # optimizer steps that an earlier attempt had taken
         ("halvings", pa.int64()),  # of the micro-batch, for want of memory
+        ("micro_batch_tokens", pa.int64()),  # its size at the end
         ("error", pa.string()),
         ("suggestion", pa.string()),  # the hash of what its hyper-parameters were suggested from
         ("spec", pa.string()),  # the whole TrialSpec as JSON
@@ -110,6 +111,7 @@ class Entry:
     attempts: int = 1
     resumed: int = 0
     halvings: int = 0
+    micro_batch_tokens: int | None = None
     error: str | None = None
     suggestion: str | None = None
     scores: tuple[Score, ...] = ()

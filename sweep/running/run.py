@@ -189,7 +189,7 @@ def _prepare_model(experiment: Experiment, weights: str) -> None:
     else:
         from trainables.models.network import check_model  # imports torch, which the driver does not need otherwise
 
-        check_model(experiment.model, weights, longest_input(experiment))
+        check_model(experiment.model, weights, longest_input(experiment), experiment.dropout_masks)
 
 
 def _fine_tuning(experiment: Experiment, broker: ActorHandle[Any]) -> Any:

@@ -159,6 +159,24 @@ def test_micro_batches_change_no_weight(data: str, task: str, tolerance: float, 
     assert difference(weights(spec, benches[0]), weights(spec, benches[1])) < tolerance
 
 
+@pytest.mark.parametrize(("data", "task"), [("mini", "mini-pos"), ("mock", "copa"), ("mock", "lareqa")])
+def test_masks_of_rows_do_not_depend_on_micro_batches(data: str, task: str, tmp_path: Path) -> None:
+    """PyTorch's own do: other weights under one id."""
+    found: dict[tuple[str, int], dict[str, torch.Tensor]] = {}
+    for masks in ("batch", "rows"):
+        for tokens in (10_000, 30):
+            bench = Workbench(Store(str(tmp_path / f"{masks}-{tokens}")), open_source(data), micro_batch_tokens=tokens)
+            spec = dataclasses.replace(
+                SPEC, tasks=(task,), dropout=0.3, dropout_masks=masks, learning_rate=1e-4, epochs=1,  # type: ignore[arg-type]
+                parent=lively_parent(bench.store),
+            )  # fmt: skip
+            run(spec, bench)
+            found[masks, tokens] = weights(spec, bench)
+    of_rows, of_batches = (difference(found[one, 10_000], found[one, 30]) for one in ("rows", "batch"))
+    assert of_rows < 1e-4
+    assert of_batches > 1e-3
+
+
 @pytest.mark.parametrize("dropout", [0.0, 0.3])
 def test_an_in_batch_softmax_has_the_textbook_gradient_in_pieces_too(dropout: float, tmp_path: Path) -> None:
     """Queries and passages of a whole step against each other, though each is encoded on its own, twice."""

@@ -1,4 +1,4 @@
-"""Memory that runs out: the trial goes on in smaller micro-batches, with the same maths."""
+"""Memory that runs out: the trial goes on as one that had the smaller micro-batches before."""
 
 from __future__ import annotations
 
@@ -104,6 +104,7 @@ def test_the_weights_are_those_of_the_smaller_micro_batch(
     weights, last = finished(spec, bench)
     assert (bench.micro_batch_tokens, bench.halvings, last.halvings, last.progress) == (LIMIT, 3, 3, 1.0)
     assert difference(weights, small[0]) == 0
+    assert last.micro_batch_tokens == small[1].micro_batch_tokens == LIMIT
     assert (last.loss, last.curve, last.tokens) == (small[1].loss, small[1].curve, small[1].tokens)
 
 
@@ -135,6 +136,7 @@ def test_scoring_goes_on_in_smaller_pieces(task: str, folder: Path, fails_if: Re
     fails_if(lambda call, input_ids: input_ids.numel() > LIMIT * 2)
     found = run(spec, new_bench(folder))[-1]
     assert found.halvings > 0
+    assert found.micro_batch_tokens == 512 >> found.halvings
     assert (found.features, found.tokens) == (expected.features, expected.tokens)
     assert [(one.language, one.metric, one.value) for one in found.scores] == [
         (one.language, one.metric, pytest.approx(one.value)) for one in expected.scores

@@ -52,12 +52,13 @@ SPECS = {
     "one task": BASE,
     "several tasks": dataclasses.replace(BASE, phase="intermediate", tasks=("qqp", "panx", "squad2")),
     "coupled": dataclasses.replace(BASE, tasks=("lareqa",), learning_rate=1e-3),
+    "masks of rows": dataclasses.replace(BASE, dropout_masks="rows"),
     "best weights": dataclasses.replace(BASE, checkpoint="best"),
     "best of several tasks": dataclasses.replace(
         BASE, phase="intermediate", tasks=("qqp", "panx", "squad2"), checkpoint="best"
     ),
 }
-STEPS = {"one task": 4, "several tasks": 12, "coupled": 4, "best weights": 4, "best of several tasks": 12}
+STEPS = {name: 4 * len(spec.tasks) for name, spec in SPECS.items()}
 """Optimizer steps of an epoch."""
 
 

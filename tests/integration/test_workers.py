@@ -53,7 +53,7 @@ def run(specs: list[TrialSpec], broker: Any, store: Path, workers: int) -> list[
 
 
 def test_two_workers_give_the_weights_of_one(broker: Any, tmp_path: Path) -> None:
-    """For the same TrialSpec with dropout off.
+    """For the same TrialSpec with dropout off, or with masks that belong to rows.
 
     Batches of 9 cannot be shared evenly, and of those of 5 the last has one example: a worker idles. A query of lareqa
     is set against the passages of both workers; the choices of copa stay with their question.
@@ -68,9 +68,10 @@ def test_two_workers_give_the_weights_of_one(broker: Any, tmp_path: Path) -> Non
         for parent in parents
         for task in ("lareqa", "copa")
     ]
-    specs = [spec, both, evaluation, *coupled]
+    dropping = dataclasses.replace(coupled[-1], dropout=0.3, dropout_masks="rows")
+    specs = [spec, both, evaluation, *coupled, dropping]
     told = {workers: run(specs, broker, store, workers) for workers, store in stores.items()}
-    for one, tolerance in ((spec, 1e-5), (both, 1e-5), *((one, 1e-4) for one in coupled)):
+    for one, tolerance in ((spec, 1e-5), (both, 1e-5), *((one, 1e-4) for one in (*coupled, dropping))):
         weights = {n: load_checkpoint(Store(str(store)), one.trial_id) for n, store in stores.items()}
         assert difference(weights[2], weights[1]) < tolerance, one.tasks
     losses = {workers: [message.report.loss for message in messages[0]] for workers, messages in told.items()}

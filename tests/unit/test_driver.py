@@ -138,9 +138,10 @@ def test_a_group_that_ran_out_of_memory_gets_smaller_pieces(rig: Rig) -> None:
         found = rig.start()
         assert found is not None
         assert (found[0], found[1]["halvings"]) == (spec, halvings)
-    rig.end(spec)
-    (row,) = rig.trials(f"select status, attempts, halvings from ledger where trial_id = '{spec.trial_id}'")
-    assert row == {"status": "finished", "attempts": 4, "halvings": 3}
+    rig.end(spec, report=Report(1.0, objective=70.0, micro_batch_tokens=64))
+    asked = f"from trials where trial_id = '{spec.trial_id}'"
+    (row,) = rig.trials(f"select status, attempts, halvings, micro_batch_tokens {asked}")
+    assert row == {"status": "finished", "attempts": 4, "halvings": 3, "micro_batch_tokens": 64}
 
 
 @pytest.mark.parametrize("is_damaged", [True, False])

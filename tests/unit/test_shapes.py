@@ -46,6 +46,15 @@ def test_models_that_are_known_without_loading() -> None:
 def test_a_model_that_sees_too_little_is_refused_before_trials_ask_for_it(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text(json.dumps({"model_type": "bert", **SMALL}))
     assert shapes.longest_input(str(tmp_path)) == 20
-    check_model(str(tmp_path), identify(str(tmp_path)), 20)
+    weights = identify(str(tmp_path))
+    check_model(str(tmp_path), weights, 20, "rows")
     with pytest.raises(UserError, match=r"sees 20 tokens at once, .* up to 21\n    set max_length=20"):
-        check_model(str(tmp_path), identify(str(tmp_path)), 21)
+        check_model(str(tmp_path), weights, 21, "batch")
+
+
+def test_dropout_that_cannot_be_drawn_by_rows_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text(json.dumps({"model_type": "distilbert"}))
+    weights = identify(str(tmp_path))
+    check_model(str(tmp_path), weights, 20, "batch")
+    with pytest.raises(UserError, match=r"rows is for models of type bert.* is distilbert\n    set dropout=0"):
+        check_model(str(tmp_path), weights, 20, "rows")

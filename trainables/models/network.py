@@ -7,6 +7,7 @@ import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Literal
 
 import tokenizers
 import torch
@@ -24,6 +25,7 @@ from transformers import (
 from trainables.errors import Problem, UserError, nearest
 from trainables.kinds import kind_of
 from trainables.models.checkpoint import check_fit
+from trainables.models.dropout import KIN, RowMasks, drop_by_rows
 from trainables.models.identity import COMMIT, identify
 from trainables.models.minilm import minilm_folder
 from trainables.models.shapes import SHAPES, folder_of, is_on_hub, name_and_revision, positions
@@ -80,14 +82,16 @@ def load_base(model: str, weights: str | None = None) -> Base:
         raise _no_model(model, error) from error
 
 
-def check_model(model: str, weights: str, tokens: int) -> None:
+def check_model(model: str, weights: str, tokens: int, masks: str) -> None:
     """Makes sure that workers will find a hub id or folder, before several of them try.
 
     Args:
         tokens: the most that it will be given at once.
+        masks: what those of dropout belong to.
 
     Raises:
-        UserError: there is no such model, it cannot be downloaded, or it cannot see so many tokens.
+        UserError: there is no such model, it cannot be downloaded, it cannot see so many tokens, or its dropout cannot
+            be drawn in that way.
     """
     place, revision = _locate(model, weights)
     try:
@@ -98,6 +102,9 @@ def check_model(model: str, weights: str, tokens: int) -> None:
     if longest is not None and tokens > longest:
         message = f"model '{model}' sees {longest} tokens at once, and the tasks give it up to {tokens}"
         raise UserError(Problem(message, hint=f"set max_length={longest}"))
+    if masks == "rows" and config.model_type not in KIN:
+        message = f"dropout_masks: rows is for models of type {', '.join(KIN)}, and '{model}' is {config.model_type}"
+        raise UserError(Problem(message, hint="set dropout=0, which is as exact, or leave dropout_masks out"))
 
 
 def _locate(model: str, weights: str | None) -> tuple[str, str | None]:
@@ -123,6 +130,9 @@ def _no_model(model: str, error: Exception) -> UserError:
 class Network(nn.Module):
     """One encoder with a head per task. Its weights are called `encoder.*` and `heads.<task>.*`."""
 
+    masks: RowMasks | None = None
+    """Of dropout that draws its masks row by row."""
+
     def __init__(self, encoder: PreTrainedModel, heads: Mapping[str, nn.Module]) -> None:
         super().__init__()
         self.encoder = encoder
@@ -141,6 +151,7 @@ def new_network(
     dropout: float | None,
     weights: Mapping[str, Tensor] | None = None,
     heads_from: Mapping[str, str] | None = None,
+    masks: Literal["batch", "rows"] = "batch",
 ) -> Network:
     """A network for training or evaluation, on the CPU.
 
@@ -151,6 +162,7 @@ def new_network(
         weights: a trained network's, from which the encoder starts; None: from the base.
         heads_from: the heads that start from `weights` too, each with the head there that it goes on with. The others
             are drawn from torch's global random state, and what else `weights` has of heads is dropped.
+        masks: what those of dropout belong to, see `TrialSpec`.
 
     Raises:
         DamageError: `weights` are not exactly those of this encoder and these heads.
@@ -175,4 +187,6 @@ def new_network(
         for module in network.modules():
             if isinstance(module, nn.Dropout):
                 module.p = dropout
+    if masks == "rows":
+        network.masks = drop_by_rows(network, encoder)
     return network

@@ -15,10 +15,14 @@ from trainables.training.shares import MIXING_CAP
 
 
 class Step(NamedTuple):
-    """One optimizer step: a batch of one task. `weight` counts the loss terms of the whole batch."""
+    """One optimizer step: a batch of one task. `weight` counts the loss terms of the whole batch.
+
+    `place` is the trial's seed, the epoch and the step's place in it.
+    """
 
     task: str
     features: list[Feature]
+    place: tuple[int, ...] = ()
 
     @property
     def weight(self) -> int:
@@ -48,9 +52,9 @@ def epoch_steps(
     for task, size in epoch_sizes(features).items():
         order = rng.permutation(len(features[task]))[:size]
         batches += [(task, order[start : start + batch_size]) for start in range(0, len(order), batch_size)]
-    for position in rng.permutation(len(batches))[start:]:
+    for place, position in enumerate(rng.permutation(len(batches))[start:], start=start):
         task, chosen = batches[position]
-        yield Step(task, [features[task][one] for one in chosen])
+        yield Step(task, [features[task][one] for one in chosen], (seed, epoch, place))
 
 
 def share(features: Sequence[Feature], rank: int, world_size: int) -> list[Feature]:

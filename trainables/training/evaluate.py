@@ -109,6 +109,7 @@ def evaluate(spec: TrialSpec, bench: Workbench, started: float) -> Iterator[Repo
             features=scorer.features,
             tokens=scorer.tokens,
             halvings=bench.halvings - halvings,
+            micro_batch_tokens=bench.micro_batch_tokens,
         )
 
 

@@ -2,7 +2,8 @@
 
 The recipe of the papers: AdamW with decoupled weight decay (not on biases and LayerNorm), linear warm-up and decay of
 the learning rate, gradients clipped at norm 1, everything drawn from the trial's seed. A step's gradient is that of the
-mean loss over the whole batch, whatever its micro-batches and however many workers share it.
+mean loss over the whole batch, whatever its micro-batches and however many workers share it. With dropout on that holds
+for the masks that were drawn, and these depend on device, workers and micro-batches.
 """
 
 from __future__ import annotations
@@ -136,6 +137,7 @@ def fine_tune(spec: TrialSpec, bench: Workbench, started: float) -> Iterator[Rep
             tokens=at.tokens // epoch,
             resumed=resumed,
             halvings=bench.halvings - halvings,
+            micro_batch_tokens=bench.micro_batch_tokens,
         )
 
 

@@ -12,6 +12,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from trainables.features import Feature
 from trainables.kinds import Head, kind_of
+from trainables.models.dropout import Key
 from trainables.models.network import Network
 from trainables.models.vocabulary import TrimmedVocabulary
 from trainables.spec import TrialSpec
@@ -23,6 +24,9 @@ from trainables.training.workbench import Workbench
 
 class StepGradient:
     """The gradients of steps for a network's parameters, whatever the micro-batches and the number of workers.
+
+    But for dropout: unless its masks belong to rows, they are drawn micro-batch by micro-batch, on each worker in its
+    own way.
 
     The parameters have none before a step: what a step adds that runs out of memory is dropped with all there is.
 
@@ -68,7 +72,7 @@ class StepGradient:
         scale = bench.world_size / step.weight
         for position, features in enumerate(mine, start=1):
             with self._waiting(position < len(mine)):
-                outputs, targets = self._forward(self._replica, step.task, features)
+                outputs, targets = self._forward(self._replica, step.task, features, _keys(step, features))
                 loss = self._losses[step.task](outputs, targets) * scale
                 loss.backward()
             total += loss.item()
@@ -84,12 +88,14 @@ class StepGradient:
         bench = self._bench
         mine = share(step.features, bench.rank, bench.world_size)
         rows = single_rows(mine)
+        keys = _keys(step, mine)
         batches = list(micro_batches(rows, bench.micro_batch_tokens))
         states, parts = [], []
         with torch.no_grad():
             for features in batches:
                 states.append(bench.random_state())
-                parts.append(self._forward(self._network, step.task, features)[0])
+                own_keys = [keys[feature.example] for feature in features]
+                parts.append(self._forward(self._network, step.task, features, own_keys)[0])
         order = torch.tensor([feature.example for features in batches for feature in features], device=bench.device)
         outputs = torch.cat(parts)[order.argsort()]
         everything, first = self._gathered(outputs, step)
@@ -101,7 +107,8 @@ class StepGradient:
         for position, (features, state) in enumerate(zip(batches, states, strict=True), start=1):
             bench.set_random_state(state)
             with self._waiting(position < len(batches)):
-                again, _ = self._forward(self._replica, step.task, features)
+                own_keys = [keys[feature.example] for feature in features]
+                again, _ = self._forward(self._replica, step.task, features, own_keys)
                 places = torch.tensor([feature.example for feature in features], device=bench.device)
                 (again * own[places]).sum().mul(bench.world_size).backward()
         bench.set_random_state(after)
@@ -120,9 +127,13 @@ class StepGradient:
         distributed.all_gather(everyone, padded)
         return torch.cat([part[:count] for part, count in zip(everyone, counts, strict=True)]), sum(counts[:rank])
 
-    def _forward(self, network: nn.Module, task: str, features: Sequence[Feature]) -> tuple[Tensor, Tensor]:
+    def _forward(
+        self, network: nn.Module, task: str, features: Sequence[Feature], keys: Sequence[Key]
+    ) -> tuple[Tensor, Tensor]:
         batch = collate(features, self._pad_id)
         device = self._bench.device
+        if self._network.masks is not None:
+            self._network.masks.begin(keys, batch.mask.sum(dim=1).tolist(), device)
         input_ids = self._vocabulary.translate(batch.input_ids).to(device)
         with self._bench.autocast(self._spec):
             outputs = network(task, input_ids, batch.mask.to(device))
@@ -131,3 +142,12 @@ class StepGradient:
     def _waiting(self, more: bool) -> Any:
         """While more micro-batches follow, workers do not exchange gradients yet."""
         return self._replica.no_sync() if more and isinstance(self._replica, DistributedDataParallel) else nullcontext()
+
+
+def _keys(step: Step, features: Sequence[Feature]) -> list[Key]:
+    """What the random numbers of each row of some features come from: its place in the step.
+
+    The feature of an idle worker is in no step, and counts nothing.
+    """
+    places = {id(feature): place for place, feature in enumerate(step.features)}
+    return [(*step.place, places.get(id(one), -1), row) for one in features for row in range(len(one.rows))]

@@ -29,7 +29,8 @@ def in_pieces_that_fit(
 ) -> T:
     """What `compute` returns. While memory runs out, the bench's micro-batch is halved and all of it computed again.
 
-    The random state is set back each time: the work is that of a bench which had the smaller micro-batch before.
+    The random state is set back each time: the work is that of a bench which had the smaller micro-batch before. With
+    dropout on that one draws other masks than the larger one would have.
 
     Args:
         features: what `compute` cuts into micro-batches.

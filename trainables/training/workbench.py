@@ -30,7 +30,8 @@ TOKENISED_AT_ONCE = 20_000
 class Workbench:
     """One worker's place: its store, its data, its device, its rank among the workers of a trial, and its caches.
 
-    Nothing here decides a trial's result.
+    With dropout off nothing here decides a trial's result. With dropout on, device, number of workers and the size of a
+    micro-batch do: each draws other masks.
 
     Attributes:
         micro_batch_tokens: bounds the memory of one forward pass.
@@ -96,7 +97,7 @@ class Workbench:
         """
         weights = self.checkpoint(spec.parent) if spec.parent else None
         try:
-            return new_network(self.base(spec), tasks, spec.dropout, weights, heads_from)
+            return new_network(self.base(spec), tasks, spec.dropout, weights, heads_from, spec.dropout_masks)
         except DamageError as error:
             assert spec.parent is not None  # whose weights do not fit
             self._checkpoints.drop(spec.parent)  # the next trial looks for better ones
