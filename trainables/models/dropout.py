@@ -94,7 +94,8 @@ def _attention(
     scores = query @ key.transpose(2, 3) * (query.shape[-1] ** -0.5 if scaling is None else scaling)
     if attention_mask is not None:
         scores = scores.masked_fill(~attention_mask, torch.finfo(scores.dtype).min)
-    weights = module.dropout(scores.softmax(dim=-1))
+    drop: Any = module.dropout  # the attention layer's own
+    weights = drop(scores.softmax(dim=-1))
     return (weights.to(value.dtype) @ value).transpose(1, 2).contiguous(), None
 
 
