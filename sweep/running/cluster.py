@@ -7,7 +7,6 @@ import itertools
 import logging
 import os
 import signal
-import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from sweep.experiment import Resources
+from sweep.running.address import find, no_answer, no_token
 from trainables.errors import Problem, UserError
 
 # Read by Ray when it is imported or when its processes start.
@@ -84,8 +84,6 @@ def ray_cluster(
     Raises:
         UserError: the cluster cannot be reached, or not even one trial has room on it.
     """
-    if address not in (None, "auto"):
-        _check_address(str(address))
     log.parent.mkdir(parents=True, exist_ok=True)
     with _Log(log.open("ab"), encoding="utf-8") as file, redirect_stdout(file), redirect_stderr(file):
         _log_to(file)
@@ -106,6 +104,7 @@ def _ray(
         os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
         for name in REDIRECTING:
             os.environ.pop(name, None)
+    place = None if address is None else find(address)
     import ray
     from ray._private import utils
 
@@ -124,9 +123,15 @@ def _ray(
                 )
             scratch.chmod(0o700)  # Ray opens it to everybody
         else:
-            ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
+            ray.init(address=place, log_to_driver=False, logging_level=logging.ERROR)
+    except ray.exceptions.AuthenticationError as error:
+        raise no_token(f"'{place}'", str(error).splitlines()[0]) from error
     except (ConnectionError, ValueError, RuntimeError) as error:
-        raise UserError(_no_cluster(str(address), str(error).splitlines()[0])) from error
+        reason = str(error).splitlines()[0]
+        if place is not None:
+            raise no_answer(f"'{place}'", reason) from error
+        hint = f"its own messages are in {log.name}"
+        raise UserError(Problem(f"Ray cannot be started in this machine: {reason}", hint=hint)) from error
     _log_to(log)  # again: ray.init puts its own handlers in
     ended = threading.Event()
     threading.Thread(target=_watch, args=(address is None, on_loss, ended), daemon=True).start()
@@ -195,20 +200,6 @@ def _free_orphans() -> None:
         is_by_actor = group.creator_actor_id != ray.ActorID.nil().binary()
         if is_there and is_by_actor and group.creator_actor_dead:
             remove_placement_group(PlacementGroup(ray.PlacementGroupID(group.placement_group_id)))
-
-
-def _check_address(address: str) -> None:
-    """Asks first: Ray itself tries for minutes before it says that nobody answers."""
-    host, _, port = address.rpartition(":")
-    try:
-        socket.create_connection((host, int(port)), timeout=10).close()
-    except (OSError, ValueError) as error:
-        raise UserError(_no_cluster(address, str(error))) from error
-
-
-def _no_cluster(address: str, reason: str) -> Problem:
-    hint = "give HOST:PORT or auto of one that was started with `ray up` or `ray start --head`, or leave --address out"
-    return Problem(f"no Ray cluster answers at '{address}': {reason}", hint=hint)
 
 
 def _room(there: dict[str, float], resources: Resources) -> int:

@@ -1,0 +1,102 @@
+"""A Ray cluster that somebody started: which one `--address` means, and whether it answers. Ray asks for minutes."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from trainables.errors import Problem, UserError
+
+PATIENCE = 10.0
+"""Seconds in which a cluster must answer."""
+
+HINT = "give HOST:PORT or auto of one that was started with `ray up` or `ray start --head`, or leave --address out"
+
+ASK_FOR_IT = (
+    "on its head node `ray get-auth-token` shows the token; put it into ~/.ray/auth_token here (chmod 600), or set"
+    " RAY_AUTH_TOKEN_PATH to a file with it"
+)
+
+
+def find(address: str) -> str:
+    """HOST:PORT of the cluster that is meant, which has answered. A token that is there is used from now on.
+
+    Args:
+        address: HOST:PORT; or `auto`: the one that RAY_ADDRESS names, else the last that `ray start` began here.
+
+    Raises:
+        UserError: it does not answer, or wants a token that is not here.
+    """
+    place, meant = _resolve(address)
+    # Ray itself does so for `auto` alone.
+    from ray._private.authentication.authentication_token_setup import maybe_enable_token_auth_if_token_available
+
+    maybe_enable_token_auth_if_token_available(warn_if_disabled=False)
+    _ask(place, meant)
+    return place
+
+
+def no_answer(meant: str, reason: str) -> UserError:
+    """Nobody answers there, or not as a cluster does."""
+    return UserError(Problem(f"no Ray cluster answers at {meant}: {reason}", hint=HINT))
+
+
+def no_token(meant: str, reason: str) -> UserError:
+    """A cluster answers, but not to everybody."""
+    mode = os.environ.get("RAY_AUTH_MODE")
+    off = "RAY_AUTH_MODE=disabled is set: unset it; " if mode and mode.lower() != "token" else ""
+    message = f"the Ray cluster at {meant} lets only those in who have its token: {reason}"
+    return UserError(Problem(message, hint=off + ASK_FOR_IT))
+
+
+def _resolve(address: str) -> tuple[str, str]:
+    """HOST:PORT, and how to speak of it."""
+    meant = f"'{address}'"
+    if address == "auto":
+        address = os.environ.get("RAY_ADDRESS", "")
+        meant = f"'{address}' (auto: so says RAY_ADDRESS)"
+        if not address or address in ("auto", "local"):
+            from ray._common.utils import get_ray_address_file
+
+            file = Path(get_ray_address_file(None))
+            try:
+                address = file.read_text(encoding="utf-8").strip()
+            except OSError:
+                reason = f"neither RAY_ADDRESS nor '{file}' names one"
+                raise no_answer("'auto'", reason) from None
+            meant = f"'{address}' (auto: so says '{file}')"
+    scheme, found, _ = address.partition("://")
+    if found:
+        message = f"a sweep cannot be run at {meant}: with {scheme}:// its search would have to run elsewhere"
+        hint = (
+            "on a machine of the cluster give --address auto; from outside send the whole command there:"
+            " ray job submit --address http://HEAD:8265 -- sweep run ... --address auto"
+        )
+        raise UserError(Problem(message, hint=hint))
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdecimal():
+        raise no_answer(meant, "that is not HOST:PORT (Ray's own port is 6379)")
+    return address, meant
+
+
+def _ask(place: str, meant: str) -> None:
+    import grpc
+    import ray
+    from ray._private.gcs_utils import create_gcs_channel
+    from ray.core.generated import gcs_service_pb2, gcs_service_pb2_grpc
+
+    messages: Any = gcs_service_pb2
+    services: Any = gcs_service_pb2_grpc
+    with create_gcs_channel(place) as channel:
+        try:
+            services.NodeInfoGcsServiceStub(channel).CheckAlive(messages.CheckAliveRequest(), timeout=PATIENCE)
+        except ray.exceptions.AuthenticationError as error:  # Ray looks for a token before it asks
+            raise no_token(meant, str(error).splitlines()[0].partition(". ")[0]) from None
+        except grpc.RpcError as error:
+            reason = " ".join(str(error.details()).split()) or error.code().name
+            if error.code() == grpc.StatusCode.UNAUTHENTICATED:
+                raise no_token(meant, reason) from None
+            if error.code() == grpc.StatusCode.DEADLINE_EXCEEDED:
+                reason = f"something took the connection and said nothing for {PATIENCE:g} s"
+            raise no_answer(meant, reason) from None
