@@ -53,7 +53,7 @@ def run(
     console = Console(file=sys.stdout)  # this one: while Ray runs, sys.stdout is its log
 
     def end(stopped: Stopped) -> NoReturn:
-        """At once: by the second signal, or because Ray heard the first one too."""
+        """At once: by the second signal, after a while, or because Ray heard the first one too and has ended."""
         console.show_cursor()  # the live view hid it
         console.print(STOPPED, f"\n  {again()}", soft_wrap=True, highlight=False)
         os._exit(stopped.code)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import itertools
 import logging
 import os
 import signal
@@ -134,7 +133,9 @@ def _ray(
         raise UserError(Problem(f"Ray cannot be started in this machine: {reason}", hint=hint)) from error
     _log_to(log)  # again: ray.init puts its own handlers in
     ended = threading.Event()
-    threading.Thread(target=_watch, args=(address is None, on_loss, ended), daemon=True).start()
+    if address is None:
+        threading.Thread(target=_watch, args=(on_loss, ended), daemon=True).start()
+    threading.Thread(target=_free, args=(ended,), daemon=True).start()
     try:
         yield _room(dict(ray.cluster_resources()), resources)  # type: ignore[no-untyped-call]
     finally:
@@ -162,22 +163,24 @@ def _inherited(scratch: Path) -> Iterator[None]:
             os.environ["TMPDIR"] = before
 
 
-def _watch(own: bool, on_loss: Callable[[str], object], ended: threading.Event) -> None:
-    """Sees to what Ray leaves undone: its own processes that die, and what groups hold whose owner was killed."""
+def _watch(on_loss: Callable[[str], object], ended: threading.Event) -> None:
+    """Sees to Ray's own processes in this machine. It asks none of them: one may wait for another that died."""
     from ray._private import worker
 
     node: Any = worker._global_node
-    for second in itertools.count(1):
-        if ended.wait(1.0):
-            return
-        dead = [name for name, _ in node.dead_processes() if name in WATCHED] if own else []
+    while not ended.wait(1.0):
+        dead = [name for name, _ in node.dead_processes() if name in WATCHED]
         if dead and not ended.is_set():
             node.kill_all_processes(check_alive=False, allow_graceful=False)
             on_loss(f"Ray's process '{dead[0]}' died")
             return
-        if second % FREEING == 0:
-            with suppress(Exception):  # Ray is on its way down, or busy: there is a next time
-                _free_orphans()
+
+
+def _free(ended: threading.Event) -> None:
+    """Sees to what Ray leaves undone: the resources that groups hold whose owner was killed."""
+    while not ended.wait(FREEING):
+        with suppress(Exception):  # Ray is on its way down, or busy: there is a next time
+            _free_orphans()
 
 
 def _free_orphans() -> None:

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1)
+
+
+GRACE = 20.0
+"""Seconds after the first signal in which the run must have ended. Batch systems kill after 30 s."""
 
 
 class Stopped(BaseException):
@@ -24,12 +29,12 @@ class Stopped(BaseException):
 
 
 class Stop:
-    """What the signals ask for: the first one ends the run in good order, the next one at once.
+    """What the signals ask for: the first one ends the run in good order, the next one at once, and so does GRACE.
 
     Signals that were ignored when the process began (`nohup`) stay ignored.
 
     Args:
-        at_once: called for the second signal. Ray's processes in this machine die with the process.
+        at_once: ends the process. Those of a Ray in this machine die with it.
     """
 
     def __init__(self, at_once: Callable[[Stopped], object]) -> None:
@@ -74,5 +79,8 @@ class Stop:
             self._at_once(self._asked)
             return
         self._asked = Stopped(number)
+        patience = threading.Timer(GRACE, self._at_once, [self._asked])
+        patience.daemon = True
+        patience.start()
         if not self._is_later:
             raise self._asked

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -68,6 +69,20 @@ def test_the_second_signal_ends_at_once_with_the_code_of_the_first(stop: Stop, e
     with pytest.raises(Stopped):
         os.kill(os.getpid(), signal.SIGTERM)
     os.kill(os.getpid(), signal.SIGINT)
+    assert ends == [143]
+
+
+def test_a_run_that_hangs_ends_all_the_same(ends: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sweep.running.stop.GRACE", 0.05)
+    stop, ended = Stop(lambda stopped: (ends.append(stopped.code), ended.set())), threading.Event()
+
+    def work() -> None:
+        with stop.later():
+            os.kill(os.getpid(), signal.SIGTERM)
+            assert ended.wait(10)
+
+    with pytest.raises(Stopped):
+        work()
     assert ends == [143]
 
 
