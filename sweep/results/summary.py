@@ -55,8 +55,8 @@ def _cell(row: dict[str, Any], split: bool) -> str:
     """The means, and a mark for seeds that are not in them, or are and should make one suspicious."""
     lines = [f"{row['seeds']}"] if row["finished"] < row["planned"] else []
     if row["finished"]:
-        star = "*" if row["collapsed"] else ""
-        lines = [_number(row, "mean") + star, *([_number(row, "mean_without_source")] if split else []), *lines]
+        shown = [_number(row, name) for name in ("mean", "mean_without_source")[: 1 + split]]
+        lines = [*(f"{one}*" if row["collapsed"] else one for one in shown), *lines]
     return "\n".join(lines)
 
 
