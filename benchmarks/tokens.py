@@ -1,6 +1,6 @@
 """How many tokens an example has, by task, with XLM-R's vocabulary: what `sweep plan` estimates hours from.
 
-    python benchmarks/tokens.py --data DIR > sweep/pricing/tokens.yaml
+    python benchmarks/tokens.py --data DIR > sweep/planning/pricing/tokens.yaml
 
 DIR holds release files. A cell is a task, split and language; some `--sample` of its examples, evenly spread, are
 tokenised as a trial would. Of the cells' means the lowest, the mean and the highest are printed, for each role that
@@ -48,7 +48,7 @@ def main() -> None:
     tokenizer = AutoTokenizer.from_pretrained(minilm_folder())
     print("# Tokens and features of an example: the lowest, the mean and the highest over splits and languages.")
     print("# Measured with XLM-R's vocabulary on the cuts of release files that developers have, by")
-    print("#     python benchmarks/tokens.py --data DIR > sweep/pricing/tokens.yaml")
+    print("#     python benchmarks/tokens.py --data DIR > sweep/planning/pricing/tokens.yaml")
     print("tasks:")
     of_kinds: dict[tuple[str, str], list[list[Cell]]] = defaultdict(list)
     for name in tasks.names():

@@ -192,7 +192,7 @@ def make_plan(experiment: Experiment) -> Plan:
             data=fingerprint(source, uses),
             seed=seeds[0],
             dropout=experiment.dropout if phase != "evaluate" else None,
-            dropout_masks=experiment.dropout_masks if phase != "evaluate" else "batch",
+            dropout_masks=experiment.dropout_masks if phase != "evaluate" and experiment.dropout != 0 else "batch",
             precision=experiment.precision,
             train_examples=limits.train_examples if phase != "evaluate" else None,
             eval_examples=limits.eval_examples,
