@@ -28,6 +28,7 @@ from trainables.tasks import Task
 from trainables.training.batching import Step, epoch_steps
 from trainables.training.fine_tune import parameter_groups
 from trainables.training.gradient import StepGradient
+from trainables.training.shares import Part
 from trainables.training.workbench import Workbench
 
 CONTESTANTS = {"off": (0.0, "batch"), "batch": (0.1, "batch"), "rows": (0.1, "rows")}
@@ -43,7 +44,7 @@ class Contestant:
         self.bench = bench
         spec = TrialSpec("target", model, (task.name,), ("en",), "benchmark", dropout=dropout, dropout_masks=masks)
         torch.manual_seed(0)
-        base = bench.base(model)
+        base = bench.base(spec)
         self.network: Network = new_network(base, [task], dropout, masks=masks).train()
         vocabulary = TrimmedVocabulary(self.network.encoder, features.token_ids(), base.tokenizer.pad_token_id)
         self.gradient = StepGradient(self.network, self.network, [task], spec, bench, vocabulary)
@@ -83,8 +84,9 @@ def main() -> None:
     torch.set_num_threads(arguments.threads)
     bench = Workbench(Store(tempfile.mkdtemp()), open_source("mini"), micro_batch_tokens=512)
     task = bench.task(arguments.task)
-    part = slice(arguments.batch_size * arguments.steps)
-    features = bench.features(task, "train", "en", arguments.model, part)
+    part = Part(arguments.batch_size * arguments.steps)
+    spec = TrialSpec("target", arguments.model, (task.name,), ("en",), "benchmark")
+    features = bench.features(task, "train", "en", spec, part)
     steps = list(epoch_steps({arguments.task: features}, arguments.batch_size, 1, 1))[: arguments.steps]
     ours = {name: Contestant(bench, task, arguments.model, *setup, features) for name, setup in CONTESTANTS.items()}
     times: dict[str, list[float]] = {name: [] for name in ours}

@@ -40,9 +40,9 @@ def test_a_hub_id_is_loaded_at_its_commit(tmp_path: Path, monkeypatch: pytest.Mo
     (place / "refs" / "main").write_text(NEW)
     assert value("owner/tiny", OLD) == value(f"owner/tiny@{OLD}", None) == 1.0
     assert value("owner/tiny", None) == 2.0
-    check_model("owner/tiny", OLD)
+    check_model("owner/tiny", OLD, 510, "rows")
     with pytest.raises(UserError, match="model 'owner/tiny' cannot be loaded"):
-        check_model("owner/tiny", "c" * 40)
+        check_model("owner/tiny", "c" * 40, 510, "rows")
 
 
 def test_a_folder_with_other_weights_is_refused_by_name(tmp_path: Path) -> None:

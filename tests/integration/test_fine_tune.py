@@ -321,7 +321,7 @@ def test_the_best_weights_are_kept_with_their_scores(bench: Workbench, monkeypat
     (score,) = [one for one in last.scores if one.metric == "f1"]
     assert score.value == best
     task = bench.task("mini-pos")
-    network = new_network(bench.base(spec.model), [task], 0.0, kept, {task.name: task.name})
+    network = new_network(bench.base(spec), [task], 0.0, kept, {task.name: task.name})
     again = Scorer(network, spec, bench).score(module.development_split(spec, bench, task)[0], [])
     assert again.scores == list(last.scores)
 
