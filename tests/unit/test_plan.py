@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +12,14 @@ from typer.testing import CliRunner
 
 from sweep.cli import app
 from sweep.experiment import file as experiment_file
+from sweep.ledger import Ledger
 from sweep.planning.plan import Plan, make_plan
 from tests.conftest import write_experiment
 from tests.unit.test_driver import Rig
+from tests.unit.test_ledger import entry
 from tests.unit.test_search import GRID, plan_of
+from trainables.spec import CODE_VERSION
+from trainables.store import Store
 
 
 def test_equal_experiments_have_equal_plans() -> None:
@@ -140,6 +146,22 @@ def test_the_command_tells_apart_what_is_to_run_what_is_there_and_what_failed(tm
     assert studies["target/mini-nli/mini-pos"] == (2, 0, 0)
     more = {one["name"]: one["to_run"] for one in shown(path, "trials.target=5")["studies"]}
     assert more["target/none/mini-pos"] == 3
+
+
+def test_trials_of_an_earlier_version_of_the_maths_run_again_and_that_is_said(tmp_path: Path) -> None:
+    path = write_experiment(tmp_path)
+    Rig(tmp_path).run()
+    assert shown(path)["of_earlier_code"] == 0
+    assert {one["to_run"] for one in shown(path)["studies"]} == {0}
+    ledger = Ledger(Store(str(tmp_path / "store")))
+    old = [dataclasses.replace(one.spec, code=CODE_VERSION - 1) for one in ledger.outcomes()]
+    shutil.rmtree(tmp_path / "store")
+    for spec in old:
+        ledger.write(entry(spec))
+    assert shown(path)["of_earlier_code"] == len(old)
+    assert sum(one["to_run"] for one in shown(path)["studies"]) == len(old)
+    said = CliRunner().invoke(app, ["plan", str(path)]).output
+    assert f"{len(old)} trials in the store are of an earlier version of the training maths" in said
 
 
 def test_a_plan_comes_back_from_a_store_as_it_was() -> None:
