@@ -48,7 +48,7 @@ def run(
     from sweep.running import run as sweep_run
     from sweep.running.cluster import RayLost
     from sweep.running.progress import Progress
-    from sweep.running.stop import Stop, Stopped
+    from sweep.running.stop import Stop, Stopped, kill_children
 
     console = Console(file=sys.stdout)  # this one: while Ray runs, sys.stdout is its log
 
@@ -56,6 +56,7 @@ def run(
         """At once: by the second signal, after a while, or because Ray heard the first one too and has ended."""
         console.show_cursor()  # the live view hid it
         console.print(STOPPED, f"\n  {again()}", soft_wrap=True, highlight=False)
+        kill_children()
         os._exit(stopped.code)
 
     stop = Stop(end)

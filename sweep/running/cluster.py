@@ -14,6 +14,7 @@ from typing import Any, TextIO
 
 from sweep.experiment import Resources
 from sweep.running.address import find, no_answer, no_token
+from sweep.running.scratch import RAY
 from trainables.errors import Problem, UserError
 
 # Read by Ray when it is imported or when its processes start.
@@ -115,12 +116,11 @@ def _ray(
                     address="local",
                     num_cpus=cpus or len(os.sched_getaffinity(0)),
                     _node_ip_address="127.0.0.1",
-                    _temp_dir=str(scratch),
+                    _temp_dir=str(scratch / RAY),
                     include_dashboard=False,
                     log_to_driver=False,
                     logging_level=logging.ERROR,
                 )
-            scratch.chmod(0o700)  # Ray opens it to everybody
         else:
             ray.init(address=place, log_to_driver=False, logging_level=logging.ERROR)
     except ray.exceptions.AuthenticationError as error:

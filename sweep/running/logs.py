@@ -7,6 +7,7 @@ from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
+from sweep.running.scratch import RAY
 from trainables.store import Store
 
 MOST = 2**20
@@ -38,7 +39,7 @@ class Logs:
             if not self._store.is_local:
                 self._store.write(f"{self._name}.log", self.file.read_bytes())
             if broke_down:
-                for path in (self._scratch / "session_latest" / "logs").glob("*"):
+                for path in (self._scratch / RAY / "session_latest" / "logs").glob("*"):
                     if path.is_file() and path.stat().st_size:
                         self._store.write(f"{self._name}-ray/{path.name}", _end(path))
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -84,6 +87,20 @@ def test_a_run_that_hangs_ends_all_the_same(ends: list[int], monkeypatch: pytest
     with pytest.raises(Stopped):
         work()
     assert ends == [143]
+
+
+def test_at_once_takes_all_processes_with_it() -> None:
+    code = (
+        "import os, subprocess, sys; from sweep.running.stop import kill_children;"
+        "subprocess.Popen(['setsid', 'sh', '-c', 'sleep 100 & echo $!; wait'], stdout=sys.stdout).poll();"
+        "sys.stdin.readline(); kill_children(); os._exit(3)"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    grandchild = process.stdout.readline().strip()
+    assert Path(f"/proc/{grandchild}").exists()
+    output, _ = process.communicate("now\n", timeout=20)  # it ends when nobody has its output open any more
+    assert process.returncode == 3
 
 
 def test_what_nohup_ignores_stays_ignored(ends: list[int]) -> None:
