@@ -1,4 +1,4 @@
-"""The command that was typed, so that it can be typed again."""
+"""The command that was typed, so that it can be typed again, or start over by itself."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import shlex
 import shutil
 import sys
 from pathlib import Path
+from typing import NoReturn
 
 MATTERS = (
     "SWEEP_CACHE",
@@ -23,6 +24,10 @@ MATTERS = (
 """Variables that may have stood before the command, and without which it would do something else. None is a secret."""
 
 
+STARTS = "SWEEP_STARTS"
+"""The variable that counts how often a process has started over: `pid:count`, for it is handed down to others."""
+
+
 def program() -> list[str]:
     """What was typed before the arguments: `sweep`, `.venv/bin/sweep`, `python -m sweep`."""
     script = sys.argv[0]
@@ -37,3 +42,15 @@ def again() -> str:
     """The whole command for a shell, with the variables that matter."""
     variables = [f"{name}={shlex.quote(os.environ[name])}" for name in MATTERS if name in os.environ]
     return " ".join([*variables, shlex.join([*program(), *sys.argv[1:]])])
+
+
+def starts_so_far() -> int:
+    """How often this process has started over."""
+    pid, _, count = os.environ.get(STARTS, "").partition(":")
+    return int(count) if pid == str(os.getpid()) and count.isdecimal() else 0
+
+
+def start_anew(starts: int) -> NoReturn:
+    """Becomes a new process with the same command and the same id, which has started over so often."""
+    os.environ[STARTS] = f"{os.getpid()}:{starts}"
+    os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606 - the command that the user typed

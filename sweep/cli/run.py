@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 from rich.console import Console
 
-from sweep.cli.command import again, program
+from sweep.cli.command import again, program, start_anew, starts_so_far
 from sweep.cli.plan import ExperimentArgument, OverridesArgument
 
 if TYPE_CHECKING:
@@ -21,9 +21,6 @@ STOPPED = "Stopped. Everything finished is in the store; to go on:"
 
 BROKEN_DOWN = 75
 """The exit code when Ray breaks down again and again: sysexits' EX_TEMPFAIL, for the same command may work later."""
-
-STARTS = "SWEEP_STARTS"
-"""The environment variable that counts how often this command has started over."""
 
 MOST_STARTS = 10
 
@@ -67,15 +64,14 @@ def run(
             stop.check()
         except Stopped as stopped:
             end(stopped)
-        starts = int(os.environ.get(STARTS, 0)) + 1
+        starts = starts_so_far() + 1
         console.show_cursor()  # the live view hid it
         console.print(f"[yellow]{reason}.[/] Everything finished is in the store.", soft_wrap=True)
         if starts > MOST_STARTS:
             console.print("It happens too often; when Ray is well again, go on with:", f"\n  {again()}", soft_wrap=True)
             os._exit(BROKEN_DOWN)
         console.print("Starting over.")
-        os.environ[STARTS] = str(starts)
-        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606 - the command that the user typed
+        start_anew(starts)
 
     try:
         loaded = load(experiment, overrides or [])

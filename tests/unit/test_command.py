@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from sweep.cli.command import MATTERS, again, program
+from sweep.cli.command import MATTERS, STARTS, again, program, starts_so_far
 
 
 @pytest.fixture(autouse=True)
@@ -58,3 +58,9 @@ def test_variables_that_matter_are_not_lost_and_secrets_are_not_shown(monkeypatc
     monkeypatch.setenv("SWEEP_CACHE", "/a place")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "s3cret")
     assert again() == "SWEEP_CACHE='/a place' python -m sweep run demo"
+
+
+@pytest.mark.parametrize(("left", "starts"), [(f"{os.getpid()}:3", 3), ("1:9", 0), ("9", 0), ("many", 0), ("", 0)])
+def test_another_process_s_count_of_starts_is_not_ours(monkeypatch: pytest.MonkeyPatch, left: str, starts: int) -> None:
+    monkeypatch.setenv(STARTS, left)
+    assert starts_so_far() == starts

@@ -99,7 +99,7 @@ def test_at_once_takes_all_processes_with_it() -> None:
     assert process.stdout is not None
     grandchild = process.stdout.readline().strip()
     assert Path(f"/proc/{grandchild}").exists()
-    output, _ = process.communicate("now\n", timeout=20)  # it ends when nobody has its output open any more
+    process.communicate("now\n", timeout=20)  # it ends when nobody has its output open any more
     assert process.returncode == 3
 
 
