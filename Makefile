@@ -19,7 +19,7 @@ test: setup
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile -m "not faults"
 
 faults: setup
-	$(BIN)/python -m pytest -m faults tests/faults
+	$(BIN)/python -m pytest -m faults
 	$(BIN)/python -m tests.faults.kills
 
 lint: setup

@@ -11,15 +11,17 @@ import pytest
 import torch
 
 from sweep.ledger import Ledger
+from sweep.planning import history
 from sweep.results.query import query
 from sweep.running import lease
 from tests.s3_server import HOST, SILENT, Proxy, Verdict, ask, proxy, s3_server
-from tests.unit.test_ledger import entry, evaluation
+from tests.unit.test_ledger import EVALUATION, entry, plan_of
 from tests.unit.test_spec import SPEC
 from tests.unit.test_store import Behaviour
 from trainables.errors import UserError
 from trainables.features import Feature, FeatureCache
 from trainables.models.checkpoint import DamagedCheckpoint, MissingCheckpoint, load_checkpoint, save_checkpoint
+from trainables.reports import Score
 from trainables.store import Store, checkpoint_name
 
 pytestmark = pytest.mark.integration
@@ -135,7 +137,12 @@ def test_the_ledger_is_queried(store: Store) -> None:
     ledger = Ledger(store)
     ledger.write(entry(SPEC, objective=None, error="killed"))
     ledger.write(entry(SPEC))
-    ledger.write(evaluation("none", 1, {"de": 60.0, "ru": 50.0}))
+    values = {"de": 60.0, "ru": 50.0}
+    scores = [
+        Score("xnli", "mnli", language, "dev", "accuracy", True, one, 33.0, 9) for language, one in values.items()
+    ]
+    ledger.write(entry(EVALUATION, objective=None, scores=tuple(scores)))
+    history.keep(store, plan_of(SPEC))
     assert {one.spec.trial_id for one in ledger.outcomes()} >= {SPEC.trial_id}
     assert query(store, "select count(*) n, count(error) e from trials").to_pylist() == [{"n": 2, "e": 0}]
     rows = query(store, "select language, value from scores order by language").to_pylist()
