@@ -25,6 +25,10 @@ def shared_data() -> Path:
     return folder
 
 
+ONE_GROUP = {"concurrent": 1}
+"""For runs of which more than one trial at a time shows nothing: a worker group is half a dozen processes to start."""
+
+
 def experiment_values(store: Path, **changes: Any) -> dict[str, Any]:
     """A small valid experiment on the embedded benchmark, as YAML values."""
     return {

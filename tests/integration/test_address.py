@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from sweep.running import address
-from tests.conftest import write_experiment
+from tests.conftest import ONE_GROUP, write_experiment
 from trainables.errors import UserError
 
 pytestmark = pytest.mark.integration
@@ -65,7 +65,15 @@ def test_what_is_no_address_of_a_cluster(asked: str, words: str) -> None:
 
 def test_the_command_ends_soon_and_shows_no_lines_of_ray(tmp_path: Path, place: Path) -> None:
     place.write_text("127.0.0.1:1")
-    command = [sys.executable, "-m", "sweep", "run", str(write_experiment(tmp_path)), "--address", "auto"]
+    command = [
+        sys.executable,
+        "-m",
+        "sweep",
+        "run",
+        str(write_experiment(tmp_path, resources=ONE_GROUP)),
+        "--address",
+        "auto",
+    ]
     began = time.monotonic()
     done = subprocess.run(command, capture_output=True, text=True, timeout=100)
     assert time.monotonic() - began < 30  # most of it is the import of Ray, on a busy machine

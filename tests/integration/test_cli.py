@@ -102,7 +102,7 @@ def test_a_wrong_query_exits_with_2(store: Path, tmp_path: Path, arguments: list
 def test_a_model_that_cannot_be_had_is_refused_before_anything_starts(tmp_path: Path) -> None:
     done = sweep("run", write_experiment(tmp_path, model="somebody/nothing"))
     assert done.returncode == 2
-    assert "model 'somebody/nothing' cannot be loaded" in done.stderr
+    assert "the commit of 'somebody/nothing' is not known here" in done.stderr
     assert "Traceback" not in done.stderr
     assert not (tmp_path / "store").exists()
 

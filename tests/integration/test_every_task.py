@@ -24,7 +24,7 @@ pytestmark = pytest.mark.integration
 def rehearsed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The store of the finished experiment."""
     store = tmp_path_factory.mktemp("every-task") / "store"
-    done = sweep("run", "every-task", f"store={store}")
+    done = sweep("run", "every-task", f"store={store}", "resources.concurrent=1")
     assert done.returncode == 0, done.stdout + done.stderr
     return store
 
@@ -94,7 +94,13 @@ def test_a_submission_scores_what_the_ledger_says(rehearsed: Path, tmp_path: Pat
 
 def test_a_benchmark_as_targets_ends_with_its_table(rehearsed: Path) -> None:
     """Another experiment in the store: from then on each is asked for by its name."""
-    overrides = ["name=benchmark", "targets=xtreme", "conditions=[none]", f"store={rehearsed}"]
+    overrides = [
+        "name=benchmark",
+        "targets=xtreme",
+        "conditions=[none]",
+        f"store={rehearsed}",
+        "resources.concurrent=1",
+    ]
     done = sweep("run", "every-task", *overrides)
     assert done.returncode == 0, done.stdout + done.stderr
     for task in benchmark.load("xtreme").tasks:

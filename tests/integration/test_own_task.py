@@ -27,7 +27,7 @@ def test_the_worked_example_runs(tmp_path: Path) -> None:
             path = tmp_path / "my_ner" / language / f"{split}.txt"
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text("\n\n".join([header, *[sentence.strip()] * 12]) + "\n")
-    done = sweep("run", "my_experiment.yaml", "model=random:tiny", cwd=tmp_path)
+    done = sweep("run", "my_experiment.yaml", "model=random:tiny", "resources.concurrent=1", cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     rows = query(Store(str(tmp_path / "runs/my-experiment")), "select * from best where main").to_pylist()
     assert {(row["target"], row["language"], row["metric"], row["n"]) for row in rows} == {

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from sweep.results.query import query
-from tests.conftest import write_experiment
+from tests.conftest import ONE_GROUP, write_experiment
 from trainables.store import Store
 
 pytestmark = pytest.mark.integration
@@ -101,7 +101,7 @@ def test_a_second_run_starts_nothing(finished: tuple[Path, subprocess.CompletedP
 
 
 def test_ctrl_c_stops_cleanly_and_the_same_command_goes_on(tmp_path: Path) -> None:
-    path = write_experiment(tmp_path, limits={"train_examples": 200, "eval_examples": 16})
+    path = write_experiment(tmp_path, limits={"train_examples": 200, "eval_examples": 16}, resources=ONE_GROUP)
     process = subprocess.Popen([SWEEP, "run", str(path)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert process.stdout is not None
     before = ""
@@ -140,7 +140,9 @@ def _ray_processes(parent: int) -> list[str]:
 
 
 def test_on_a_terminal_the_view_is_kept_up_to_date(tmp_path: Path) -> None:
-    path = write_experiment(tmp_path, conditions=["none"], targets=["mini-pos"], trials={"target": 2})
+    path = write_experiment(
+        tmp_path, conditions=["none"], targets=["mini-pos"], trials={"target": 2}, resources=ONE_GROUP
+    )
     ours, theirs = pty.openpty()
     environment = {**os.environ, "COLUMNS": "80", "LINES": "40", "TERM": "xterm"}
     process = subprocess.Popen([SWEEP, "run", str(path)], stdout=theirs, stderr=theirs, env=environment)
@@ -166,7 +168,9 @@ def test_a_failing_trial_is_recorded_and_the_rest_goes_on(tmp_path: Path) -> Non
         f"intermediate:\n  all: {{learning_rate: {{values: [1.0e-3, 1.0e+30], first: 1.0e+30}}, {parameters}}}\n"
         f"target:\n  all: {{learning_rate: {{values: [1.0e-3, 2.0e-3]}}, {parameters}}}\n"
     )
-    path = write_experiment(tmp_path, search_space=str(space), trials={"intermediate": 4, "target": 1})
+    path = write_experiment(
+        tmp_path, search_space=str(space), trials={"intermediate": 4, "target": 1}, resources=ONE_GROUP
+    )
     done = sweep("run", path)
     assert done.returncode == 1, done.stdout + done.stderr
     assert "Traceback" not in done.stdout + done.stderr
@@ -245,6 +249,7 @@ def test_hopeless_trials_are_told_to_end(tmp_path: Path) -> None:
         conditions=["none"],
         targets=["mini-pos"],
         limits={"train_examples": 120, "eval_examples": 16},
+        resources=ONE_GROUP,
     )
     done = sweep("run", path)
     assert done.returncode == 0, done.stdout + done.stderr

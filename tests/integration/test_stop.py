@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import write_experiment
+from tests.conftest import ONE_GROUP, write_experiment
 
 pytestmark = pytest.mark.integration
 SWEEP = str(Path(sys.executable).with_name("sweep"))
@@ -74,7 +74,7 @@ def rays(place: Path) -> set[str]:
     ("number", "everybody", "when"),
     [
         (signal.SIGTERM, False, " 3/"),  # Kubernetes, a spot machine's own script
-        (signal.SIGHUP, True, " 3/"),  # a closed terminal
+        pytest.param(signal.SIGHUP, True, " 3/", marks=pytest.mark.faults),  # a closed terminal
         # systemd, SLURM; no trial has ended
         pytest.param(signal.SIGTERM, True, " at a time", marks=pytest.mark.faults),
         # Ctrl-C, while Ray starts
@@ -84,7 +84,7 @@ def rays(place: Path) -> set[str]:
 def test_a_signal_stops_it_and_the_command_it_tells_goes_on(
     place: Path, tmp_path: Path, number: signal.Signals, everybody: bool, when: str
 ) -> None:
-    path = write_experiment(tmp_path, limits={"train_examples": 200, "eval_examples": 16})
+    path = write_experiment(tmp_path, limits={"train_examples": 200, "eval_examples": 16}, resources=ONE_GROUP)
     store = tmp_path / "a store"
     process = start(path, f"store={store}")
     read_until(process, when)
@@ -111,7 +111,9 @@ def test_a_signal_stops_it_and_the_command_it_tells_goes_on(
 
 @pytest.mark.faults
 def test_the_second_signal_ends_it_at_once_and_leaves_no_ray(place: Path, tmp_path: Path) -> None:
-    process = start(write_experiment(tmp_path, limits={"train_examples": 200, "eval_examples": 16}))
+    process = start(
+        write_experiment(tmp_path, limits={"train_examples": 200, "eval_examples": 16}, resources=ONE_GROUP)
+    )
     read_until(process, " 1/")
     process.send_signal(signal.SIGTERM)
     time.sleep(0.2)
@@ -125,7 +127,7 @@ def test_the_second_signal_ends_it_at_once_and_leaves_no_ray(place: Path, tmp_pa
 
 
 def test_what_a_killed_run_left_goes_with_the_next_which_ends_and_leaves_nothing(place: Path, tmp_path: Path) -> None:
-    path = write_experiment(tmp_path)
+    path = write_experiment(tmp_path, resources=ONE_GROUP)
     killed = start(path)
     read_until(killed, " 1/")
     killed.kill()
@@ -145,7 +147,7 @@ def test_what_a_killed_run_left_goes_with_the_next_which_ends_and_leaves_nothing
 
 @pytest.mark.faults
 def test_what_ray_wrote_before_it_broke_down_is_where_the_run_says(place: Path, tmp_path: Path) -> None:
-    process = start(write_experiment(tmp_path))
+    process = start(write_experiment(tmp_path, resources=ONE_GROUP))
     read_until(process, " 1/")
     children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
     (raylet,) = [one for one in children if Path(f"/proc/{one}/comm").read_text().strip() == "raylet"]

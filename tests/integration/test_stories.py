@@ -6,6 +6,7 @@ import csv
 import io
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -15,7 +16,7 @@ from sweep.experiment import file as experiment_file
 from sweep.ledger import Ledger
 from sweep.planning.plan import make_plan
 from sweep.search import Search
-from tests.conftest import write_experiment
+from tests.conftest import ONE_GROUP, write_experiment
 from tests.integration.test_run import sweep
 from trainables.models.network import load_base
 from trainables.store import Store, checkpoint_name
@@ -25,11 +26,25 @@ pytestmark = pytest.mark.integration
 Rows = list[dict[str, str]]
 
 
+def save_model(folder: Path, seed: int) -> None:
+    """A tiny model of its own, as `save_pretrained` leaves it."""
+    base = load_base("random:tiny")
+    torch.manual_seed(seed)
+    XLMRobertaModel(base.encoder.config, add_pooling_layer=False).save_pretrained(folder)
+    base.tokenizer.save_pretrained(folder)
+
+
+def told(first: Path) -> dict[str, Any]:
+    """What the experiment says."""
+    return {"seeds": [1, 2], "model": str(first / "model"), "resources": ONE_GROUP}
+
+
 @pytest.fixture(scope="module")
 def first(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of an experiment of two seeds, run to its end: `experiment.yaml` and `store`."""
     folder = tmp_path_factory.mktemp("first")
-    done = sweep("run", write_experiment(folder, seeds=[1, 2]))
+    save_model(folder / "model", seed=1)
+    done = sweep("run", write_experiment(folder, **told(folder)))
     assert done.returncode == 0, done.stdout + done.stderr
     return folder
 
@@ -38,7 +53,7 @@ def first(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def folder(first: Path, tmp_path: Path) -> Path:
     """A copy of it."""
     shutil.copytree(first / "store", tmp_path / "store")
-    write_experiment(tmp_path, seeds=[1, 2])
+    write_experiment(tmp_path, **told(first))
     return tmp_path
 
 
@@ -60,6 +75,7 @@ def trials(folder: Path) -> int:
     return len(list(Ledger(Store(str(folder / "store"))).outcomes()))
 
 
+SCORES = "select trial_id, language, metric, value from scores where winner order by all"
 MEANS = "select condition, target, mean, seeds, collapsed from means order by all"
 
 
@@ -79,18 +95,6 @@ def test_a_renamed_condition_and_its_twin_show_the_trials_that_are_there(folder:
     assert "earlier plans" in sweep("status", folder / "store").stdout
 
 
-def test_two_experiments_in_one_store_do_not_mix(folder: Path) -> None:
-    before = ask(folder, MEANS)
-    run(folder, "name=rehearsal", "dropout=0.3", "search_space=smoke", "seeds=[1]")
-    assert ask(folder, MEANS, "--experiment", "small") == before
-    assert ask(folder, MEANS, "--experiment", "rehearsal") != before
-    for command in (["query", folder / "store", MEANS], ["status", folder / "store"]):
-        done = sweep(*command)
-        assert done.returncode == 2
-        assert "--experiment rehearsal or --experiment small" in done.stderr
-    assert "rehearsal: 10 of 10 trials done" in sweep("status", folder / "store", "--experiment", "rehearsal").stdout
-
-
 def test_fewer_trials_and_seeds_leave_the_others_out(folder: Path) -> None:
     before, count = ask(folder, MEANS), trials(folder)
     said = run(folder, "trials.target=1", "trials.intermediate=1", "seeds=[1]")
@@ -103,12 +107,32 @@ def test_fewer_trials_and_seeds_leave_the_others_out(folder: Path) -> None:
     assert ask(folder, MEANS) == before
 
 
-def test_changed_limits_are_other_trials(folder: Path) -> None:
-    count = trials(folder)
-    run(folder, "limits.train_examples=24", "limits.eval_examples=12")
-    assert {row["n"] for row in ask(folder, "select distinct n from best")} == {"12"}
-    assert trials(folder) == 2 * count
-    assert {row["n"] for row in ask(folder, "select count(*) n from trials")} == {str(count)}
+def test_two_experiments_in_one_store_do_not_mix(folder: Path) -> None:
+    """The second one has other limits, which are other trials."""
+    before, count = ask(folder, MEANS), trials(folder)
+    run(folder, "name=rehearsal", "limits.train_examples=24", "limits.eval_examples=12", "seeds=[1]")
+    assert trials(folder) == count + 10
+    assert ask(folder, MEANS, "--experiment", "small") == before
+    assert ask(folder, MEANS, "--experiment", "rehearsal") != before
+    sizes = ask(
+        folder,
+        "select distinct experiment, n from best order by 1",
+        "--experiment",
+        "small",
+        "--experiment",
+        "rehearsal",
+    )
+    assert sizes == [{"experiment": "rehearsal", "n": "12"}, {"experiment": "small", "n": "16"}]
+    for command in (["query", folder / "store", MEANS], ["status", folder / "store"]):
+        done = sweep(*command)
+        assert done.returncode == 2
+        assert "--experiment rehearsal or --experiment small" in done.stderr
+    assert "rehearsal: 10 of 10 trials done" in sweep("status", folder / "store", "--experiment", "rehearsal").stdout
+
+
+def test_changed_limits_are_planned_as_other_trials(folder: Path) -> None:
+    planned = sweep("plan", folder / "experiment.yaml", "limits.train_examples=24").stdout
+    assert "16 trials in 7 studies: 15 to run, 1 in the store already" in planned  # the untouched model is as it was
 
 
 def test_a_seed_that_failed_is_said_with_every_mean(folder: Path) -> None:
@@ -149,29 +173,21 @@ def test_the_table_says_split_languages_and_what_chose(folder: Path) -> None:
     assert lines[place + 1].split()[:5] == ["f1,", "test", "1", "without", "en"]
 
 
-def save_model(folder: Path, seed: int) -> None:
-    """A tiny model of its own, as `save_pretrained` leaves it."""
-    base = load_base("random:tiny")
-    torch.manual_seed(seed)
-    XLMRobertaModel(base.encoder.config, add_pooling_layer=False).save_pretrained(folder)
-    base.tokenizer.save_pretrained(folder)
-
-
-def test_another_model_in_the_same_folder_is_another_model(tmp_path: Path) -> None:
-    model = tmp_path / "model"
-    save_model(model, seed=1)
-    of = {"conditions": ["none"], "targets": ["mini-pos"], "trials": {"target": 1}, "model": str(model)}
-    write_experiment(tmp_path, **of)
-    run(tmp_path)
-    scores = "select language, metric, value from scores where winner order by all"
-    before = ask(tmp_path, scores)
-    assert "Nothing was left to run." in run(tmp_path)
-    save_model(model, seed=2)
-    planned = sweep("plan", tmp_path / "experiment.yaml").stdout
-    assert "2 to run" in planned
-    assert "in the store already" not in planned
-    run(tmp_path)
-    assert trials(tmp_path) == 4
-    after = ask(tmp_path, scores)
-    assert len(after) == len(before)
-    assert after != before
+def test_another_model_in_the_same_folder_is_another_model(first: Path, folder: Path) -> None:
+    before, count = ask(folder, SCORES), trials(folder)
+    assert "Nothing was left to run." in run(folder)
+    one_pair = ["conditions=[none]", "targets=[mini-pos]", "trials.target=1", "seeds=[1]"]
+    save_model(first / "model", seed=2)
+    try:
+        planned = sweep("plan", folder / "experiment.yaml", *one_pair).stdout
+        assert "2 to run" in planned
+        assert "in the store already" not in planned
+        run(folder, *one_pair)
+        assert trials(folder) == count + 2
+        after = ask(folder, SCORES)
+        assert after
+        assert all(row not in before for row in after)
+    finally:
+        save_model(first / "model", seed=1)
+    assert "Nothing was left to run." in run(folder)
+    assert ask(folder, SCORES) == before
