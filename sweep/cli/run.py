@@ -50,7 +50,7 @@ def run(
     console = Console(file=sys.stdout)  # this one: while Ray runs, sys.stdout is its log
 
     def end(stopped: Stopped) -> NoReturn:
-        """At once: by the second signal, after a while, or because Ray heard the first one too and has ended."""
+        """At once: Python stops listening before it ends, so that a further signal would have the last word."""
         console.show_cursor()  # the live view hid it
         console.print(STOPPED, f"\n  {again()}", soft_wrap=True, highlight=False)
         kill_children()
@@ -81,8 +81,7 @@ def run(
         start_over(str(error))
         raise
     except Stopped as stopped:
-        console.print(STOPPED, f"\n  {again()}", soft_wrap=True, highlight=False)
-        raise typer.Exit(stopped.code) from None
+        end(stopped)
 
 
 def _tell(console: Console, loaded: Experiment, summary: Summary) -> None:

@@ -53,7 +53,7 @@ def result_table(store: Store, experiment: str, conditions: Sequence[str], targe
 
 def _cell(row: dict[str, Any], split: bool) -> str:
     """The means, and a mark for seeds that are not in them, or are and should make one suspicious."""
-    lines = [f"{row['seeds']}"] if row["finished"] < row["planned"] else []
+    lines = [row["seeds"]] if row["finished"] < row["planned"] else []
     if row["finished"]:
         shown = [_number(row, name) for name in ("mean", "mean_without_source")[: 1 + split]]
         lines = [*(f"{one}*" if row["collapsed"] else one for one in shown), *lines]

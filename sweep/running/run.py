@@ -152,6 +152,8 @@ def _run_trials(
     except BaseException as error:
         logs.save(broke_down=not isinstance(error, (UserError, Stopped)))
         raise
+    finally:
+        stop.listen()
     logs.save(broke_down=driver.met_faults)
 
 

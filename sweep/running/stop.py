@@ -61,7 +61,9 @@ class Stop:
         self.listen()
 
     def listen(self) -> None:
-        """Takes the signals. Again after `ray.init`, whose C++ part takes SIGTERM for crashes, and aborts."""
+        """Takes the signals: again after `ray.init`, whose C++ part takes SIGTERM for crashes, and aborts; and again
+        after `ray.shutdown`, when that part leaves it to nobody.
+        """
         for number in self._heard:
             signal.signal(number, self._hear)
 
