@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: setup demo test faults check lint rooms types format clean
+.PHONY: setup demo test faults cluster-test check lint rooms types format clean
 
 setup: $(VENV)/installed
 
@@ -16,11 +16,14 @@ demo: setup
 	$(BIN)/sweep run demo
 
 test: setup
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile -m "not faults"
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile -m "not faults and not cluster"
 
 faults: setup
 	$(BIN)/python -m pytest -m faults
 	$(BIN)/python -m tests.faults.kills
+
+cluster-test: setup
+	$(BIN)/python -m pytest -m cluster tests/cluster
 
 lint: setup
 	$(BIN)/ruff check .
