@@ -156,7 +156,7 @@ def _run_trials(
             progress.room(found.room.slots)
             driver.slots = lambda: found.room.slots
             found.on_look = lambda cluster: progress.look(cluster.room.slots, cluster.room.need, cluster.why)
-            tune_all(driver, partial(_worker_group, _group_config(experiment)), folder)
+            tune_all(driver, partial(start_group, _group_config(experiment)), folder)
     except RayLost as error:
         logs.save(broke_down=True)
         raise RayLost(f"{error} (its logs: {logs.breakdown})") from error
@@ -221,8 +221,8 @@ def _group_config(experiment: Experiment) -> GroupConfig:
     )
 
 
-def _worker_group(config: GroupConfig, name: str) -> Group:
-    """How the broker, in its own process, starts one."""
+def start_group(config: GroupConfig, name: str) -> Group:
+    """Starts a worker group; called in the broker's process."""
     import ray
 
     from trainables.workers.group import WorkerGroup
