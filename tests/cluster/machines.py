@@ -242,7 +242,8 @@ class Machines:
     def _process(self, number: int) -> psutil.Process:
         """The `unshare` behind a machine: its environment names the machine."""
         inside = psutil.Process(self._started().pid).children()[0]
-        (found,) = [each for each in inside.children() if each.environ().get("NUMBER") == str(number)]
+        alive = [each for each in inside.children() if each.status() != psutil.STATUS_ZOMBIE]
+        (found,) = [each for each in alive if each.environ().get("NUMBER") == str(number)]
         return found
 
     def _started(self) -> subprocess.Popen[str]:
