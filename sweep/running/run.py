@@ -27,7 +27,7 @@ from sweep.running.stop import Stop, Stopped
 from sweep.search import Outcome, Search
 from trainables.errors import Problem, UserError
 from trainables.models.minilm import minilm_folder
-from trainables.models.shapes import is_built_in
+from trainables.models.shapes import is_built_in, name_and_revision
 from trainables.store import Store
 
 if TYPE_CHECKING:
@@ -145,7 +145,8 @@ def _run_trials(
             stop.listen()
             stop.check()
             progress.room(slots)
-            tune_all(driver, partial(_fine_tuning, experiment), slots, folder)
+            weights = driver.search.plan.studies[0].question.weights  # one model, in all studies
+            tune_all(driver, partial(_fine_tuning, experiment, weights), slots, folder)
     except RayLost as error:
         logs.save(broke_down=True)
         raise RayLost(f"{error} (its logs: {logs.breakdown})") from error
@@ -194,7 +195,7 @@ def _prepare_model(experiment: Experiment, weights: str) -> None:
         check_model(experiment.model, weights, longest_input(experiment), experiment.dropout_masks)
 
 
-def _fine_tuning(experiment: Experiment, broker: ActorHandle[Any]) -> Any:
+def _fine_tuning(experiment: Experiment, weights: str | None, broker: ActorHandle[Any]) -> Any:
     """What a Tune trial is: a job for a warm group of Ray Train workers."""
     from ray import tune
 
@@ -210,6 +211,8 @@ def _fine_tuning(experiment: Experiment, broker: ActorHandle[Any]) -> Any:
         cpus_per_worker=resources.cpus_per_worker,
         gpus_per_worker=resources.gpus_per_worker,
         save_minutes=experiment.save_minutes,
+        model=name_and_revision(experiment.model)[0],
+        weights=weights,
     )
     trainable = tune.with_parameters(FineTuneTrainable, broker=broker, group=group)
     return tune.with_resources(trainable, {"memory": ACTOR_MEMORY})
