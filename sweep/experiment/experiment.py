@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, model_validator
 from pydantic_core import PydanticCustomError
 
 import search_spaces
@@ -94,6 +95,23 @@ def _known_model(model: str) -> str:
     return model
 
 
+def _names_alone(given: Any) -> Any:
+    """What else may stand in an `environment` is a secret, so it is not shown."""
+    if not isinstance(given, list) or not all(isinstance(one, str) for one in given):
+        raise _refuse("'environment' is not a list of variables' names", f"{NO_VALUES}: environment: [WANDB_API_KEY]")
+    return given
+
+
+def _variable(name: str) -> str:
+    if "=" in name:
+        raise _refuse(f"'{name.partition('=')[0]}=...' is more than a variable's name", NO_VALUES)
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
+        raise _refuse("what stands here is no variable's name", f"{NO_VALUES}: letters, digits and _")
+    if name.startswith("RAY_") or name in PER_WORKER:
+        raise _refuse(f"'{name}' is set by Ray, for each worker", "leave it out")
+    return name
+
+
 def _known_benchmark(name: str) -> str:
     if name not in benchmark.names():
         raise _refuse(f"unknown benchmark '{name}'", f"{nearest(name, benchmark.names())} (or give a list of tasks)")
@@ -103,10 +121,19 @@ def _known_benchmark(name: str) -> str:
 SHORT_NAMES = ("minilm", "xlm-roberta-base", "xlm-roberta-large", "bert-base-multilingual-cased")
 """Models whose names have no owner: what a typing error may have meant."""
 
+NO_VALUES = "export the value before the command, and write its name alone here"
+
+PER_WORKER = (
+    "CUDA_VISIBLE_DEVICES", "LOCAL_RANK", "LOCAL_WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT", "NODE_RANK", "RANK",
+    "WORLD_SIZE",
+)  # fmt: skip
+"""Variables whose values differ from worker to worker."""
+
 TaskName = Annotated[str, AfterValidator(_known_task)]
 Language = Annotated[str, AfterValidator(_known_language)]
 Languages = Literal["all"] | Annotated[list[Language], Field(min_length=1), _once("language")]
 Count = Annotated[int, Field(ge=1)]
+Variable = Annotated[str, AfterValidator(_variable)]
 
 
 class Section(BaseModel):
@@ -243,6 +270,9 @@ class Experiment(Section):
     keep: Literal["winners", "all"] = "winners"
     save_minutes: Annotated[float, Field(gt=0)] = 15
     retries: Annotated[int, Field(ge=0)] = 3
+    environment: Annotated[list[Variable], BeforeValidator(_names_alone), _once("variable")] = Field(
+        default_factory=list
+    )
 
     @property
     def space(self) -> search_spaces.SearchSpace:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import tempfile
 import threading
 import traceback
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import ray
@@ -24,6 +24,7 @@ from trainables.models.checkpoint import DamagedCheckpoint, MissingCheckpoint
 from trainables.reports import TrialError
 from trainables.tasks import Task
 from trainables.workers.broker import Cause, Job, Message
+from trainables.workers.environment import Environment
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,7 @@ class GroupConfig:
 
     Attributes:
         model, weights: those of its trials.
+        environment: what its workers take over from the command.
     """
 
     store: str
@@ -43,6 +45,7 @@ class GroupConfig:
     save_minutes: float
     model: str
     weights: str | None = None
+    environment: Environment = field(default_factory=Environment)
 
 
 class WorkerGroup:
@@ -105,11 +108,12 @@ class WorkerGroup:
 
 def _serve(loop: dict[str, Any]) -> None:
     """What each Ray Train worker does: one trial after the other, until it is sent home."""
+    group, broker, config = loop["group"], loop["broker"], loop["config"]
+    config.environment.apply()  # first: the libraries of the hub read it when they are imported
     # Here, because the actor in front of the group and the broker need neither transformers nor the model code.
     from trainables.training.fine_tune import run_trial
     from trainables.workers.node import set_up
 
-    group, broker, config = loop["group"], loop["broker"], loop["config"]
     context = ray.train.get_context()
     rank = context.get_world_rank()
 
