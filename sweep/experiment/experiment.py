@@ -17,6 +17,7 @@ from sweep.scoring import benchmark
 from trainables import tasks
 from trainables.data import DataConfig, Source, open_source
 from trainables.errors import UserError, nearest
+from trainables.mirror import is_uri
 from trainables.models.shapes import SHAPES, folder_of, name_and_revision
 from trainables.tasks import Catalogue, Task
 
@@ -194,7 +195,7 @@ class Places(Section):
     """Folders and the hub, in the order in which they are searched for each task, split and language.
 
     Attributes:
-        files: a folder of official release files.
+        files: a folder of official release files, or the URI of a bucket and prefix that hold them.
         hub: the model hub, or a folder that mirrors it.
     """
 
@@ -299,7 +300,9 @@ class Experiment(Section):
         if isinstance(self.data, str):
             return self.data
         places = self.data.model_dump(exclude_none=True).items()
-        return {name: one if one is True else str(Path(one).expanduser().absolute()) for name, one in places}
+        return {
+            name: one if one is True or is_uri(one) else str(Path(one).expanduser().absolute()) for name, one in places
+        }
 
     @cached_property
     def source(self) -> Source:

@@ -31,6 +31,13 @@ def test_folders_that_are_not_mounted_are_named_with_the_node(tmp_path: Path) ->
     assert "'/nowhere/hub'" in hub
 
 
+def test_a_store_that_is_not_mounted_is_named_with_the_node(tmp_path: Path) -> None:
+    (told,) = refused(tmp_path / "store")
+    assert told.startswith(f"on node {socket.gethostname()}: there is no folder '{tmp_path}/store', the run's store\n")
+    assert "store=s3://BUCKET/PREFIX" in told
+    assert not (tmp_path / "store").exists()  # a second one, of this node's own, would swallow its trials
+
+
 def test_a_model_that_is_not_there_is_named_with_the_node(tmp_path: Path) -> None:
     (told,) = refused(tmp_path, model="/nowhere/model", weights="0" * 16)
     assert told.startswith(f"on node {socket.gethostname()}: there is no model folder '/nowhere/model'")
