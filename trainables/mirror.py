@@ -97,13 +97,9 @@ class Mirror:
 
     def __init__(self, uri: str) -> None:
         self.uri = uri
+        self._filesystem, self._root = open_place(uri, "data", ATTEMPTS, SILENCE)
         try:
-            self._filesystem, self._root = open_place(uri, "data", ATTEMPTS, SILENCE)
             infos = self._filesystem.get_file_info(fs.FileSelector(self._root, recursive=True))
-        except UserError as error:
-            if isinstance(error.__cause__, OSError) and not is_refusal(error.__cause__):
-                raise OSError(f"{error}\n    {S3_HINT}") from error
-            raise
         except FileNotFoundError as error:
             raise self._nothing() from error
         except OSError as error:

@@ -70,14 +70,18 @@ def open_place(
         attempts, silence: instead of ATTEMPTS and SILENCE.
 
     Raises:
-        UserError: it holds credentials, or cannot be opened; from an OSError where a network or a server is the reason.
+        UserError: it holds credentials, is no such URI, or names a bucket that is not there.
+        OSError: the bucket's server does not answer.
     """
     if uri.startswith("s3:") and set(urlsplit(uri).netloc) & set("@:"):
         raise UserError(Problem(f"a {noun}'s URI must not hold credentials", hint=S3_HINT))
     try:
         return _open(uri, attempts, silence or SILENCE)
     except (OSError, ValueError) as error:
-        raise UserError(Problem(f"{noun} '{uri.partition('?')[0]}' cannot be opened: {error}")) from error
+        is_mistake = isinstance(error, ValueError) or is_refusal(error)
+        hint = S3_HINT if uri.startswith("s3:") and isinstance(error, OSError) else None
+        told = Problem(f"{noun} '{uri.partition('?')[0]}' cannot be opened: {error}", hint=hint)
+        raise UserError(told) if is_mistake else OSError(str(told)) from error
 
 
 def is_refusal(error: OSError) -> bool:
