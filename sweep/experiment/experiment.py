@@ -78,6 +78,8 @@ def _known_sampler(name: str) -> str:
 
 
 def _known_model(model: str) -> str:
+    if is_uri(model):
+        raise _refuse(f"model '{model}' cannot lie in a bucket", "give a hub id, or a folder that every node has")
     name, revision = name_and_revision(model)
     if model.startswith("random:"):
         known = [f"random:{shape}" for shape in SHAPES]

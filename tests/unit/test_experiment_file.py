@@ -39,6 +39,7 @@ def test_values_are_overridden_by_dotted_paths(tmp_path: Path) -> None:
     [
         ({"targets": ["mini-pso"]}, "- mini-pso", "unknown task 'mini-pso'", "did you mean 'mini-pos'?"),
         ({"model": "minilm@v2"}, "model:", "model minilm has no revisions", "write minilm"),
+        ({"model": "s3://bucket/model"}, "model:", "model 's3://bucket/model' cannot lie in a bucket", "give a hub id"),
         ({"model": "owner/model@"}, "model:", "model 'owner/model@' names no revision", "owner/model@main"),
         ({"model": "xlm-roberta-larg@main"}, "model:", "unknown model", "did you mean 'xlm-roberta-large'?"),
         ({"model": "random:tny"}, "model:", "unknown model 'random:tny'", "did you mean 'random:tiny'?"),
