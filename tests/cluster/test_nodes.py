@@ -23,7 +23,7 @@ print(f"export AWS_ACCESS_KEY_ID={made['AccessKeyId']} AWS_SECRET_ACCESS_KEY={ma
 """
 
 SCRIPT = r"""
-export RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER=0 RAY_AUTH_MODE=disabled AWS_EC2_METADATA_DISABLED=true
+export RAY_AUTH_MODE=disabled AWS_EC2_METADATA_DISABLED=true
 export AWS_CONFIG_FILE=/none
 ray start --head --node-ip-address=10.9.0.1 --num-cpus=0 --include-dashboard=false > head.log 2>&1
 mkdir -p mine node
