@@ -101,6 +101,16 @@ def test_a_node_without_the_data_says_so(broker: Any, tmp_path: Path) -> None:
     assert message.error.startswith(f"{where}\n    mount it there")
 
 
+def test_a_bucket_that_does_not_answer_a_worker_is_a_fault_with_its_reason(broker: Any, tmp_path: Path) -> None:
+    """Not a mistake of the user's: the trial is started again."""
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        nobody = f"127.0.0.1:{closed.getsockname()[1]}"
+    data = {"files": f"s3://bucket/data?endpoint_override={nobody}&scheme=http&region=us-east-1"}
+    ((message,),) = run([SPEC], broker, tmp_path, workers=1, data=data)
+    assert (message.cause, message.ends_group) == ("machine", True)
+    assert message.error.startswith(f"on node {socket.gethostname()}: OSError: data 's3://bucket/data")
+
+
 def test_a_second_trial_starts_at_once(broker: Any, tmp_path: Path) -> None:
     """Base weights and features are warm: the second trial's first step comes within a second."""
     told = run(

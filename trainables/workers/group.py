@@ -6,6 +6,7 @@ the workers take jobs from a queue until they are told to go, and keep torch, th
 
 from __future__ import annotations
 
+import socket
 import tempfile
 import threading
 import traceback
@@ -122,10 +123,13 @@ def _serve(loop: dict[str, Any]) -> None:
 
     try:
         bench = set_up(config, get_device(), rank, context.get_world_size())
-    except UserError as error:  # no trial gets further here: the first one says why
+    except Exception as error:  # no trial gets further here: the first one says why, and the others' workers go too
+        is_mistake = isinstance(error, UserError)
+        reason = str(error) if is_mistake else f"on node {socket.gethostname()}: {type(error).__name__}: {error}"
         if (job := ray.get(broker.get_job.remote(group, rank))) is not None:
-            tell(Message(job.spec.trial_id, error=str(error), cause="setup", ends_group=True))
-        return
+            cause: Cause = "setup" if is_mistake else "machine"
+            tell(Message(job.spec.trial_id, error=reason, cause=cause, ends_group=True))
+        raise
     room = bench.micro_batch_tokens
 
     while (job := ray.get(broker.get_job.remote(group, rank))) is not None:
