@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import socket
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -34,11 +35,11 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 class Sweep:
     """A broker and its groups, of so many workers each."""
 
-    def __init__(self, store: Path, workers: int) -> None:
+    def __init__(self, store: Path, workers: int, data: Any = "mock") -> None:
         from sweep.running.run import start_broker, start_group
         from trainables.workers.group import GroupConfig
 
-        config = GroupConfig(str(store), "mock", (), workers, cpus_per_worker=1, gpus_per_worker=0, save_minutes=1)
+        config = GroupConfig(str(store), data, (), workers, 1, gpus_per_worker=0, save_minutes=1, model="random:tiny")
         self.broker = start_broker(partial(start_group, config))
 
     def run(self, specs: list[TrialSpec]) -> list[list[Any]]:
@@ -65,8 +66,8 @@ class Sweep:
         ray.kill(self.broker)
 
 
-def run(specs: list[TrialSpec], store: Path, workers: int) -> list[list[Any]]:
-    sweep = Sweep(store, workers)
+def run(specs: list[TrialSpec], store: Path, workers: int, data: Any = "mock") -> list[list[Any]]:
+    sweep = Sweep(store, workers, data)
     try:
         return sweep.run(specs)
     finally:
@@ -112,6 +113,13 @@ def test_a_group_survives_a_trial_that_fails(cluster: None, tmp_path: Path) -> N
     assert "are not in the store" in told[1][-1].error
     assert [messages[-1].cause for messages in told[:2]] == ["trial", "weights"]
     assert told[2][-1].report.progress == 1
+
+
+def test_a_node_without_the_data_says_so(cluster: None, tmp_path: Path) -> None:
+    ((message,),) = run([SPEC], tmp_path, workers=1, data={"files": str(tmp_path / "elsewhere")})
+    assert message.cause == "setup"
+    where = f"on node {socket.gethostname()}: there is no data folder '{tmp_path / 'elsewhere'}'"
+    assert message.error.startswith(f"{where}\n    mount it there")
 
 
 def test_a_second_trial_starts_at_once(cluster: None, tmp_path: Path) -> None:

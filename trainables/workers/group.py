@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import fsspec
@@ -26,12 +26,18 @@ from ray.train.v2.api.data_parallel_trainer import DataParallelTrainer
 
 from trainables.data import DataConfig
 from trainables.tasks import Task
+from trainables.workers.environment import Environment
 from trainables.workers.rendezvous import Rendezvous
 
 
 @dataclass(frozen=True)
 class GroupConfig:
-    """What a worker group is made of, where it works, and the tasks that do not ship with the package."""
+    """What a worker group is made of, where it works, and the tasks that do not ship with the package.
+
+    Attributes:
+        model, weights: those of its trials.
+        environment: what its workers take over from the command.
+    """
 
     store: str
     data: DataConfig
@@ -40,6 +46,9 @@ class GroupConfig:
     cpus_per_worker: int
     gpus_per_worker: float
     save_minutes: float
+    model: str
+    weights: str | None = None
+    environment: Environment = field(default_factory=Environment)
 
 
 class WorkerGroup:
@@ -131,6 +140,7 @@ class _Known(ControllerCallback):
 
 
 def _serve(loop: dict[str, Any]) -> None:
+    loop["config"].environment.apply()  # first: the libraries of the hub read it when they are imported
     # Here, because the broker needs neither torch nor the model code.
     from trainables.workers.worker import serve
 
