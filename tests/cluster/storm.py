@@ -83,9 +83,8 @@ def main() -> None:
         print(f"events     {dict(happened)}, after which trials started again {again} times; {took:.0f} s, exit {code}")
         print(f"lost       {lost} of {len(expected)} scores; repeated {repeated} of {cluster.done} trials")
         print(f"deviation  {deviation:.2g} at most; left behind: {leftovers(folder / 'disturbed') or 'nothing'}")
-        print(
-            f"pause      {cluster.longest_pause:.0f} s without a trial's end at most; the longest trial took {longest:.0f} s"
-        )
+        pause = cluster.longest_pause
+        print(f"pause      {pause:.0f} s without a trial's end at most; the longest trial took {longest:.0f} s")
         well = not (lost or repeated) and deviation <= TOLERANCE and pause < 60 + longest
     raise SystemExit(not (well and sum(happened.values()) == arguments.events))
 
