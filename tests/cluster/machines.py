@@ -145,20 +145,28 @@ class Machines:
         """The home of a machine's user, as a folder that the test can look into."""
         return self.folder / f"machine{number}"
 
-    def cluster_file(self, shipped: Path, workers: int | None = None, **changes: Any) -> Path:
+    def cluster_file(self, shipped: Path, workers: int | None = None, cpus: int = 1, **changes: Any) -> Path:
         """A shipped file for machines of one's own, with these machines' addresses and key; it lies on the desk.
 
         Args:
             shipped: clusters/local.yaml. All else in it stays as it is.
             workers: how many machines beside the head are named; None: all.
-            changes: other values at the top of the file.
+            cpus: of each of them. They have no GPU, and little memory for objects.
+            changes: other values at the top of the file, which else lets machines go as soon as they are idle.
         """
         values = yaml.safe_load(shipped.read_text())
         head, *others = self.addresses
-        values["provider"] |= {"head_ip": head, "worker_ips": others[:workers]}
+        others = others[:workers]
+        values["provider"] |= {"head_ip": head, "worker_ips": others}
         values["auth"] = {"ssh_user": getpass.getuser(), "ssh_private_key": str(self.key)}
+        values["available_node_types"]["machine"] |= {"resources": {"CPU": cpus}, "max_workers": len(others)}
+        for role, size in (("head", ""), ("worker", f" --num-cpus={cpus}")):
+            start = values[f"{role}_start_ray_commands"][-1]
+            smaller = start.replace("ray start", f"ray start{size} --object-store-memory=200000000")
+            values[f"{role}_start_ray_commands"][-1] = smaller
+        values |= {"max_workers": len(others), "idle_timeout_minutes": 0.2, **changes}
         path = self.desk / shipped.name
-        path.write_text(yaml.safe_dump(values | changes, sort_keys=False))
+        path.write_text(yaml.safe_dump(values, sort_keys=False))
         return path
 
     def popen(self, command: str, on: int | None = None, **environment: str) -> subprocess.Popen[str]:
