@@ -13,10 +13,11 @@ if ! cat "$project"/{pyproject.toml,constraints.txt} | cmp --silent - "$environm
             UV_INSTALL_DIR=~/.local/bin UV_NO_MODIFY_PATH=1 sh
     fi
     ~/.local/bin/uv venv --allow-existing --python 3.11 "$environment"
-    ~/.local/bin/uv pip install --python "$environment" --constraint "$project/constraints.txt" --editable "$project[aws]"
+    ~/.local/bin/uv pip install --python "$environment" --constraint "$project/constraints.txt" --editable "${project}[aws]"
     cat "$project"/{pyproject.toml,constraints.txt} >"$environment/made-from"
 fi
 
 # Every shell that Ray opens reads this: the environment comes first, and nothing joins the cluster without its token.
+# shellcheck disable=SC2016
 line='export PATH=$HOME/sweep-env/bin:$PATH RAY_AUTH_MODE=token RAY_USAGE_STATS_ENABLED=0'
 grep --quiet --line-regexp --fixed-strings "$line" ~/.bashrc 2>/dev/null || echo "$line" >>~/.bashrc

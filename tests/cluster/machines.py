@@ -37,6 +37,7 @@ DESK = f"{NET}.254"
 OFFICE = """
 mkdir -p $OWN_TMP && mount -t tmpfs tmpfs $OWN_TMP
 mount --bind $FOLDER/hosts /etc/hosts
+mount --bind $FOLDER/desk/passwd /etc/passwd
 mount --bind /dev/null /etc/resolv.conf
 mkdir -p /run/netns && mount -t tmpfs tmpfs /run/netns
 ip link add lan type bridge
@@ -60,14 +61,13 @@ nsenter --net=/run/netns/machine$NUMBER unshare --pid --fork --mount --uts --mou
 MACHINE = """
 set -eu
 hostname machine$NUMBER
+mount --bind $FOLDER/machine$NUMBER.passwd /etc/passwd
 for folder in /tmp/ray /dev/shm $OWN_TMP; do mount -t tmpfs tmpfs $folder; done
 ip link set lo up
 ip link set eth0 up
 ip address replace $NET.$NUMBER/24 dev eth0
 ip route replace default via $DESK
-echo SetEnv HOME=$FOLDER/machine$NUMBER >$FOLDER/machine$NUMBER.sshd
-cat $FOLDER/sshd_config >>$FOLDER/machine$NUMBER.sshd
-/usr/sbin/sshd -D -e -f $FOLDER/machine$NUMBER.sshd
+/usr/sbin/sshd -D -e -f $FOLDER/sshd_config
 """
 """A machine, from power on to a listening sshd. Its first process, this bash, buries the dead as an init does."""
 
@@ -81,7 +81,6 @@ UsePAM no
 """
 
 BASHRC = f"""
-cd  # sshd begins in the home that the system knows of
 export PATH={namespace.BIN}:/usr/sbin:$PATH PYTHONPATH=~/sweep:{ROOT} RAY_USAGE_STATS_ENABLED=0 HF_HUB_OFFLINE=1
 """
 """What login shells of the machines have: this machine's Python, and the code in ~/sweep or else the code here."""
@@ -114,8 +113,10 @@ class Machines:
         (self.folder / "sshd_config").write_text(SSHD.format(folder=self.folder))
         for key in ("key", "host"):
             subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", self.folder / key], check=True)
+        _move_home(self.folder / "desk" / "passwd", self.desk)
         for number in numbers:
             _furnish(self.home(number))
+            _move_home(self.folder / f"machine{number}.passwd", self.home(number))
         user = hashlib.sha256(getpass.getuser().encode()).hexdigest()[:10]
         self._variables = {
             "FOLDER": str(self.folder),
@@ -144,20 +145,28 @@ class Machines:
         """The home of a machine's user, as a folder that the test can look into."""
         return self.folder / f"machine{number}"
 
-    def cluster_file(self, shipped: Path, workers: int | None = None, **changes: Any) -> Path:
+    def cluster_file(self, shipped: Path, workers: int | None = None, cpus: int = 1, **changes: Any) -> Path:
         """A shipped file for machines of one's own, with these machines' addresses and key; it lies on the desk.
 
         Args:
             shipped: clusters/local.yaml. All else in it stays as it is.
             workers: how many machines beside the head are named; None: all.
-            changes: other values at the top of the file.
+            cpus: of each of them. They have no GPU, and little memory for objects.
+            changes: other values at the top of the file, which else lets machines go as soon as they are idle.
         """
         values = yaml.safe_load(shipped.read_text())
         head, *others = self.addresses
-        values["provider"] |= {"head_ip": head, "worker_ips": others[:workers]}
+        others = others[:workers]
+        values["provider"] |= {"head_ip": head, "worker_ips": others}
         values["auth"] = {"ssh_user": getpass.getuser(), "ssh_private_key": str(self.key)}
+        values["available_node_types"]["machine"] |= {"resources": {"CPU": cpus}, "max_workers": len(others)}
+        for role, size in (("head", ""), ("worker", f" --num-cpus={cpus}")):
+            start = values[f"{role}_start_ray_commands"][-1]
+            smaller = start.replace("ray start", f"ray start{size} --object-store-memory=200000000")
+            values[f"{role}_start_ray_commands"][-1] = smaller
+        values |= {"max_workers": len(others), "idle_timeout_minutes": 0.2, **changes}
         path = self.desk / shipped.name
-        path.write_text(yaml.safe_dump(values | changes, sort_keys=False))
+        path.write_text(yaml.safe_dump(values, sort_keys=False))
         return path
 
     def popen(self, command: str, on: int | None = None, **environment: str) -> subprocess.Popen[str]:
@@ -242,13 +251,19 @@ class Machines:
     def _process(self, number: int) -> psutil.Process:
         """The `unshare` behind a machine: its environment names the machine."""
         inside = psutil.Process(self._started().pid).children()[0]
-        alive = [each for each in inside.children() if each.status() != psutil.STATUS_ZOMBIE]
-        (found,) = [each for each in alive if each.environ().get("NUMBER") == str(number)]
+        (found,) = [each for each in inside.children() if each.environ().get("NUMBER") == str(number)]
         return found
 
     def _started(self) -> subprocess.Popen[str]:
         assert self._office is not None, "not entered"
         return self._office
+
+
+def _move_home(passwd: Path, home: Path) -> None:
+    """A list of users in which this one has another home: ssh asks it, whatever HOME says."""
+    users = [line.split(":") for line in Path("/etc/passwd").read_text().splitlines()]
+    moved = [[*user[:5], str(home), *user[6:]] if user[0] == getpass.getuser() else user for user in users]
+    passwd.write_text("".join(":".join(user) + "\n" for user in moved))
 
 
 def _furnish(home: Path) -> None:
