@@ -34,6 +34,9 @@ LEFTOVER = re.compile(r"\..+\.[0-9a-f]{32}")
 PROBE = "probe"
 """A file that is there for a moment, to see whether one can be written."""
 
+PROBES = "probes"
+"""A folder for such files, of many machines at once."""
+
 S3_HINT = "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or ~/.aws; and AWS_ENDPOINT_URL for other servers than AWS"
 
 

@@ -25,7 +25,7 @@ from trainables.errors import Problem, UserError
 from trainables.features import FOLDER as FEATURES
 from trainables.models.tensors import DamageError, check_tensors
 from trainables.spec import TrialSpec
-from trainables.store import DAMAGED, PROBE, S3_HINT, Store, checkpoint_name, state_name, trials_in
+from trainables.store import DAMAGED, PROBE, PROBES, S3_HINT, Store, checkpoint_name, state_name, trials_in
 
 Cure = Literal["set aside", "remove"]
 """What is done with a file: moved to where a person can look at it, or removed."""
@@ -247,7 +247,7 @@ class _Checking:
 
     def _leftovers(self) -> None:
         names = [*self._store.leftovers(older_than=LEFT_BEHIND)]
-        names += [PROBE] if self._store.exists(PROBE) else []
+        names += [*([PROBE] if self._store.exists(PROBE) else []), *self._store.list(PROBES)]
         for name in names:
             self._warn("leftovers", "a writer was killed over it", "nobody needs it", name, "remove")
 
