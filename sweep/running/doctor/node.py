@@ -75,8 +75,8 @@ def examine(asked: dict[str, Any]) -> dict[str, Any]:
 
     Args:
         asked: `store`: its URI; `probe`: a file in it whose content is its own name; `data`: what `open_source` is
-            given; `datasets`: names of the hub's that are read; `model`, `weights`: what `identify` says of it where the
-            sweep is started; `hub_model`: its name on the hub, if it is there; `torch`: whether torch is tried.
+            given; `datasets`: names of the hub's that are read; `model`: its name; `hub_model`: its name on the hub, if
+            it is there, `weights`: their commit; `torch`: whether torch is tried.
 
     Returns:
         Facts by name; one that could not be found out is an `{"error": ...}`.

@@ -20,6 +20,7 @@ from sweep.running.doctor.nodes import every_node, this_machine
 from sweep.running.doctor.room import of_room
 from sweep.running.doctor.verdicts import Wanted, verdicts
 from trainables.errors import UserError
+from trainables.models.shapes import is_built_in
 from trainables.store import PROBES, Store
 
 QUICK = 10.0
@@ -58,6 +59,7 @@ def quick(experiment: Experiment, weights: str, store: Store) -> list[Finding]:
         UserError: with everything that does.
     """
     asked: dict[str, Any] = {"store": store.root if store.is_local else None, "data": _folders(experiment)}
+    asked["model"] = experiment.model if is_built_in(experiment.model) else None
     with _probe(store) as probe:
         asked["probe"] = probe
         found = verdicts(every_node(asked, QUICK), examine(asked), Wanted(weights=weights))
