@@ -10,15 +10,16 @@ from pathlib import Path
 from typing import Any
 
 from sweep.experiment import Experiment
+from sweep.planning.plan import Plan
 from sweep.planning.weights import UNKNOWN
-from sweep.running import lease
+from sweep.running import autoscaler, lease
 from sweep.running.address import joined
-from sweep.running.doctor.finding import Finding
+from sweep.running.doctor.finding import Finding, Level
 from sweep.running.doctor.needs import Needs, needs
 from sweep.running.doctor.node import examine
 from sweep.running.doctor.nodes import every_node, this_machine
-from sweep.running.doctor.room import of_room
 from sweep.running.doctor.verdicts import Wanted, verdicts
+from sweep.running.room import Machine, Room, fit_at_most
 from trainables.errors import UserError
 from trainables.models.shapes import is_built_in
 from trainables.store import PROBES, Store
@@ -45,11 +46,11 @@ def ready(experiment: Experiment | None, address: str | None) -> list[Finding]:
     return [*found, *of_plan(wanted)]
 
 
-def quick(experiment: Experiment, weights: str, store: Store) -> list[Finding]:
+def quick(experiment: Experiment, plan: Plan, store: Store) -> list[Finding]:
     """The cheap part, for a run that has joined a cluster: what of the nodes that are there would make trials fail.
 
     Args:
-        weights: what the experiment's model stands for.
+        plan: of the experiment.
         store: of the experiment; it can be written.
 
     Returns:
@@ -62,7 +63,7 @@ def quick(experiment: Experiment, weights: str, store: Store) -> list[Finding]:
     asked["model"] = experiment.model if is_built_in(experiment.model) else None
     with _probe(store) as probe:
         asked["probe"] = probe
-        found = verdicts(every_node(asked, QUICK), examine(asked), Wanted(weights=weights))
+        found = verdicts(every_node(asked, QUICK), examine(asked), Wanted(weights=plan.studies[0].question.weights))
     silent = [one for one in found if one.check == "node"]  # busy, perhaps, or on its way out: the run will see
     wrong = [one for one in found if one.level == "wrong" and one not in silent]
     if wrong:
@@ -99,20 +100,41 @@ def of_plan(wanted: Needs) -> Iterator[Finding]:
         yield Finding("fine", "price", line)
 
 
+def of_room(room: Room) -> Iterator[Finding]:
+    """How many trials fit on the machines that are there, one by one, and on those that may be started."""
+    total = room.now if room.growth is None else max(room.now, fit_at_most(room.resources, room.growth))
+    if not total:
+        level: Level = "warning" if room.grown else "wrong"  # others may join that nobody announces
+        todo = "lower resources.workers, resources.cpus_per_worker or resources.gpus_per_worker; or use larger machines"
+        yield Finding(level, "room", f"a trial needs {room.need}, and none is there: {room.there}", todo=todo)
+        return
+    told = f"{room.now} trials fit now" if room.machines else f"{total} trials fit at most"
+    told += f", {total} when the cluster has grown" if room.machines and total > room.now else ""
+    concurrent = room.resources.concurrent
+    if concurrent is not None and concurrent > total:
+        todo = f"resources.concurrent={total}, or let more machines be started"
+        yield Finding("warning", "room", f"resources.concurrent is {concurrent}, and {told}: others wait", todo=todo)
+    else:
+        yield Finding("fine", "room", told)
+
+
 def _machines(wanted: Needs | None, address: str | None, asked: Mapping[str, Any]) -> list[Finding]:
     """What the machines answer, and what that comes to."""
     known = _known(wanted)
     if address is None:
         alone = this_machine(asked)
         assert alone.facts is not None  # it is this process that answers
-        there = {"CPU": len(os.sched_getaffinity(0)), "GPU": len(alone.facts["torch"].get("gpus", ()))}
-        room = of_room(wanted.resources, [there], None) if wanted else ()
+        there: Machine = {"CPU": len(os.sched_getaffinity(0)), "GPU": len(alone.facts["torch"].get("gpus", ()))}
+        room = of_room(Room(wanted.resources, (there,))) if wanted else ()
         return [*verdicts([alone], alone.facts, known), *room]
     here = examine({key: value for key, value in asked.items() if key == "data"})
+    import ray
+
     with joined(address):
         nodes = every_node(asked)
-        machines = [one.has for one in nodes if one.has is not None]
-        room = of_room(wanted.resources, machines, None) if wanted else ()
+        machines = tuple(one.has for one in nodes if one.has is not None)
+        growth = autoscaler.growth(ray.get_runtime_context().gcs_address)
+        room = of_room(Room(wanted.resources, machines, growth, may_join=True)) if wanted else ()
         return [*verdicts(nodes, here, known), *room]
 
 
