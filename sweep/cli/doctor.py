@@ -131,8 +131,15 @@ def _together(findings: Iterable[Finding]) -> Mapping[tuple[Any, ...], list[str]
 
 def _ready(name: str | None, overrides: Sequence[str], address: str | None, on: Path | None) -> list[Finding]:
     """Of an experiment and the machines it is to run on, or of these alone."""
-    from sweep.experiment.file import load
+    from sweep.experiment.file import load, shipped
+    from sweep.running.doctor import cluster_file
+    from sweep.running.doctor.head import by_the_head
     from sweep.running.doctor.ready import ready
 
     experiment = None if name is None else load(name, overrides)
-    return ready(experiment, address)
+    if on is None:
+        return ready(experiment, address)
+    document = cluster_file.read(on)
+    found = cluster_file.of_file(document, experiment.resources if experiment else None)
+    # The head knows the shipped experiments: another one gets there when it is launched.
+    return [*found, *by_the_head(on, [name, *overrides] if name in shipped() else [])]
