@@ -116,7 +116,7 @@ def _show(console: Console, findings: Iterable[Finding]) -> None:
             console.print(f"{'':{width + 11}}{escape(todo)}", style="dim", highlight=False, soft_wrap=True)
     counts = {level: sum(one.level == level for one in listed) for level in LEVELS}
     level = worst(listed)
-    told = {"fine": "all is fine", "warning": f"{counts['warning']} warnings", "wrong": f"{counts['wrong']} wrong"}
+    told = {"fine": "all is fine", "warning": f"warnings: {counts['warning']}", "wrong": f"wrong: {counts['wrong']}"}
     console.print(f"[{STYLES[level]}]{told[level]}[/]", highlight=False)
 
 

@@ -11,10 +11,11 @@ import torch
 
 from sweep.running.doctor import store as doctor
 from sweep.running.doctor.node import examine
-from tests.conftest import write_experiment
+from tests.conftest import ROOT, write_experiment
 from tests.integration.test_run import sweep
 from tests.integration.test_s3 import always, front, server, store  # noqa: F401 - fixtures
 from tests.s3_server import Proxy
+from tests.unit.test_driver import Rig
 from trainables.models.checkpoint import write_tensors
 from trainables.store import Store, checkpoint_name, state_name
 
@@ -76,3 +77,37 @@ def test_a_server_that_is_not_well(front: Proxy, tmp_path: Path) -> None:  # noq
     seconds, said = seconds_and_error(write_experiment(tmp_path), "store=s3://bucket/x")
     assert seconds < 15
     assert "503" in said and "AWS_ENDPOINT_URL" in said
+
+
+def commands() -> list[str]:
+    """Those of docs/doctor.md."""
+    page = (ROOT / "docs" / "doctor.md").read_text(encoding="utf-8")
+    block = page.split("```")[1]
+    return [line.split("  ")[0].strip() for line in block.strip().splitlines()]
+
+
+def test_the_commands_of_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where no cluster is, and nobody has an account; with a store as a sweep that was stopped leaves it."""
+    monkeypatch.setenv("RAY_TMPDIR", str(tmp_path))
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
+        monkeypatch.setenv(name, str(tmp_path / "none"))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    (tmp_path / "runs").mkdir()
+    rig = Rig(tmp_path / "runs", targets=["mini-pos"], conditions=["none"])
+    rig.run(stop_at="target")
+    (tmp_path / "runs" / "store").rename(tmp_path / "runs" / "demo")
+    (tmp_path / "cluster.yaml").write_text((ROOT / "cluster.yaml").read_text())
+    assert len(commands()) == 6
+    for command in commands():
+        name, *arguments = command.split()
+        assert name == "sweep"
+        done = sweep(*arguments, cwd=tmp_path)
+        assert "Traceback" not in done.stderr
+        if "--address" in arguments:
+            assert "no Ray cluster answers at 'auto'" in done.stderr
+        elif "--on" in arguments:
+            assert "Ray takes it" in done.stdout
+        else:
+            assert done.returncode == 0, done.stdout + done.stderr
+            assert "all is fine" in done.stdout

@@ -20,7 +20,7 @@ def by_the_head(file: Path, arguments: Sequence[str]) -> list[Finding]:
 
     Args:
         file: the cluster's.
-        arguments: an experiment that the head knows, and what is overridden in it; none: its nodes are looked at as such.
+        arguments: an experiment that the head knows, and what is overridden in it; none: its nodes as such.
     """
     asked = shlex.join(["sweep", "doctor", *arguments, "--address", "auto", "--json"])
     command = [str(Path(sys.executable).with_name("ray")), "exec", str(file), asked]
