@@ -130,7 +130,7 @@ CASES: list[tuple[Callable[[dict[str, Any]], object], str, str, str, str]] = [
     (put("ended", 110.0), "warning", "clock", "is 7 s ahead", "ntp"),
     (put("ended", 1000.0), "wrong", "clock", "s ahead", "ntp"),
     (put("open_files", 1024), "warning", "open files", "1024 at most", "ulimit"),
-    (put("token", False), "warning", "ports", "asks for no token: ports 6379 (gcs_server)", "RAY_AUTH_MODE=token"),
+    (put("token", False), "warning", "ports", "asks for no token: gcs_server 6379", "RAY_AUTH_MODE=token"),
 ]  # fmt: skip
 
 

@@ -25,6 +25,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 PACKAGES = (
     "ray", "torch", "transformers", "tokenizers", "safetensors", "numpy", "pyarrow", "datasets", "huggingface-hub",
@@ -219,32 +220,41 @@ def _store(uri: str, probe: str | None) -> dict[str, Any]:
             steps["same"] = store.read(probe) == probe.encode()
         except FileNotFoundError:
             steps["same"] = False
-    if not store.is_local:
-        steps["conditional"] = _conditional_put(store.root, name)
-    elif not was_there:  # nor is it afterwards
+    if uri.startswith("s3:"):
+        steps["conditional"] = _conditional_put(uri, store.root, name)
+    if store.is_local and not was_there:  # nor is it afterwards
         with suppress(OSError):
             (Path(store.root) / PROBES).rmdir()
             Path(store.root).rmdir()
     return steps
 
 
-def _conditional_put(root: str, name: str) -> bool | None:
-    """Whether a bucket refuses to write over a file that is there; None: boto3, which can ask, is not here."""
+def _conditional_put(uri: str, root: str, name: str) -> bool | None:
+    """Whether a bucket refuses to write over a file that is there; None: boto3 is not here, or could not ask."""
     try:
         import boto3
-        from botocore.exceptions import ClientError
+        from botocore.config import Config
+        from botocore.exceptions import BotoCoreError, ClientError
     except ImportError:
         return None
+    options = {key: values[-1] for key, values in parse_qs(urlsplit(uri).query).items()}
+    endpoint = options.get("endpoint_override")
+    if endpoint is not None and "://" not in endpoint:
+        endpoint = f"{options.get('scheme', 'https')}://{endpoint}"
     bucket, _, prefix = root.partition("/")
-    key = f"{prefix}/{name}-once".lstrip("/")
-    client = boto3.client("s3")
+    once = {"Bucket": bucket, "Key": f"{prefix}/{name}-once".lstrip("/")}
+    patience = Config(connect_timeout=HUB_PATIENCE, read_timeout=HUB_PATIENCE, retries={"total_max_attempts": 2})
     try:
-        client.put_object(Bucket=bucket, Key=key, Body=b"", IfNoneMatch="*")
-        client.put_object(Bucket=bucket, Key=key, Body=b"", IfNoneMatch="*")
-    except ClientError as error:
-        return bool(error.response["ResponseMetadata"]["HTTPStatusCode"] == 412)
-    finally:
-        client.delete_object(Bucket=bucket, Key=key)
+        client = boto3.client("s3", endpoint_url=endpoint, region_name=options.get("region"), config=patience)
+        client.put_object(**once, Body=b"")
+        try:
+            client.put_object(**once, Body=b"", IfNoneMatch="*")
+        except ClientError as error:
+            return True if error.response["ResponseMetadata"]["HTTPStatusCode"] == 412 else None
+        finally:
+            client.delete_object(**once)
+    except (BotoCoreError, ClientError):
+        return None
     return False
 
 

@@ -273,17 +273,20 @@ class _Judging:
         """What of Ray can be reached from elsewhere, and whether a token is asked for."""
         if self._node.has is None:
             return
-        told = ", ".join(f"{one['port']} ({one['program']})" for one in self._facts["listening"])
+        by_program: dict[str, list[str]] = {}
+        for one in self._facts["listening"]:
+            by_program.setdefault(one["program"], []).append(str(one["port"]))
+        told = "; ".join(f"{program} {', '.join(ports)}" for program, ports in sorted(by_program.items()))
         token = bool(self._facts["token"])
         if told and not token:
-            message = f"Ray listens on all interfaces and asks for no token: ports {told}"
+            message = f"Ray listens on all interfaces and asks for no token: {told}"
             todo = (
                 "start every node with RAY_AUTH_MODE=token and the same ~/.ray/auth_token (`ray get-auth-token"
                 " --generate`), and let nobody but the nodes reach these ports"
             )
             yield self._say("warning", "ports", message, todo)
         elif told:
-            message = f"Ray listens on all interfaces, behind its token: ports {told}"
+            message = f"Ray listens on all interfaces, behind its token: {told}"
             yield self._say("fine", "ports", message, "let nobody but the nodes reach them")
         else:
             yield self._say("fine", "ports", f"Ray listens on the node's own addresses{', behind its token' * token}")
