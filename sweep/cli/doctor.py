@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -17,6 +18,9 @@ from sweep.cli.plan import OverridesArgument
 if TYPE_CHECKING:
     from sweep.running.doctor.finding import Finding
     from trainables.store import Store
+
+SHOWN = 4
+"""Nodes that are named, and different things that are said of nodes on which all is fine."""
 
 STYLES = {"fine": "green", "warning": "yellow", "wrong": "red"}
 
@@ -109,7 +113,7 @@ def _show(console: Console, findings: Iterable[Finding]) -> None:
     for (level, check, message, todo), places in sorted(
         _together(listed).items(), key=lambda item: LEVELS.index(item[0][0])
     ):
-        where = f"{', '.join(places)}: " if places else ""
+        where = f"{_some(places)}: " if places else ""
         said = f"[{STYLES[level]}]{level:7}[/]  {escape(check):{width}}  {escape(where + message)}"
         console.print(said, highlight=False, soft_wrap=True)
         if todo is not None:
@@ -120,13 +124,25 @@ def _show(console: Console, findings: Iterable[Finding]) -> None:
     console.print(f"[{STYLES[level]}]{told[level]}[/]", highlight=False)
 
 
-def _together(findings: Iterable[Finding]) -> Mapping[tuple[Any, ...], list[str]]:
-    """Findings that differ in the place alone, with these."""
+def _together(findings: Sequence[Finding]) -> Mapping[tuple[Any, ...], list[str]]:
+    """Findings that differ in the place alone, with these; of what is fine on many nodes the first is an example."""
+    messages: dict[str, set[str]] = defaultdict(set)
+    for one in findings:
+        if one.level == "fine" and one.where is not None:
+            messages[one.check].add(one.message)
+    examples = {one.check: one.message for one in reversed(findings) if len(messages[one.check]) > SHOWN}
     found: dict[tuple[Any, ...], list[str]] = {}
     for one in findings:
-        places = found.setdefault((one.level, one.check, one.message, one.todo), [])
+        is_alike = one.level == "fine" and one.where is not None and one.check in examples
+        message = f"such as {examples[one.check]}" if is_alike else one.message
+        places = found.setdefault((one.level, one.check, message, one.todo), [])
         places += [one.where] if one.where else []
     return found
+
+
+def _some(places: Sequence[str]) -> str:
+    more = f" and {len(places) - SHOWN} more" if len(places) > SHOWN else ""
+    return ", ".join(places[:SHOWN]) + more
 
 
 def _ready(name: str | None, overrides: Sequence[str], address: str | None, on: Path | None) -> list[Finding]:

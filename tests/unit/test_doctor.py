@@ -301,6 +301,12 @@ def test_what_nodes_have_in_common_is_said_once(monkeypatch: pytest.MonkeyPatch)
         ready, "ready", lambda experiment, address: [Finding("fine", "clock", "agrees", node) for node in "abc"]
     )
     assert "a, b, c: agrees" in asked("demo")[1]
+    many = [Finding("fine", "disk", f"{number} GB", f"node-{number}") for number in range(100)]
+    wrong = [Finding("wrong", "disk", f"{number} MB", f"node-{number}") for number in range(100, 106)]
+    monkeypatch.setattr(ready, "ready", lambda experiment, address: [*many, *wrong])
+    said = asked("demo")[1]
+    assert "node-0, node-1, node-2, node-3 and 96 more: such as 0 GB" in said
+    assert all(f"node-{number}: {number} MB" in said for number in range(100, 106))  # of what is wrong everything
 
 
 def test_mending_says_what_it_did(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -359,7 +359,8 @@ def test_a_store_that_a_run_holds_is_read_and_not_mended(rig: WeightsRig) -> Non
 def test_neither_ray_nor_torch_is_needed(rig: WeightsRig) -> None:
     code = (
         "import sys; from sweep.cli import app; from typer.testing import CliRunner;"
-        f"done = CliRunner().invoke(app, ['doctor', {rig.store.uri!r}, '--mend']); assert done.exit_code == 0, done.output;"
+        f"done = CliRunner().invoke(app, ['doctor', {rig.store.uri!r}, '--mend']);"
+        "assert done.exit_code == 0, done.output;"
         "assert not {'torch', 'ray', 'transformers', 'duckdb'} & sys.modules.keys()"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
