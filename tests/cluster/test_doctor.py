@@ -14,7 +14,7 @@ import pytest
 from tests.cluster import namespace
 from tests.conftest import ROOT, write_experiment
 
-pytestmark = [pytest.mark.integration, namespace.needs()]
+pytestmark = [pytest.mark.integration, pytest.mark.cluster, namespace.needs()]
 
 HEAD, OTHER = "10.9.0.1", "10.9.0.2"
 
@@ -36,6 +36,17 @@ set +e
 sweep doctor experiment.yaml --address {HEAD}:6379 --json > doctor.json 2> doctor.err; echo $? > doctor.code
 sweep run experiment.yaml --address {HEAD}:6379 > run.out 2> run.err; echo $? > run.code
 RAY_AUTH_MODE=disabled sweep doctor --address {HEAD}:6379 > token.out 2> token.err; echo $? > token.code
+kill -STOP $(pgrep -f "raylet/raylet .*--node_ip_address={OTHER}")
+python silence.py > silence.out 2>&1
+"""
+
+SILENCE = f"""
+from sweep.running.address import joined
+from sweep.running.doctor.nodes import every_node
+with joined("{HEAD}:6379"):
+    found = every_node({{}}, 8.0)
+for one in found:
+    print(one.name, one.silence)
 """
 
 
@@ -55,6 +66,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, sys.path)]),
         "DATA": str(data), "STORE": str(store), "COPY": str(copy),
     }  # fmt: skip
+    (folder / "silence.py").write_text(SILENCE)
     namespace.run(NODES + ASK, folder, (HEAD, OTHER), **environment)
     return folder
 
@@ -91,7 +103,7 @@ def test_a_node_that_is_not(folder: Path) -> None:
     assert {name for name, one in found.items() if one["level"] == "wrong"} == {"code", "store", "data"}
     assert found["open files"]["level"] == "warning"
     assert found["versions"]["level"] == found["torch"]["level"] == "fine"
-    assert sorted(path.name for path in (folder / "store").iterdir()) == []
+    assert "probes" not in {path.name for path in (folder / "store").iterdir()}
 
 
 def test_a_run_refuses_to_begin_there(folder: Path) -> None:
@@ -106,3 +118,10 @@ def test_without_its_token_nobody_is_let_in(folder: Path) -> None:
     assert (folder / "token.code").read_text() == "2\n"
     assert said.startswith(f"error: the Ray cluster at '{HEAD}:6379' lets only those in who have its token")
     assert len(said.splitlines()) == 2
+
+
+def test_a_node_that_is_silent_holds_nobody_up(folder: Path) -> None:
+    assert (folder / "silence.out").read_text().splitlines() == [
+        f"{HEAD} None",
+        f"{OTHER} it did not answer within 8 s",
+    ]
