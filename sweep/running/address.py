@@ -44,11 +44,10 @@ def find(address: str) -> str:
 @contextmanager
 def joined(address: str) -> Iterator[None]:
     """A cluster for as long as the context lasts, for a look at it. What Ray says meanwhile nobody sees."""
-    place = find(address)
-    import ray
-
     with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere), redirect_stderr(nowhere):
-        join(place)
+        import ray
+
+        join(find(address))
         try:
             yield
         finally:

@@ -92,8 +92,9 @@ export HOME=$RAY_TMPDIR RAY_USAGE_STATS_ENABLED=0 RAY_ENABLE_WINDOWS_OR_OSX_CLUS
 find() { echo ==; "$BIN/python" -c 'from sweep.running.address import find; print(find("auto"))' 2>&1 | tail -2; }
 find
 RAY_AUTH_MODE=token "$BIN/python" -c '
+import json
 from ray._raylet import GcsClient
-other = b"{\"ray_version\": \"2.59.0\", \"python_version\": \"3.10.1\"}"
+other = json.dumps({"ray_version": "2.59.0", "python_version": "3.10.1"}).encode()
 GcsClient(address="127.0.0.1:6379").internal_kv_put(b"CLUSTER_METADATA", other, True, namespace=b"cluster")'
 find
 RAY_AUTH_MODE=disabled find
