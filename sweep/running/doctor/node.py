@@ -77,12 +77,16 @@ def examine(asked: dict[str, Any]) -> dict[str, Any]:
     Args:
         asked: `store`: its URI; `probe`: a file in it whose content is its own name; `data`: what `open_source` is
             given; `datasets`: names of the hub's that are read; `model`: its name; `hub_model`: its name on the hub, if
-            it is there, `weights`: their commit; `torch`: whether torch is tried.
+            it is there, `weights`: their commit; `torch`: whether torch is tried; `environment`: the variables that a
+            run would hand to its workers, and the names of those that the experiment lists.
 
     Returns:
         Facts by name; one that could not be found out is an `{"error": ...}`.
     """
     facts: dict[str, Any] = {"began": time.time()}
+    if "environment" in asked:
+        with suppress(ImportError):  # which is found out below
+            _take_over(asked["environment"])
 
     def add(name: str, find: Callable[[], Any]) -> None:
         try:
@@ -111,6 +115,13 @@ def examine(asked: dict[str, Any]) -> dict[str, Any]:
         add("torch", _torch)
     facts["ended"] = time.time()
     return facts
+
+
+def _take_over(environment: dict[str, Any]) -> None:
+    """What a worker would be given here, before a library reads it."""
+    from trainables.workers.environment import Environment
+
+    Environment(environment["values"], tuple(environment["named"])).apply()
 
 
 def _versions() -> dict[str, str | None]:
