@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from sweep.experiment import Resources
@@ -66,10 +67,27 @@ class Sweep:
         ray.kill(self.broker)
 
 
+def listening() -> list[tuple[str, str]]:
+    """The addresses on which this process and all below it can be spoken to, and which of them it is."""
+    own = psutil.Process()
+    return [
+        (entry.laddr.ip.removeprefix("::ffff:"), process.name())
+        for process in [own, *own.children(recursive=True)]
+        for entry in process.net_connections("inet")
+        if entry.status == psutil.CONN_LISTEN
+    ]
+
+
 def run(specs: list[TrialSpec], store: Path, workers: int, data: Any = "mock") -> list[list[Any]]:
     sweep = Sweep(store, workers, data)
     try:
-        return sweep.run(specs)
+        told = sweep.run(specs)
+        found = listening()
+        assert found  # Ray's own
+        assert {address for address, _ in found} <= {"127.0.0.1", "::1"}  # nor torch's rendezvous, nor gloo's pairs
+        by_workers = [name for _, name in found if "TrainWorker" in name]
+        assert workers > 1 or len(by_workers) <= 1  # one needs no rendezvous; Ray's own is for calls of others
+        return told
     finally:
         sweep.end()
 
@@ -120,6 +138,16 @@ def test_a_node_without_the_data_says_so(cluster: None, tmp_path: Path) -> None:
     assert message.cause == "setup"
     where = f"on node {socket.gethostname()}: there is no data folder '{tmp_path / 'elsewhere'}'"
     assert message.error.startswith(f"{where}\n    mount it there")
+
+
+def test_a_bucket_that_does_not_answer_a_worker_is_a_fault_with_its_reason(cluster: None, tmp_path: Path) -> None:
+    """Not a mistake of the user's: the trial is started again."""
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        nobody = f"127.0.0.1:{closed.getsockname()[1]}"
+    data = {"files": f"s3://bucket/data?endpoint_override={nobody}&scheme=http&region=us-east-1"}
+    ((message,),) = run([SPEC], tmp_path, workers=1, data=data)
+    assert (message.cause, message.ends_group) == ("machine", True)
+    assert message.error.startswith(f"on node {socket.gethostname()}: OSError: data 's3://bucket/data")
 
 
 def test_a_second_trial_starts_at_once(cluster: None, tmp_path: Path) -> None:
