@@ -31,6 +31,12 @@ IN_URI = ("endpoint_override", "region", "scheme")
 LEFTOVER = re.compile(r"\..+\.[0-9a-f]{32}")
 """The name of a file that is being written on a local disk: `.{name}.{32 hex digits}`."""
 
+PROBE = "probe"
+"""A file that is there for a moment, to see whether one can be written."""
+
+PROBES = "probes"
+"""A folder for such files, of many machines at once."""
+
 S3_HINT = "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or ~/.aws; and AWS_ENDPOINT_URL for other servers than AWS"
 
 
@@ -53,6 +59,12 @@ def checkpoint_name(trial_id: str) -> str:
 def state_name(trial_id: str) -> str:
     """Where the state of a trial lies in a store while it is not finished."""
     return f"states/{trial_id}.safetensors"
+
+
+def trials_in(store: Store, pattern: str) -> set[str]:
+    """The trials that have a file in the folder of such names: `checkpoint_name("")`, `state_name("")`."""
+    folder, _, suffix = pattern.rpartition("/")
+    return {name.removeprefix(f"{folder}/").removesuffix(suffix) for name in store.list(folder, suffix)}
 
 
 def cache_folder() -> Path:
@@ -219,23 +231,30 @@ class Store:
             older_than: seconds since the last byte was written, after which nobody writes on. An upload to S3 that
                 breaks off leaves no file.
         """
+        names = self.leftovers(older_than)
+        for name in names:
+            with self._named(name):
+                Path(self.path(name)).unlink(missing_ok=True)  # its writer may just have come to its end
+        return names
+
+    def leftovers(self, older_than: float) -> Sequence[str]:
+        """The names of such files."""
         if not self.is_local:
             return []
-        removed = []
+        found = []
         for folder, _, names in os.walk(self.root):
             for path in (Path(folder, name) for name in names if LEFTOVER.fullmatch(name)):
                 name = path.relative_to(self.root).as_posix()
-                with self._named(name), suppress(FileNotFoundError):  # its writer has just come to its end
+                with self._named(name), suppress(FileNotFoundError):
                     if time.time() - path.stat().st_mtime > older_than:
-                        path.unlink()
-                        removed.append(name)
-        return sorted(removed)
+                        found.append(name)
+        return sorted(found)
 
     def check_writable(self) -> None:
         """Raises UserError where nothing can be written, before hours of work find out."""
         try:
-            self.write("probe", b"")
-            self.delete("probe")
+            self.write(PROBE, b"")
+            self.delete(PROBE)
         except OSError as error:
             hint = "set store=DIR" if self.is_local else S3_HINT
             raise UserError(Problem(f"the store cannot be written: {error}", hint=hint)) from error

@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from sweep.cli import export, plan, query, run, score, status, tasks
+from sweep.cli import doctor, export, plan, query, run, score, status, tasks
 from trainables.errors import UserError
 
 app = typer.Typer(
@@ -24,6 +24,7 @@ app.command("query")(query.query)
 app.command("score")(score.score)
 app.command("export")(export.export)
 app.command("tasks")(tasks.tasks)
+app.command("doctor")(doctor.doctor)
 
 
 def main() -> None:

@@ -11,7 +11,7 @@ and studies. That follows from their plans (`sweep.results.members`).
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
@@ -64,8 +64,11 @@ class Ledger:
         """How every trial ended, in the order of the trial ids. Raises as `read` does."""
         return map(outcome, self.read(OUTCOME).to_pylist())
 
-    def read(self, columns: Iterable[str] | None = None) -> pa.Table:
+    def read(self, columns: Iterable[str] | None = None, without: Collection[str] = ()) -> pa.Table:
         """All trials in the order of their ids, or some of their columns.
+
+        Args:
+            without: files that are left out, as they are known to be damaged.
 
         Raises:
             DamagedLedger: files are not what the ledger writes.
@@ -73,7 +76,7 @@ class Ledger:
         """
         names = SCHEMA.names if columns is None else list(dict.fromkeys(columns))
         read = [*dict.fromkeys(["trial_id", "revision", "finished_at", *names])]
-        found = self._contents(read)
+        found = {name: one for name, one in self._contents(read).items() if name not in without}
         problems = [one for one in found.values() if isinstance(one, Problem)]
         if problems:
             raise DamagedLedger(problems)
@@ -92,10 +95,14 @@ class Ledger:
 
     def set_aside(self) -> list[Problem]:
         """Moves files that cannot be read out of the ledger, so that their trials run again; says which."""
-        damaged = {name: one for name, one in self._contents(["trial_id"]).items() if isinstance(one, Problem)}
+        damaged = self.damaged()
         for name in damaged:
             self.store.set_aside(name)
         return list(damaged.values())
+
+    def damaged(self) -> dict[str, Problem]:
+        """The files that cannot be read, and what is wrong with each. Raises UserError where the store is away."""
+        return {name: one for name, one in self._contents(["trial_id"]).items() if isinstance(one, Problem)}
 
     def compact(self, at_least: int = PART_TRIALS) -> None:
         """Puts files of one trial together into parts, if there are so many. Whoever reads meanwhile misses nothing."""

@@ -97,6 +97,20 @@ def current(store: Store, wanted: Sequence[str] = ()) -> list[KeptPlan]:
     return [_chosen(store, one) for one in dict.fromkeys(wanted or known)]
 
 
+@dataclass(frozen=True)
+class UnreadablePlan:
+    """A file that is no plan, or one of a `newer` version of this package."""
+
+    name: str
+    problem: Problem
+    newer: bool
+
+
+def everything(store: Store) -> tuple[list[KeptPlan], list[UnreadablePlan]]:
+    """All plans of all experiments, each one's current plan last, and those that cannot be read."""
+    return _sorted_out(_look(store, name) for name in store.list(FOLDER, ".json"))
+
+
 def _chosen(store: Store, wanted: str) -> KeptPlan:
     name, at, start = wanted.partition("@")
     plans = history(store, name)
@@ -116,18 +130,27 @@ def _experiment(file: str) -> str:
 
 
 def _read(store: Store, files: Iterable[str]) -> list[KeptPlan]:
-    plans: list[KeptPlan] = []
-    problems: list[Problem] = []
-    for name in files:
-        try:
-            plans.append(_parse(store.read(name)))
-        except ValueError as error:
-            hint = "move the file away and run the experiment again, which writes its plan anew"
-            newer = isinstance(error, _NewerError)
-            problems.append(Problem(str(error), store.path(name), hint="update this package" if newer else hint))
-    if problems:
-        raise UserError(problems)
-    return sorted(plans, key=lambda one: (one.plan.experiment, one.number, one.hash))
+    plans, unreadable = _sorted_out(_look(store, name) for name in files)
+    if unreadable:
+        raise UserError(one.problem for one in unreadable)
+    return plans
+
+
+def _sorted_out(found: Iterable[KeptPlan | UnreadablePlan]) -> tuple[list[KeptPlan], list[UnreadablePlan]]:
+    seen = list(found)
+    plans = [one for one in seen if isinstance(one, KeptPlan)]
+    unreadable = [one for one in seen if isinstance(one, UnreadablePlan)]
+    return sorted(plans, key=lambda one: (one.plan.experiment, one.number, one.hash)), unreadable
+
+
+def _look(store: Store, name: str) -> KeptPlan | UnreadablePlan:
+    try:
+        return _parse(store.read(name))
+    except ValueError as error:
+        newer = isinstance(error, _NewerError)
+        hint = "move the file away and run the experiment again, which writes its plan anew"
+        problem = Problem(str(error), store.path(name), hint="update this package" if newer else hint)
+        return UnreadablePlan(name, problem, newer)
 
 
 class _NewerError(ValueError):

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import logging
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +30,7 @@ def find(address: str) -> str:
         address: HOST:PORT; or `auto`: the one that RAY_ADDRESS names, else the last that `ray start` began here.
 
     Raises:
-        UserError: it does not answer, or wants a token that is not here.
+        UserError: it does not answer, wants a token that is not here, or is of another version.
     """
     place, meant = _resolve(address)
     # Ray itself does so for `auto` alone.
@@ -35,6 +39,31 @@ def find(address: str) -> str:
     maybe_enable_token_auth_if_token_available(warn_if_disabled=False)
     _ask(place, meant)
     return place
+
+
+@contextmanager
+def joined(address: str) -> Iterator[None]:
+    """A cluster for as long as the context lasts, for a look at it. What Ray says meanwhile nobody sees."""
+    with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere), redirect_stderr(nowhere):
+        import ray
+
+        join(find(address))
+        try:
+            yield
+        finally:
+            ray.shutdown()
+
+
+def join(place: str) -> None:
+    """Makes this process a driver of a cluster that `find` found. Raises UserError where it is not let in."""
+    import ray
+
+    try:
+        ray.init(address=place, log_to_driver=False, logging_level=logging.ERROR)
+    except ray.exceptions.AuthenticationError as error:
+        raise no_token(f"'{place}'", str(error).splitlines()[0]) from error
+    except (ConnectionError, ValueError, RuntimeError) as error:
+        raise no_answer(f"'{place}'", str(error).splitlines()[0]) from error
 
 
 def no_answer(meant: str, reason: str) -> UserError:
@@ -83,7 +112,9 @@ def _resolve(address: str) -> tuple[str, str]:
 def _ask(place: str, meant: str) -> None:
     import grpc
     import ray
+    from ray._common.usage.usage_constants import CLUSTER_METADATA_KEY
     from ray._private.gcs_utils import create_gcs_channel
+    from ray._private.ray_constants import KV_NAMESPACE_CLUSTER
     from ray.core.generated import gcs_service_pb2, gcs_service_pb2_grpc
 
     messages: Any = gcs_service_pb2
@@ -91,6 +122,8 @@ def _ask(place: str, meant: str) -> None:
     with create_gcs_channel(place) as channel:
         try:
             services.NodeInfoGcsServiceStub(channel).CheckAlive(messages.CheckAliveRequest(), timeout=PATIENCE)
+            request = messages.InternalKVGetRequest(key=CLUSTER_METADATA_KEY, namespace=KV_NAMESPACE_CLUSTER)
+            told = services.InternalKVGcsServiceStub(channel).InternalKVGet(request, timeout=PATIENCE).value
         except ray.exceptions.AuthenticationError as error:  # Ray looks for a token before it asks
             raise no_token(meant, str(error).splitlines()[0].partition(". ")[0]) from None
         except grpc.RpcError as error:
@@ -100,3 +133,23 @@ def _ask(place: str, meant: str) -> None:
             if error.code() == grpc.StatusCode.DEADLINE_EXCEEDED:
                 reason = f"something took the connection and said nothing for {PATIENCE:g} s"
             raise no_answer(meant, reason) from None
+    if told:  # else it has only just begun, and joining it will tell
+        _check_versions(json.loads(told), meant)
+
+
+def _check_versions(told: dict[str, Any], meant: str) -> None:
+    """Ray lets only those in who have the very same versions, and says so in a dozen lines."""
+    from ray._private.utils import compute_version_info
+
+    here: Any = compute_version_info()  # type: ignore[no-untyped-call]
+    there = told.get("ray_version"), told.get("python_version")
+    if there == here:
+        return
+    message = (
+        f"the Ray cluster at {meant} has Ray {there[0]} and Python {there[1]}, and this is Ray {here[0]} and Python"
+        f" {here[1]}: they must be equal"
+    )
+    hint = (
+        f"pip install ray=={there[0]} here, in Python {there[1]}; or start the cluster with the versions that are here"
+    )
+    raise UserError(Problem(message, hint=hint))

@@ -14,7 +14,7 @@ from typing import Any, TextIO
 
 from sweep.experiment import Resources
 from sweep.running import autoscaler
-from sweep.running.address import find, no_answer, no_token
+from sweep.running.address import find, join
 from sweep.running.room import Room
 from sweep.running.scratch import RAY
 from trainables.errors import Problem, UserError
@@ -152,7 +152,7 @@ def _ray(
 
     utils.set_sigterm_handler = lambda handler: None  # ray.init would take SIGTERM from those who listen already
     try:
-        if address is None:
+        if place is None:
             with _inherited(scratch):
                 ray.init(
                     address="local",
@@ -164,13 +164,9 @@ def _ray(
                     logging_level=logging.ERROR,
                 )
         else:
-            ray.init(address=place, log_to_driver=False, logging_level=logging.ERROR)
-    except ray.exceptions.AuthenticationError as error:
-        raise no_token(f"'{place}'", str(error).splitlines()[0]) from error
+            join(place)
     except (ConnectionError, ValueError, RuntimeError) as error:
         reason = str(error).splitlines()[0]
-        if place is not None:
-            raise no_answer(f"'{place}'", reason) from error
         hint = f"its own messages are in {log.name}"
         raise UserError(Problem(f"Ray cannot be started in this machine: {reason}", hint=hint)) from error
     _log_to(log)  # again: ray.init puts its own handlers in

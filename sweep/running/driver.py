@@ -19,7 +19,7 @@ from sweep.running.progress import Progress
 from sweep.search import Search
 from trainables.errors import Problem, UserError
 from trainables.spec import TrialSpec
-from trainables.store import Store, checkpoint_name, state_name
+from trainables.store import checkpoint_name, state_name, trials_in
 
 if TYPE_CHECKING:
     from sweep.running.lease import Lease
@@ -148,10 +148,10 @@ class Driver:
         """Removes what no trial needs: weights that were not dropped, states of trials that ended, files cut short."""
         store = self.ledger.store
         ended = {one.spec.trial_id for study in self.search.plan.studies for one in self.search.ended(study)}
-        for trial_id in ended & _trials_in(store, state_name("")):
+        for trial_id in ended & trials_in(store, state_name("")):
             store.delete(state_name(trial_id))
         if self.experiment.keep == "winners":
-            there = _trials_in(store, checkpoint_name(""))
+            there = trials_in(store, checkpoint_name(""))
             for study in self.search.plan.studies:
                 for trial_id in there & set(self.search.unneeded(study)) - self.needed_elsewhere:
                     store.delete(checkpoint_name(trial_id))
@@ -261,12 +261,6 @@ class Driver:
                     with suppress(OSError):  # `tidy` sees to it
                         self.ledger.store.delete(checkpoint_name(trial_id))
             one = self.search.plan.study(one.parent) if one.parent else None
-
-
-def _trials_in(store: Store, pattern: str) -> set[str]:
-    """The trials that have a file in the folder of such names."""
-    folder, _, suffix = pattern.rpartition("/")
-    return {name.removeprefix(f"{folder}/").removesuffix(suffix) for name in store.list(folder, suffix)}
 
 
 def _is_full(error: str) -> bool:

@@ -19,6 +19,7 @@ from rich.text import Text
 from sweep.ledger import Entry
 from sweep.planning.history import KeptPlan
 from sweep.planning.plan import Plan, Study
+from sweep.running.doctor.finding import Finding
 from sweep.search import Search
 from trainables.errors import Problem
 from trainables.spec import TrialSpec
@@ -96,6 +97,11 @@ class Progress:
         """Files of the store are not what they should be, and were moved out of the way."""
         for problem in problems:
             self.console.print(f"[yellow]set aside[/] into {DAMAGED}/: ", Text(str(problem)), soft_wrap=True)
+
+    def warn(self, findings: Sequence[Finding]) -> None:
+        """Says what was found of the cluster's nodes."""
+        for one in findings:
+            self.console.print("[yellow]warning:[/]", Text(str(one.problem)), soft_wrap=True)
 
     def replaces(self, before: KeptPlan | None) -> None:
         """The experiment had another plan in the store until now: its results are no longer those of the name."""

@@ -19,6 +19,7 @@ from sweep.planning.pricing import disk
 from sweep.planning.weights import known_weights, record
 from sweep.running import lease
 from sweep.running.cluster import RayLost, ray_cluster
+from sweep.running.doctor.ready import quick
 from sweep.running.driver import Driver
 from sweep.running.logs import Logs
 from sweep.running.progress import Progress
@@ -156,6 +157,8 @@ def _run_trials(
         with progress.running(driver.search.plan, driver.search, logs.told), cluster as found:
             stop.listen()
             stop.check()
+            if address is not None:
+                progress.warn(quick(experiment, driver.search.plan, driver.ledger.store))
             progress.room(found.room.slots)
             driver.slots = lambda: found.room.slots
             found.on_look = lambda cluster: progress.look(cluster.room.slots, cluster.room.need, cluster.why)

@@ -157,6 +157,10 @@ class Search:
         specs = self._known(study)
         return [self.outcomes[spec.trial_id] for spec in specs if spec.trial_id in self.outcomes]
 
+    def known(self) -> set[str]:
+        """All trials that the plan asks for, as far as is known now, ended or not."""
+        return {spec.trial_id for study in self.plan.studies for spec in self._known(study)}
+
     def members(self, study: Study) -> list[Member]:
         """The same with what each of them is for."""
         searched = {spec.trial_id for spec in self._sequence(study).trials} if study.phase != "evaluate" else set()

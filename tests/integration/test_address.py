@@ -91,6 +91,12 @@ export HOME=$RAY_TMPDIR RAY_USAGE_STATS_ENABLED=0 RAY_ENABLE_WINDOWS_OR_OSX_CLUS
 "$BIN/ray" start --head --node-ip-address=127.0.0.1 --num-cpus=1 --include-dashboard=false > "$HOME/start" 2>&1
 find() { echo ==; "$BIN/python" -c 'from sweep.running.address import find; print(find("auto"))' 2>&1 | tail -2; }
 find
+RAY_AUTH_MODE=token "$BIN/python" -c '
+import json
+from ray._raylet import GcsClient
+other = json.dumps({"ray_version": "2.59.0", "python_version": "3.10.1"}).encode()
+GcsClient(address="127.0.0.1:6379").internal_kv_put(b"CLUSTER_METADATA", other, True, namespace=b"cluster")'
+find
 RAY_AUTH_MODE=disabled find
 rm -r $HOME/.ray
 find
@@ -100,7 +106,9 @@ find
 """
 
 
-def test_a_token_is_used_where_it_is_and_named_where_it_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_token_is_used_where_it_is_and_named_where_it_is_not_and_so_is_another_version(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """A real head node with a token, in namespaces of its own."""
     alone = ["unshare", "--pid", "--fork", "--net", "--mount", "--mount-proc", "--kill-child", "bash", "-c"]
     if os.getuid() != 0 or subprocess.run([*alone, "ip link set lo up"], capture_output=True).returncode:
@@ -110,8 +118,10 @@ def test_a_token_is_used_where_it_is_and_named_where_it_is_not(monkeypatch: pyte
     with tempfile.TemporaryDirectory(prefix="s-", dir="/tmp", ignore_cleanup_errors=True) as short:
         monkeypatch.setenv("RAY_TMPDIR", short)
         done = subprocess.run([*alone, HEAD], capture_output=True, text=True, timeout=200)
-    _, found, disabled, none, required, wrong = done.stdout.split("==\n")
+    _, found, other, disabled, none, required, wrong = done.stdout.split("==\n")
     assert found.splitlines()[-1] == "127.0.0.1:6379"
+    assert "has Ray 2.59.0 and Python 3.10.1, and this is Ray 2.60" in other
+    assert "pip install ray==2.59.0 here" in other
     assert "RAY_AUTH_MODE=disabled is set: unset it" in disabled
     for told in (none, required, wrong):
         assert "lets only those in who have its token" in told

@@ -51,6 +51,13 @@ def test_a_run_ends_with_a_table_and_what_to_do_next(
     assert "ray" in log.read_text().lower()
 
 
+def test_the_store_that_it_leaves_is_whole(finished: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
+    path, _ = finished
+    done = sweep("doctor", path.parent / "store")
+    assert done.returncode == 0, done.stdout
+    assert "small is done" in done.stdout and "16 trials" in done.stdout
+
+
 def test_the_ledger_answers_the_question(finished: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
     path, _ = finished
     store = path.parent / "store"

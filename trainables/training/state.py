@@ -16,8 +16,9 @@ from torch import distributed
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
-from trainables.models.checkpoint import DamageError, check_fit, read_tensors, write_tensors
+from trainables.models.checkpoint import check_fit, read_tensors, write_tensors
 from trainables.models.network import Network
+from trainables.models.tensors import DamageError
 from trainables.models.vocabulary import TrimmedVocabulary
 from trainables.spec import CODE_VERSION, TrialSpec
 from trainables.store import state_name

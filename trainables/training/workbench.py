@@ -16,8 +16,9 @@ from trainables.data import Source
 from trainables.data.examples import Example, TaggedSentence, TextPair
 from trainables.features import Feature, FeatureCache, Features
 from trainables.kinds import code_hash, kind_of
-from trainables.models.checkpoint import DamagedCheckpoint, DamageError, load_checkpoint
+from trainables.models.checkpoint import DamagedCheckpoint, load_checkpoint
 from trainables.models.network import Base, Network, load_base, new_network
+from trainables.models.tensors import DamageError
 from trainables.reports import MachineLeaves
 from trainables.spec import TrialSpec, content_hash
 from trainables.store import Store, state_name

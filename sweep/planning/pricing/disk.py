@@ -9,7 +9,7 @@ from typing import Any
 from sweep.experiment import Experiment
 from sweep.planning.plan import Plan, Study
 from sweep.planning.pricing.bounds import NOTHING, Bounds, exactly
-from trainables.models.shapes import weights_of
+from trainables.models.shapes import Weights, weights_of
 
 BYTES = 4
 """Of a weight: checkpoints are in float32."""
@@ -65,8 +65,7 @@ def disk(experiment: Experiment, plan: Plan, left: Mapping[str, int]) -> Disk:
     if weights is None:
         return Disk(None, None, f"the shape of model '{experiment.model}' is not known: give its folder")
     checkpoint = BYTES * weights.all
-    copies = STATES + (experiment.checkpoint == "best")
-    state = (exactly(weights.layers) + OCCURRING * weights.embeddings) * (BYTES * copies)
+    state = _state(experiment, weights)
     own = _distinct(plan)
     is_all_kept = experiment.keep == "all"
     kept = sum(study.runs if is_all_kept else len(study.seeds) for study in own if is_all_kept or _stays(study))
@@ -78,6 +77,17 @@ def disk(experiment: Experiment, plan: Plan, left: Mapping[str, int]) -> Disk:
     peak = exactly(kept * checkpoint) + passing * checkpoint + state * running
     told = f"{kept} checkpoints of {_gigabytes(checkpoint)} stay" + ("" if is_all_kept else ", the conditions' winners")
     return Disk(exactly(kept * checkpoint), peak, told)
+
+
+def largest_file(experiment: Experiment) -> float | None:
+    """The bytes of the largest file that a trial writes, as far as that is likely; None: not known."""
+    weights = weights_of(experiment.model)
+    return None if weights is None else max(BYTES * weights.all, _state(experiment, weights).expected)
+
+
+def _state(experiment: Experiment, weights: Weights) -> Bounds:
+    copies = STATES + (experiment.checkpoint == "best")
+    return (exactly(weights.layers) + OCCURRING * weights.embeddings) * (BYTES * copies)
 
 
 def _stays(study: Study) -> bool:
