@@ -10,14 +10,12 @@ from __future__ import annotations
 
 import argparse
 import itertools
-import math
-import random
 import sys
 import tempfile
 import time
-from functools import partial
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
@@ -30,8 +28,16 @@ from sweep.running.progress import Progress
 from sweep.running.run import tune_all
 from sweep.running.scratch import scratch
 from sweep.search import Search
-from trainables.spec import TrialSpec
 from trainables.store import Store
+
+if TYPE_CHECKING:
+    from played import Tally
+
+SLOTS = 8
+"""Of a machine."""
+
+DAYS, NIGHTS = 300.0, 20.0
+"""With --churn a machine is there and away for so many seconds on average."""
 
 LANGUAGES = ("de", "en", "es", "hi", "ru", "sw", "tr", "zh")
 STUDIES = 4
@@ -48,92 +54,48 @@ def experiment(store: str, studies: int, trials: int, sampler: str) -> Experimen
     return Experiment.model_validate(
         {
             "name": "simulated", "model": "random:tiny", "data": "mini", "store": store, "search_space": "wide",
-            "sampler": sampler, "trials": {"intermediate": trials, "target": trials}, "conditions": conditions,
+            "sampler": sampler, "conditions": conditions,
+            "trials": {"intermediate": trials, "target": trials, "parallel": 4}, "retries": 10,
             "targets": ["mini-qa", "mini-pos", "mini-ner"],
         }
     )  # fmt: skip
 
 
-def score(spec: TrialSpec) -> float:
-    """Best at a learning rate of 3e-5 and 4 epochs, by an amount that depends on the question."""
-    level = 50 + int(spec.question, 16) % 30
-    assert spec.learning_rate is not None and spec.epochs is not None
-    return level - 5 * abs(math.log10(spec.learning_rate / 3e-5)) - abs(spec.epochs - 4)
-
-
-def seconds_of(spec: TrialSpec, mean: float) -> float:
-    """How long a trial takes."""
-    return mean * (0.5 + random.Random(spec.trial_id).random())
-
-
-def simulated(broker: Any, seconds: float, slots: int) -> Any:
-    """The Tune trainable behind the same messages. The first trials wait until the processes of all slots are up."""
-    import ray
-    from ray import tune
-
-    from trainables.reports import Report
-    from trainables.workers.broker import Message
-
-    @ray.remote(num_cpus=0)
-    class Gate:
-        def __init__(self) -> None:
-            self.came = 0
-
-        def come(self) -> None:
-            self.came += 1
-
-        def is_open(self) -> bool:
-            return self.came >= slots
-
-    gate: Any = Gate.remote()
-
-    class Simulated(tune.Trainable):
-        def setup(self, config: dict[str, Any]) -> None:
-            self.spec = TrialSpec.from_dict(config["spec"])
-            gate.come.remote()
-            while not ray.get(gate.is_open.remote()):
-                time.sleep(1.0)
-
-        def reset_config(self, new_config: dict[str, Any]) -> bool:
-            self.spec = TrialSpec.from_dict(new_config["spec"])
-            return True
-
-        def step(self) -> dict[str, Any]:
-            time.sleep(seconds_of(self.spec, seconds))
-            objective = None if self.spec.phase == "evaluate" else score(self.spec)
-            report = Report(1.0, objective=objective, curve=() if objective is None else (objective,))
-            ray.get(broker.put_message.remote("simulated", Message(self.spec.trial_id, report)))
-            return {"trial": self.spec.trial_id, "progress": 1.0, "objective": objective, "done": True}
-
-        def save_checkpoint(self, checkpoint_dir: str) -> dict[str, Any]:
-            return {}
-
-        def load_checkpoint(self, checkpoint: Any) -> None:
-            pass
-
-    return tune.with_resources(Simulated, {"CPU": 1})
-
-
 class Watch(Progress):
     """Prints a line for each tenth of the run instead of one for each trial."""
 
-    def __init__(self, total: int, slots: int, seconds: float) -> None:
+    def __init__(self, total: int) -> None:
         super().__init__(Console(quiet=True))
-        self.total, self.at_once, self.seconds = total, slots, seconds
-        self.ended, self.busy = 0, 0.0
-        self.begun = self.since = time.monotonic()
+        self.total, self.ended = total, 0
         self.output = sys.stdout  # this one: while Ray runs, sys.stdout is its log
+
+    def begin(self, tally: Callable[[], Tally]) -> None:
+        """All is up."""
+        self.tally = tally
+        self.first = self.last = self.now()
+
+    def now(self) -> tuple[float, float, Tally]:
+        """The time, that of the driver's thread on a CPU, and what the machines have done."""
+        return time.monotonic(), time.thread_time(), self.tally()
 
     def finished(self, study: Study, entry: Entry) -> None:
         super().finished(study, entry)
         self.ended += 1
-        self.busy += seconds_of(entry.spec, self.seconds)
         if self.ended % (self.total // 10) == 0:
-            now = time.monotonic()
-            rate, share = self.total / 10 / (now - self.since), self.busy / (now - self.since) / self.at_once
-            line = f"{self.ended:6} trials  {rate:6.1f} a second  driver {resident():6.0f} MB  at work {share:4.0%}"
-            print(line, file=self.output, flush=True)
-            self.since, self.busy = now, 0.0
+            self.tell(self.ended, self.total // 10, self.last)
+            self.last = self.now()
+
+    def tell(self, ended: int, trials: int, since: tuple[float, float, Tally]) -> None:
+        """A line about the last so many trials."""
+        (then, cpu_then, before), (now, cpu, tally) = since, self.now()
+        there, at_work = tally.there - before.there, tally.at_work - before.at_work
+        print(
+            f"{ended:6} trials  {trials / (now - then):5.1f} a second  slots {there / (now - then):4.0f}"
+            f"  at work {at_work / there:4.0%}  driver {1000 * (cpu - cpu_then) / trials:5.1f} ms a trial"
+            f"  {resident():4.0f} MB  lost {tally.machines_lost:4} machines {tally.trials_lost:5} trials",
+            file=self.output,
+            flush=True,
+        )
 
 
 def resident() -> float:
@@ -144,36 +106,46 @@ def resident() -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--studies", type=int, default=200)
-    parser.add_argument("--trials", type=int, default=50, help="of a study")
-    parser.add_argument("--slots", type=int, default=64)
-    parser.add_argument("--seconds", type=float, default=4.0, help="that a trial takes")
+    parser.add_argument("--slots", type=int, default=512)
+    parser.add_argument("--trials", type=int, default=30_000)
+    parser.add_argument("--of-study", type=int, default=30, help="trials of a study")
+    parser.add_argument("--seconds", type=float, default=14.0, help="that a trial takes")
+    parser.add_argument("--churn", action="store_true", help="machines go and come back at random")
     parser.add_argument("--sampler", default="tpe")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        asked = experiment(f"{folder}/store", arguments.studies, arguments.trials, arguments.sampler)
+        asked = experiment(
+            f"{folder}/store", arguments.trials // arguments.of_study, arguments.of_study, arguments.sampler
+        )
         plan, store = make_plan(asked), Store(asked.store)
         search = Search(plan)
-        watch = Watch(plan.runs, arguments.slots, arguments.seconds)
+        watch = Watch(plan.runs)
         driver = Driver(asked, search, Ledger(store), watch)
-        resources = Resources(concurrent=arguments.slots)
         log = Path(folder) / "log"
+
         with (
             scratch() as own,
-            ray_cluster(None, resources, log, print, own, cpus=arguments.slots),
+            ray_cluster(None, Resources(concurrent=arguments.slots), log, print, own),
             watch.running(plan, search, str(log)),
         ):
+            import played  # imports ray, which must not be before its variables are set
+
+            fleet = played.Fleet(arguments.slots // SLOTS, SLOTS, *((DAYS, NIGHTS) if arguments.churn else ()))
+
+            def trainable(broker: Any) -> Any:
+                watch.begin(played.begin(fleet, arguments.seconds, broker))
+                return played.trainable()
+
             watch.room(arguments.slots)
-            watch.begun = watch.since = time.monotonic()
-            trainable = partial(simulated, seconds=arguments.seconds, slots=arguments.slots)
             tune_all(driver, trainable, arguments.slots, own)
-            took = time.monotonic() - watch.begun
+            watch.tell(plan.runs, plan.runs, watch.first)
+            took = time.monotonic() - watch.first[0]
         assert search.is_over
         outcomes = list(Ledger(store).outcomes())
         assert len({one.spec.trial_id for one in outcomes}) == len(outcomes) == plan.runs, (len(outcomes), plan.runs)
         print(f"{plan.runs} trials of {len(plan.studies)} studies in {took:.0f} s, {plan.runs / took:.1f} a second")
         begun = time.monotonic()
-        again = Search(plan, outcomes)
+        again = Search(plan, Ledger(store).outcomes())
         assert again.is_over
         print(f"resuming from the ledger: {time.monotonic() - begun:.1f} s")
 
