@@ -232,6 +232,7 @@ def tune_all(driver: Driver, trainable: Callable[[ActorHandle[Any]], Any], slots
     from ray import tune
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
+    from sweep.running.scheduler import PlanScheduler
     from sweep.running.searcher import PlanSearcher, ReportCallback
     from trainables.workers.broker import Broker
 
@@ -246,6 +247,7 @@ def tune_all(driver: Driver, trainable: Callable[[ActorHandle[Any]], Any], slots
             mode="max",
             num_samples=-1,
             search_alg=PlanSearcher(driver, broker),
+            scheduler=PlanScheduler(),
             max_concurrent_trials=slots,
             reuse_actors=True,
             trial_dirname_creator=lambda trial: trial.trial_id,
