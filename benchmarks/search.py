@@ -13,16 +13,16 @@ import itertools
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
 from sweep.experiment import Experiment, Resources
 from sweep.ledger import Entry, Ledger
 from sweep.planning.plan import Study, make_plan
-from sweep.running.cluster import ray_cluster
+from sweep.running.cluster import LOOKING, ray_cluster
 from sweep.running.driver import Driver
 from sweep.running.progress import Progress
 from sweep.running.run import tune_all
@@ -31,12 +31,12 @@ from sweep.search import Search
 from trainables.store import Store
 
 if TYPE_CHECKING:
-    from played import Tally
+    from played import Fleet, Tally
 
 SLOTS = 8
 """Of a machine."""
 
-DAYS, NIGHTS = 300.0, 20.0
+DAYS, NIGHTS = 600.0, 60.0
 """With --churn a machine is there and away for so many seconds on average."""
 
 LANGUAGES = ("de", "en", "es", "hi", "ru", "sw", "tr", "zh")
@@ -64,19 +64,16 @@ def experiment(store: str, studies: int, trials: int, sampler: str) -> Experimen
 class Watch(Progress):
     """Prints a line for each tenth of the run instead of one for each trial."""
 
-    def __init__(self, total: int) -> None:
+    def __init__(self, total: int, fleet: Fleet, tally: Tally) -> None:
         super().__init__(Console(quiet=True))
-        self.total, self.ended = total, 0
-        self.output = sys.stdout  # this one: while Ray runs, sys.stdout is its log
-
-    def begin(self, tally: Callable[[], Tally]) -> None:
-        """All is up."""
-        self.tally = tally
+        self.total, self.fleet, self.tally = total, fleet, tally
+        self.ended = 0
         self.first = self.last = self.now()
 
-    def now(self) -> tuple[float, float, Tally]:
-        """The time, that of the driver's thread on a CPU, and what the machines have done."""
-        return time.monotonic(), time.thread_time(), self.tally()
+    def now(self) -> Moment:
+        now = time.time()
+        at_work, lost = self.tally.read()
+        return Moment(now, time.thread_time(), self.fleet.slot_seconds(now), at_work, self.fleet.lost(now), lost)
 
     def finished(self, study: Study, entry: Entry) -> None:
         super().finished(study, entry)
@@ -85,17 +82,30 @@ class Watch(Progress):
             self.tell(self.ended, self.total // 10, self.last)
             self.last = self.now()
 
-    def tell(self, ended: int, trials: int, since: tuple[float, float, Tally]) -> None:
+    def tell(self, ended: int, trials: int, then: Moment) -> None:
         """A line about the last so many trials."""
-        (then, cpu_then, before), (now, cpu, tally) = since, self.now()
-        there, at_work = tally.there - before.there, tally.at_work - before.at_work
+        now = self.now()
+        took, there = now.time - then.time, now.slot_seconds - then.slot_seconds
         print(
-            f"{ended:6} trials  {trials / (now - then):5.1f} a second  slots {there / (now - then):4.0f}"
-            f"  at work {at_work / there:4.0%}  driver {1000 * (cpu - cpu_then) / trials:5.1f} ms a trial"
-            f"  {resident():4.0f} MB  lost {tally.machines_lost:4} machines {tally.trials_lost:5} trials",
-            file=self.output,
+            f"{ended:6} trials  {trials / took:5.1f} a second  slots {there / took:4.0f}"
+            f"  at work {(now.at_work - then.at_work) / there:4.0%}"
+            f"  driver {1000 * (now.cpu - then.cpu) / trials:5.1f} ms a trial  {resident():5.0f} MB"
+            f"  lost {now.machines_lost:4} machines {now.trials_lost:5} trials",
+            file=sys.__stdout__,  # while Ray runs, sys.stdout is its log
             flush=True,
         )
+
+
+@dataclass(frozen=True)
+class Moment:
+    """What has been so far. `cpu`: of the driver's thread, in seconds."""
+
+    time: float
+    cpu: float
+    slot_seconds: float
+    at_work: float
+    machines_lost: int
+    trials_lost: int
 
 
 def resident() -> float:
@@ -113,33 +123,25 @@ def main() -> None:
     parser.add_argument("--churn", action="store_true", help="machines go and come back at random")
     parser.add_argument("--sampler", default="tpe")
     arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        asked = experiment(
-            f"{folder}/store", arguments.trials // arguments.of_study, arguments.of_study, arguments.sampler
-        )
+    studies = arguments.trials // arguments.of_study
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        asked = experiment(f"{folder}/store", studies, arguments.of_study, arguments.sampler)
         plan, store = make_plan(asked), Store(asked.store)
         search = Search(plan)
-        watch = Watch(plan.runs)
-        driver = Driver(asked, search, Ledger(store), watch)
-        log = Path(folder) / "log"
+        with scratch() as own, ray_cluster(None, Resources(), folder / "log", print, own):
+            from played import Fleet, Machines, Tally, play_fronts  # they import ray, which must know its cluster first
 
-        with (
-            scratch() as own,
-            ray_cluster(None, Resources(concurrent=arguments.slots), log, print, own),
-            watch.running(plan, search, str(log)),
-        ):
-            import played  # imports ray, which must not be before its variables are set
-
-            fleet = played.Fleet(arguments.slots // SLOTS, SLOTS, *((DAYS, NIGHTS) if arguments.churn else ()))
-
-            def trainable(broker: Any) -> Any:
-                watch.begin(played.begin(fleet, arguments.seconds, broker))
-                return played.trainable()
-
-            watch.room(arguments.slots)
-            tune_all(driver, trainable, arguments.slots, own)
+            nights = NIGHTS if arguments.churn else 0.0
+            fleet = Fleet(arguments.slots // SLOTS, SLOTS, DAYS, nights, begun=time.time())
+            watch = Watch(plan.runs, fleet, Tally(folder / "tally"))
+            driver = Driver(asked, search, Ledger(store), watch)
+            driver.slots = lambda: fleet.there(time.time() // LOOKING * LOOKING)  # looked at every few seconds
+            play_fronts(most=2 * arguments.slots)
+            with watch.running(plan, search, ""):
+                tune_all(driver, Machines(fleet, arguments.seconds, folder / "tally"), own)
             watch.tell(plan.runs, plan.runs, watch.first)
-            took = time.monotonic() - watch.first[0]
+            took = time.time() - watch.first.time
         assert search.is_over
         outcomes = list(Ledger(store).outcomes())
         assert len({one.spec.trial_id for one in outcomes}) == len(outcomes) == plan.runs, (len(outcomes), plan.runs)

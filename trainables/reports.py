@@ -94,3 +94,7 @@ class Report:
 
 class TrialError(Exception):
     """A trial that cannot go on for a reason of its own: it is recorded as failed, and the others go on."""
+
+
+class MachineLeaves(Exception):  # noqa: N818 - what has happened
+    """A machine of the trial was given notice, and all that is worth saving is saved: it goes on elsewhere."""

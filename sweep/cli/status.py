@@ -88,3 +88,5 @@ def _show_run(console: Console, run: Run | None) -> None:
     console.print(f"a run {who}:")
     for one in run.running:
         console.print(f"  {one['study']} {one['settings']} {one['progress']:.0%}", highlight=False)
+    if run.waits:
+        console.print(run.waits, highlight=False, soft_wrap=True)

@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from sweep.experiment import Resources
+from sweep.running import autoscaler
 from sweep.running.address import find, no_answer, no_token
+from sweep.running.room import Room
 from sweep.running.scratch import RAY
 from trainables.errors import Problem, UserError
 
@@ -23,6 +25,7 @@ os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
 os.environ.setdefault("TUNE_DISABLE_AUTO_CALLBACK_LOGGERS", "1")  # the ledger is the record
 os.environ.setdefault("TUNE_DISABLE_SIGINT_HANDLER", "1")  # signals are dealt with in `stop`
 os.environ.setdefault("TUNE_GLOBAL_CHECKPOINT_S", "inf")  # as above: Tune need not write down where it stands
+os.environ.setdefault("TUNE_MAX_PENDING_TRIALS_PG", "64")  # how many at once is the driver's to say
 os.environ.setdefault("TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S", "0")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
@@ -38,8 +41,8 @@ WATCHED = ("raylet", "gcs_server")
 """Ray's own processes without which nothing goes on."""
 
 
-FREEING = 5
-"""Seconds between two looks for resources that dead worker groups hold."""
+LOOKING = 5
+"""Seconds between two looks at what machines there are, and for resources that dead worker groups hold."""
 
 
 class _Log(io.TextIOWrapper):
@@ -63,6 +66,45 @@ class RayLost(Exception):  # noqa: N818 - what has happened
     """Ray itself broke down, not a trial."""
 
 
+class Cluster:
+    """The Ray that a run works on.
+
+    Attributes:
+        room: how many trials have room, as of the last look.
+        on_look: called by another thread after each look.
+    """
+
+    def __init__(self, resources: Resources, is_own: bool) -> None:
+        self._resources, self._is_own = resources, is_own
+        self.on_look: Callable[[Cluster], object] = lambda cluster: None
+        self.room = self._look()
+        self.room.check()
+
+    def keep_looking(self, ended: threading.Event) -> None:
+        """Until the end of the run."""
+        while not ended.wait(LOOKING):
+            with suppress(Exception):  # Ray is on its way down, or busy: there is a next time
+                _free_orphans()
+                self.room = self._look()
+                self.on_look(self)
+
+    def why(self) -> str:
+        """Why a trial may have to wait: what there is, and what the autoscaler is at."""
+        import ray
+
+        return "; ".join([self.room.there, *autoscaler.says(ray.get_runtime_context().gcs_address)])
+
+    def _look(self) -> Room:
+        import ray
+        from ray._private import state
+
+        leaving = state.state.get_draining_nodes()
+        nodes: Any = ray.nodes()  # type: ignore[no-untyped-call]
+        machines = [one["Resources"] for one in nodes if one["Alive"] and one["NodeID"] not in leaving]
+        growth = None if self._is_own else autoscaler.growth(ray.get_runtime_context().gcs_address)
+        return Room(self._resources, tuple(machines), growth, may_join=not self._is_own)
+
+
 @contextmanager
 def ray_cluster(
     address: str | None,
@@ -71,8 +113,8 @@ def ray_cluster(
     on_loss: Callable[[str], object],
     scratch: Path,
     cpus: int | None = None,
-) -> Iterator[int]:
-    """Ray for as long as the context lasts; gives how many trials have room at once.
+) -> Iterator[Cluster]:
+    """Ray for as long as the context lasts.
 
     Args:
         address: of a running cluster; None starts one in this machine, bound to 127.0.0.1.
@@ -98,7 +140,7 @@ def _ray(
     on_loss: Callable[[str], object],
     scratch: Path,
     cpus: int | None,
-) -> Iterator[int]:
+) -> Iterator[Cluster]:
     if address is None:
         # ray.init turns 127.0.0.1 into the machine's own address, and then listens on every interface. Only where Ray
         # does not expect clusters, as on macOS and Windows, does it stay on the loopback. Read when ray is imported.
@@ -136,9 +178,10 @@ def _ray(
     ended = threading.Event()
     if address is None:
         threading.Thread(target=_watch, args=(on_loss, ended), daemon=True).start()
-    threading.Thread(target=_free, args=(ended,), daemon=True).start()
     try:
-        yield _room(dict(ray.cluster_resources()), resources)  # type: ignore[no-untyped-call]
+        cluster = Cluster(resources, is_own=address is None)
+        threading.Thread(target=cluster.keep_looking, args=(ended,), daemon=True).start()
+        yield cluster
     finally:
         ended.set()
         ray.shutdown(wait_for_processes=True)
@@ -177,13 +220,6 @@ def _watch(on_loss: Callable[[str], object], ended: threading.Event) -> None:
             return
 
 
-def _free(ended: threading.Event) -> None:
-    """Sees to what Ray leaves undone: the resources that groups hold whose owner was killed."""
-    while not ended.wait(FREEING):
-        with suppress(Exception):  # Ray is on its way down, or busy: there is a next time
-            _free_orphans()
-
-
 def _free_orphans() -> None:
     """Removes the placement groups of this job whose creator, the controller of a worker group, is dead.
 
@@ -204,18 +240,6 @@ def _free_orphans() -> None:
         is_by_actor = group.creator_actor_id != ray.ActorID.nil().binary()
         if is_there and is_by_actor and group.creator_actor_dead:
             remove_placement_group(PlacementGroup(ray.PlacementGroupID(group.placement_group_id)))
-
-
-def _room(there: dict[str, float], resources: Resources) -> int:
-    """How many trials fit, by their CPUs and GPUs."""
-    needs = {"CPU": resources.workers * resources.cpus_per_worker, "GPU": resources.workers * resources.gpus_per_worker}
-    room = min(int(there.get(name, 0) // need) for name, need in needs.items() if need)
-    if room < 1 and resources.concurrent is None:
-        wanted = " and ".join(f"{need:g} {name}s" for name, need in needs.items() if need)
-        has = " and ".join(f"{there.get(name, 0):g} {name}s" for name, need in needs.items() if need)
-        hint = "lower resources.workers, resources.cpus_per_worker or resources.gpus_per_worker"
-        raise UserError(Problem(f"a trial needs {wanted}, but there are {has}", hint=hint))
-    return resources.concurrent or room
 
 
 def _log_to(log: TextIO) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import errno
+import math
 import os
 import time
 from collections import Counter
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -22,7 +24,7 @@ from trainables.store import Store, checkpoint_name, state_name
 if TYPE_CHECKING:
     from sweep.running.lease import Lease
     from sweep.running.stop import Stop
-    from trainables.workers.broker import Message
+    from trainables.workers.messages import Message
 
 PAUSE = 1.0
 """Seconds before a trial that a fault ended is started again; four times as long after each further fault."""
@@ -53,6 +55,7 @@ class Driver:
         lease: the run's hold on the store, once it has one.
         stop: what signals ask for, once somebody listens.
         stopped: why the run must stop, once it must.
+        slots: how many trials may be handed out at once, at this moment.
     """
 
     def __init__(self, experiment: Experiment, search: Search, ledger: Ledger, progress: Progress) -> None:
@@ -62,6 +65,7 @@ class Driver:
         self.lease: Lease | None = None
         self.stop: Stop | None = None
         self.stopped: Exception | None = None
+        self.slots: Callable[[], float] = lambda: math.inf
         self._begun: dict[str, float] = {}
         self._attempts: Counter[str] = Counter()
         self._faults: Counter[str] = Counter()
@@ -82,6 +86,8 @@ class Driver:
             if time.monotonic() >= until:
                 del self._pausing[trial_id]
                 self.search.release(trial_id)
+        if len(self.search.running) - len(self._pausing) >= self.slots():
+            return None
         found = self.search.next()
         if found is None:
             return None
@@ -95,9 +101,13 @@ class Driver:
         return spec.trial_id, told
 
     def report(self, result: dict[str, Any]) -> bool:
-        """A running trial's numbers after an epoch. Returns whether it goes on."""
+        """A running trial's numbers after an epoch, or that a group has it now. Returns whether it goes on."""
         self.check()
         trial_id, curve = result["trial"], result.get("curve")
+        if result.get("started") and trial_id in self._begun:
+            self._begun[trial_id] = result["started"]
+            self.progress.begun(trial_id)
+            return True
         self.progress.reported(trial_id, result)
         if not curve or trial_id not in self.search.running or result["progress"] >= 1:
             return True
@@ -175,7 +185,7 @@ class Driver:
             self._halvings[trial_id] += 1
             if self._halvings[trial_id] > MOST_HALVINGS:
                 return False
-        else:
+        elif cause != "notice":  # that a machine goes, and says so, is nobody's fault
             self._faults[trial_id] += 1
             if self._faults[trial_id] > self.experiment.retries + (cause == "weights"):
                 if _is_full(error):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -31,11 +31,21 @@ RECENT = 100
 """The last trials of a phase, which say how long the next ones take."""
 
 
+PATIENCE = 60.0
+"""Seconds that a trial waits for a worker group before it is said why."""
+
+REMINDING = 600.0
+"""Seconds after which it is said again where there is no live view."""
+
+
 @dataclass
 class _Running:
+    """A trial that was handed out. `since`: when; and from when it `waits` for a worker group no more: since then."""
+
     study: Study
     spec: TrialSpec
     since: float
+    waits: bool = True
     progress: float = 0.0
     objective: float | None = None
 
@@ -61,6 +71,8 @@ class Progress:
         self._to_run: Counter[str] = Counter()  # by phase
         self._left: float | None = None
         self.slots = 1
+        self._waits: str | None = None
+        self._reminded = float("-inf")
         self._begun = time.monotonic()
         self._plan: Plan | None = None
         self._search: Search | None = None
@@ -70,8 +82,10 @@ class Progress:
         running = [
             {"trial_id": trial_id, "study": one.study.name, "settings": settings(one.spec), "progress": one.progress}
             for trial_id, one in list(self._running.items())
+            if not one.waits
         ]
-        return {"experiment": self._plan.experiment if self._plan else None, "slots": self.slots, "running": running}
+        name = self._plan.experiment if self._plan else None
+        return {"experiment": name, "slots": self.slots, "running": running, "waits": self._waits}
 
     def wait_for(self, other: Mapping[str, Any]) -> None:
         """Another run's hold on the store is looked at."""
@@ -120,13 +134,38 @@ class Progress:
             yield
 
     def room(self, slots: int) -> None:
-        """Ray is up, with room for so many trials at once."""
+        """There is room for so many trials at once, from now on."""
         self.slots = slots
         self.console.print(f"{slots} trial{'s' if slots > 1 else ''} at a time")
+
+    def look(self, slots: int, need: str, why: Callable[[], str]) -> None:
+        """What became of the cluster's room. Called by another thread every few seconds.
+
+        Args:
+            need: what a trial needs, in words.
+            why: asked, where trials wait for long, for what may be the reason.
+        """
+        if slots != self.slots:
+            self.room(slots)
+        now = time.monotonic()
+        since = [one.since for one in list(self._running.values()) if one.waits and now - one.since >= PATIENCE]
+        if not since:
+            self._waits, self._reminded = None, float("-inf")
+            return
+        trials = "1 trial waits" if len(since) == 1 else f"{len(since)} trials wait"
+        self._waits = f"{trials} for {need} for {(now - min(since)) / 60:.0f} min: {why()}"
+        if not self.console.is_terminal and now - self._reminded >= REMINDING:
+            self._reminded = now
+            self.console.print(self._waits, soft_wrap=True, highlight=False)
 
     def started(self, study: Study, spec: TrialSpec) -> None:
         """A trial was handed out."""
         self._running[spec.trial_id] = _Running(study, spec, time.monotonic())
+
+    def begun(self, trial_id: str) -> None:
+        """A worker group has the trial."""
+        if running := self._running.get(trial_id):
+            running.waits, running.since = False, time.monotonic()
 
     def reported(self, trial_id: str, result: dict[str, Any]) -> None:
         """A trial finished an epoch, or an evaluation a language."""
@@ -183,13 +222,15 @@ class Progress:
         for one in list(self._running.values()):
             dev = f"{one.objective:.1f}" if one.objective is not None else ""
             since = _duration(time.monotonic() - one.since)
-            running.add_row(one.study.name, settings(one.spec), f"{one.progress:.0%}", dev, since)
+            done = "waits" if one.waits else f"{one.progress:.0%}"
+            running.add_row(one.study.name, settings(one.spec), done, dev, since)
         best = Table(box=None, padding=(0, 1), title_justify="left", title="best so far, English development score")
         for name, width in (("study", 36), ("settings", 28), ("dev", 6)):
             best.add_column(name, max_width=width, no_wrap=True, overflow="ellipsis")
         for name, (objective, spec) in list(self._best.items())[-SHOWN_PAIRS:]:
             best.add_row(name, settings(spec), f"{objective:.1f}")
-        return Group(head, running, best) if self._best else Group(head, running)
+        waits = [Text(self._waits, style="yellow")] if self._waits else []
+        return Group(head, running, *waits, best) if self._best else Group(head, running, *waits)
 
     def _count(self, changed: Iterable[str]) -> None:
         """Counts what is in the ledger, and from the trials of each phase so far how long the rest will take."""

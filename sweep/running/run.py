@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -33,8 +33,17 @@ from trainables.store import Store
 if TYPE_CHECKING:
     from ray.actor import ActorHandle
 
-ACTOR_MEMORY = 200 * 2**20
-"""What the actor in front of a worker group takes, in bytes. It needs no CPU: it waits."""
+    from trainables.workers.broker import Group
+    from trainables.workers.group import GroupConfig
+
+HEAD = "node:__internal_head__"
+"""The resource of Ray's head node."""
+
+SHARE = 0.0001
+"""What an actor in front of a worker group takes of its node's own resource: the least that Ray knows."""
+
+CALLS = 100_000
+"""Calls that the broker answers at once: each trial and each worker waits in one or two."""
 
 
 @dataclass(frozen=True)
@@ -141,11 +150,13 @@ def _run_trials(
 
     try:
         cluster = ray_cluster(address, experiment.resources, logs.file, lost, folder)
-        with progress.running(driver.search.plan, driver.search, logs.told), cluster as slots:
+        with progress.running(driver.search.plan, driver.search, logs.told), cluster as found:
             stop.listen()
             stop.check()
-            progress.room(slots)
-            tune_all(driver, partial(_fine_tuning, experiment), slots, folder)
+            progress.room(found.room.slots)
+            driver.slots = lambda: found.room.slots
+            found.on_look = lambda cluster: progress.look(cluster.room.slots, cluster.room.need, cluster.why)
+            tune_all(driver, partial(_worker_group, _group_config(experiment)), folder)
     except RayLost as error:
         logs.save(broke_down=True)
         raise RayLost(f"{error} (its logs: {logs.breakdown})") from error
@@ -194,15 +205,12 @@ def _prepare_model(experiment: Experiment, weights: str) -> None:
         check_model(experiment.model, weights, longest_input(experiment), experiment.dropout_masks)
 
 
-def _fine_tuning(experiment: Experiment, broker: ActorHandle[Any]) -> Any:
-    """What a Tune trial is: a job for a warm group of Ray Train workers."""
-    from ray import tune
-
+def _group_config(experiment: Experiment) -> GroupConfig:
+    """What the worker groups of an experiment are made of."""
     from trainables.workers.group import GroupConfig
-    from trainables.workers.trainable import FineTuneTrainable
 
     resources, store = experiment.resources, Store(experiment.store)
-    group = GroupConfig(
+    return GroupConfig(
         store=store.root if store.is_local else store.uri,
         data=experiment.data_config,
         tasks=experiment.catalogue.own,
@@ -211,16 +219,23 @@ def _fine_tuning(experiment: Experiment, broker: ActorHandle[Any]) -> Any:
         gpus_per_worker=resources.gpus_per_worker,
         save_minutes=experiment.save_minutes,
     )
-    trainable = tune.with_parameters(FineTuneTrainable, broker=broker, group=group)
-    return tune.with_resources(trainable, {"memory": ACTOR_MEMORY})
 
 
-def tune_all(driver: Driver, trainable: Callable[[ActorHandle[Any]], Any], slots: int, scratch: Path) -> None:
+def _worker_group(config: GroupConfig, name: str) -> Group:
+    """How the broker, in its own process, starts one."""
+    import ray
+
+    from trainables.workers.group import WorkerGroup
+
+    broker = ray.get_runtime_context().current_actor
+    return WorkerGroup(name, broker, config)
+
+
+def tune_all(driver: Driver, start_group: Callable[[str], Group] | None, scratch: Path) -> None:
     """One Tuner for the whole grid: warm groups serve every study, and there is one queue.
 
     Args:
-        trainable: makes the Tune trainable, given the broker that carries its messages.
-        slots: how many trials run at once.
+        start_group: starts a worker group of a name, in the broker's process; None: somebody else does the jobs.
         scratch: a folder for what Tune writes; nothing in it is needed again.
 
     Raises:
@@ -228,27 +243,22 @@ def tune_all(driver: Driver, trainable: Callable[[ActorHandle[Any]], Any], slots
         RayLost: the broker is gone, or all of Ray.
         Stopped: somebody stopped it.
     """
-    import ray
     from ray import tune
-    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
     from sweep.running.scheduler import PlanScheduler
     from sweep.running.searcher import PlanSearcher, ReportCallback
-    from trainables.workers.broker import Broker
+    from trainables.workers.trainable import FineTuneTrainable
 
-    # On the driver's own node: other nodes come and go, and the run cannot do without it.
-    here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
-    broker: ActorHandle[Any] = Broker.options(scheduling_strategy=here).remote()  # type: ignore[attr-defined]
-    ray.get(broker.take_last.remote(""))  # it is up
+    broker = start_broker(start_group)
+    trainable = tune.with_parameters(FineTuneTrainable, broker=broker)
     tuner = tune.Tuner(
-        trainable(broker),
+        tune.with_resources(trainable, {_this_node(): SHARE}),
         tune_config=tune.TuneConfig(
             metric="progress",
             mode="max",
             num_samples=-1,
             search_alg=PlanSearcher(driver, broker),
             scheduler=PlanScheduler(),
-            max_concurrent_trials=slots,
             reuse_actors=True,
             trial_dirname_creator=lambda trial: trial.trial_id,
         ),
@@ -268,3 +278,37 @@ def tune_all(driver: Driver, trainable: Callable[[ActorHandle[Any]], Any], slots
         raise
     if not driver.search.is_over:
         raise Stopped(signal.SIGUSR1)  # the signal that Tune itself ends for
+
+
+def start_broker(start_group: Callable[[str], Group] | None) -> ActorHandle[Any]:
+    """The broker, up and running on the driver's own node: others come and go, and the run cannot do without it."""
+    import ray
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+    from trainables.workers.broker import Broker
+
+    here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+    made = ray.remote(Broker).options(num_cpus=0, scheduling_strategy=here, max_concurrency=CALLS, max_task_retries=-1)
+    broker: Any = made.remote(start_group, _draining)
+    ray.get(broker.take_last.remote(""))
+    assert isinstance(broker, ray.actor.ActorHandle)
+    return broker
+
+
+def _draining() -> Iterable[str]:
+    """The nodes that were given notice: by a cloud, by Kubernetes, or by whoever stops Ray on them."""
+    from ray._private import state
+
+    return state.state.get_draining_nodes()
+
+
+def _this_node() -> str:
+    """The resource that only the driver's node has. The actors in front of the groups wait, and are light: on another
+    node they would keep it from being given back, and go when it goes.
+    """
+    import ray
+
+    here = ray.get_runtime_context().get_node_id()
+    nodes: Any = ray.nodes()  # type: ignore[no-untyped-call]
+    (resources,) = [one["Resources"] for one in nodes if one["NodeID"] == here]
+    return next(str(name) for name in (HEAD, *resources) if name in resources and name.startswith("node:"))

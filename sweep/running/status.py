@@ -83,7 +83,12 @@ class ExperimentState:
 
 @dataclass(frozen=True)
 class Run:
-    """The run that holds the store. `alive`: it gave a sign of life lately; else it was killed."""
+    """The run that holds the store.
+
+    Attributes:
+        alive: it gave a sign of life lately; else it was killed.
+        waits: which trials wait for a machine, and why, where they do so for long.
+    """
 
     alive: bool
     experiment: str | None
@@ -91,6 +96,7 @@ class Run:
     pid: int
     started: float
     running: tuple[Row, ...]
+    waits: str | None = None
 
 
 @dataclass(frozen=True)
@@ -132,6 +138,7 @@ def _run(store: Store) -> Run | None:
         pid=int(found["pid"]),
         started=float(found.get("started", 0)),
         running=tuple(found.get("running", ())),
+        waits=found.get("waits"),
     )
 
 

@@ -52,6 +52,7 @@ def fine_tune(spec: TrialSpec, bench: Workbench, started: float) -> Iterator[Rep
 
     Raises:
         TrialError: the loss is no longer finite, or there is nothing to train on.
+        MachineLeaves: a machine is about to go away; the state is saved.
     """
     assert spec.learning_rate is not None and spec.weight_decay is not None and spec.warmup is not None
     assert spec.epochs is not None and spec.batch_size is not None  # a training spec has all hyper-parameters
@@ -108,6 +109,7 @@ def fine_tune(spec: TrialSpec, bench: Workbench, started: float) -> Iterator[Rep
                 begun = time.monotonic() - at.seconds
             if state.is_due(at.step):
                 state.save(at)
+                bench.leave_if_noticed()
 
         kept = verdict(Scorer(network, spec, bench, vocabulary), development)
         loss = mean_over_workers(at.loss / at.step, bench)

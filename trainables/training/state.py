@@ -136,16 +136,14 @@ class TrialState:
         self._saved_at = time.monotonic()
 
     def is_due(self, step: int) -> bool:
-        """Whether it is time to save again after a step of an epoch; all workers say the same."""
+        """Whether it is time to save again after a step of an epoch, or a machine of the trial is about to go away; all
+        workers say the same.
+        """
         bench = self._bench
-        due = time.monotonic() - self._saved_at >= bench.save_minutes * 60
-        if bench.world_size == 1 or not bench.save_minutes:
-            return due
-        if step % ASKED_EVERY:
+        if bench.world_size > 1 and step % ASKED_EVERY and bench.save_minutes:
             return False
-        anyone = torch.tensor(float(due), device=bench.device)
-        distributed.all_reduce(anyone, distributed.ReduceOp.MAX)
-        return bool(anyone.item())
+        due = time.monotonic() - self._saved_at >= bench.save_minutes * 60
+        return bench.any_worker(due or bench.noticed.is_set())
 
     def drop(self) -> None:
         """Removes the file; one that stays does no harm."""

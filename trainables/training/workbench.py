@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, TypeVar
 
 import torch
+from torch import distributed
 
 from trainables.data import Source
 from trainables.data.examples import Example, TaggedSentence, TextPair
@@ -16,6 +18,7 @@ from trainables.features import Feature, FeatureCache, Features
 from trainables.kinds import code_hash, kind_of
 from trainables.models.checkpoint import DamagedCheckpoint, DamageError, load_checkpoint
 from trainables.models.network import Base, Network, load_base, new_network
+from trainables.reports import MachineLeaves
 from trainables.spec import TrialSpec, content_hash
 from trainables.store import Store, state_name
 from trainables.tasks import Catalogue, Task
@@ -37,6 +40,7 @@ class Workbench:
         micro_batch_tokens: bounds the memory of one forward pass.
         halvings: how often memory ran out, so that `micro_batch_tokens` was halved.
         save_minutes: how long a trial trains within an epoch before it saves its state again; 0: after every step.
+        noticed: set, by another thread, when a machine of the trial is about to go away.
     """
 
     def __init__(
@@ -56,6 +60,7 @@ class Workbench:
         self.micro_batch_tokens = micro_batch_tokens or usual
         self.halvings = 0
         self.save_minutes = 15.0
+        self.noticed = threading.Event()
         self._catalogue = catalogue or Catalogue()
         self._feature_cache = FeatureCache(store)
         self._bases = _Recent(1)
@@ -130,6 +135,23 @@ class Workbench:
     def drop_state(self, trial_id: str) -> None:
         """Removes what was saved of a trial that will not go on."""
         self.store.delete(state_name(trial_id))
+
+    def leave_if_noticed(self) -> None:
+        """Ends the trial where one of its machines is about to go away. All workers call it at the same place.
+
+        Raises:
+            MachineLeaves: on all workers.
+        """
+        if self.any_worker(self.noticed.is_set()):
+            raise MachineLeaves("its machine was given notice")
+
+    def any_worker(self, value: bool) -> bool:
+        """Whether it is so on any worker. All workers call it at the same place."""
+        if self.world_size == 1:
+            return value
+        anyone = torch.tensor(float(value), device=self.device)
+        distributed.all_reduce(anyone, distributed.ReduceOp.MAX)
+        return bool(anyone.item())
 
     @property
     def device_name(self) -> str:

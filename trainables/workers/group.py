@@ -1,31 +1,31 @@
 """The warm worker group: Ray Train workers that outlive their trials.
 
-The documented way, a new Train run for every trial, costs eight new processes each time: 20 to 45 s on two cores. Here
-the workers take jobs from a queue until they are told to go, and keep torch, the base weights and the tokenised data.
+The documented way, a new Train run for every trial, costs a handful of new processes each time: 20 to 45 s on two
+cores. Here the workers take jobs from a queue until they are told to go, and keep torch, the base weights and the
+tokenised data.
 """
 
 from __future__ import annotations
 
-import tempfile
+import os
 import threading
-import traceback
 from dataclasses import dataclass
 from typing import Any
 
+import fsspec
+import pyarrow.fs
 import ray
 import ray.train
-import torch
 from ray.actor import ActorHandle
-from ray.train import RunConfig, ScalingConfig
-from ray.train.torch import TorchTrainer, get_device
+from ray.train import ScalingConfig
+from ray.train.v2._internal.callbacks.placement_group_callback import PlacementGroupCleanerCallback
+from ray.train.v2._internal.execution.callback import ControllerCallback
+from ray.train.v2.api.config import FailureConfig, RunConfig
+from ray.train.v2.api.data_parallel_trainer import DataParallelTrainer
 
-from trainables.data import DataConfig, open_source
-from trainables.errors import UserError
-from trainables.models.checkpoint import DamagedCheckpoint, MissingCheckpoint
-from trainables.reports import TrialError
-from trainables.store import Store
-from trainables.tasks import Catalogue, Task
-from trainables.workers.broker import Cause, Job, Message
+from trainables.data import DataConfig
+from trainables.tasks import Task
+from trainables.workers.rendezvous import Rendezvous
 
 
 @dataclass(frozen=True)
@@ -42,121 +42,91 @@ class GroupConfig:
 
 
 class WorkerGroup:
-    """One group of Ray Train workers, seen from the trial in front of it."""
+    """One group of Ray Train workers, as the broker that starts it sees it.
+
+    Args:
+        broker: whom the workers ask for jobs: the actor in which this is called.
+    """
 
     def __init__(self, name: str, broker: ActorHandle, config: GroupConfig) -> None:
-        self.name, self.broker, self.config = name, broker, config
-        self.failure: str | None = None
-        # Ray Train wants a folder, in which nothing lasts. It lies in Ray's: it goes with Ray if the actor is killed.
-        node: Any = ray._private.worker._global_node
-        self._scratch = tempfile.TemporaryDirectory(prefix="sweep-group-", dir=node.get_session_dir_path())
-        trainer = TorchTrainer(
-            _serve,
-            train_loop_config={"group": name, "broker": broker, "config": config},
-            scaling_config=ScalingConfig(
-                num_workers=config.workers,
-                use_gpu=config.gpus_per_worker > 0,
-                resources_per_worker={
-                    "CPU": config.cpus_per_worker,
-                    **({"GPU": config.gpus_per_worker} if config.gpus_per_worker else {}),
-                },
-            ),
-            run_config=RunConfig(name=f"group-{name}", storage_path=self._scratch.name),
-        )
-        self._thread = threading.Thread(target=self._fit, args=(trainer,), daemon=True)
+        self._failure: str | None = None
+        self._controller: ActorHandle | None = None
+        self._killed = False
+        self._thread = threading.Thread(target=self._fit, args=(name, broker, config), daemon=True)
         self._thread.start()
 
-    def _fit(self, trainer: TorchTrainer) -> None:
-        try:
-            trainer.fit()
-            self.failure = "the worker group has ended"
-        except Exception as error:
-            self.failure = f"the worker group died: {str(error).splitlines()[0]}"
-
     @property
-    def is_alive(self) -> bool:
-        """Whether the group can take jobs."""
-        return self._thread.is_alive()
+    def failure(self) -> str | None:
+        """Why it has ended; None while it lives."""
+        return self._failure
 
-    def start(self, job: Job) -> None:
-        """Sends a job to all workers."""
-        ray.get(self.broker.put_job.remote(self.name, self.config.workers, job))
+    def kill(self) -> None:
+        """Ends it while it waits for room: its controller listens to nobody then."""
+        self._killed = True
+        if self._controller is not None:
+            ray.kill(self._controller)
 
-    def next_message(self, trial_id: str) -> Message:
-        """Waits for the next message about a trial; those about earlier ones are dropped."""
-        while True:
-            message: Any = ray.get(self.broker.get_message.remote(self.name))
-            if message is not None and message.trial_id == trial_id:
-                assert isinstance(message, Message)
-                return message
-            if message is None and not self.is_alive:
-                return Message(trial_id, error=self.failure, cause="machine", ends_group=True)
+    def controlled_by(self, controller: ActorHandle) -> None:
+        """The actor of Ray Train that runs it is up."""
+        self._controller = controller
+        if self._killed:
+            ray.kill(controller)
 
-    def close(self) -> None:
-        """Sends the workers home, and waits a while until they are gone."""
-        ray.get(self.broker.put_job.remote(self.name, self.config.workers, None))
-        self._thread.join(20)
-        self._scratch.cleanup()
+    def _fit(self, name: str, broker: ActorHandle, config: GroupConfig) -> None:
+        try:
+            _trainer(name, broker, config).fit()
+            self._failure = "the worker group has ended"
+        except Exception as error:
+            self._failure = f"the worker group died: {str(error).splitlines()[0]}"
+
+
+class _Trainer(DataParallelTrainer):
+    """Without Ray's cleaner of placement groups, a process for each group: `sweep.running.cluster` sees to that."""
+
+    def _create_default_callbacks(self) -> list[Any]:
+        found = super()._create_default_callbacks()
+        return [one for one in found if not isinstance(one, PlacementGroupCleanerCallback)]
+
+
+class _Known(ControllerCallback):
+    """Tells the broker which actor controls a group."""
+
+    def __init__(self, name: str, broker: ActorHandle) -> None:
+        self._name, self._broker = name, broker
+
+    def after_controller_start(self, train_run_context: Any) -> None:
+        ray.get(self._broker.controlled_by.remote(self._name, ray.get_runtime_context().current_actor))
 
 
 def _serve(loop: dict[str, Any]) -> None:
-    """What each Ray Train worker does: one trial after the other, until it is sent home."""
-    # Here, because the actor in front of the group and the broker need neither transformers nor the model code.
-    from trainables.training.fine_tune import run_trial
-    from trainables.training.workbench import Workbench
+    # Here, because the broker needs neither torch nor the model code.
+    from trainables.workers.worker import serve
 
-    group, broker, config = loop["group"], loop["broker"], loop["config"]
-    context = ray.train.get_context()
-    rank = context.get_world_rank()
-    torch.set_num_threads(config.cpus_per_worker)
-    catalogue = Catalogue(config.tasks)
-    bench = Workbench(
-        Store(config.store),
-        open_source(config.data, catalogue),
-        get_device(),
-        rank=rank,
-        world_size=context.get_world_size(),
-        catalogue=catalogue,
+    serve(loop)
+
+
+def _trainer(name: str, broker: ActorHandle, config: GroupConfig) -> DataParallelTrainer:
+    os.environ["RAY_TRAIN_ENABLE_PREEMPTION_WATCHER"] = "0"  # a process for each group: the broker watches for all
+    return _Trainer(
+        _serve,
+        train_loop_config={"group": name, "broker": broker, "config": config},
+        backend_config=Rendezvous(),
+        scaling_config=ScalingConfig(
+            num_workers=config.workers,
+            use_gpu=config.gpus_per_worker > 0,
+            resources_per_worker={
+                "CPU": config.cpus_per_worker,
+                **({"GPU": config.gpus_per_worker} if config.gpus_per_worker else {}),
+            },
+        ),
+        run_config=RunConfig(  # type: ignore[arg-type]  # Train's own, which is what it wants
+            name=name,
+            # Ray Train wants a folder, in which nothing lasts: trials keep their weights in the store.
+            storage_path="/sweep",
+            storage_filesystem=pyarrow.fs.PyFileSystem(pyarrow.fs.FSSpecHandler(fsspec.filesystem("memory"))),
+            # A job that a group had when it broke is the broker's to give to another one; a group started anew by Ray
+            # would wait for a job that is somebody else's by then.
+            failure_config=FailureConfig(max_failures=0, max_preemption_failures=0),
+            callbacks=[_Known(name, broker)],  # type: ignore[list-item]  # it takes those of its own, too
+        ),
     )
-    bench.save_minutes = config.save_minutes
-    room = bench.micro_batch_tokens
-
-    def tell(message: Message) -> None:
-        ray.get(broker.put_message.remote(group, message))
-
-    while (job := ray.get(broker.get_job.remote(group, rank))) is not None:
-        trial_id = job.spec.trial_id
-        bench.micro_batch_tokens = max(1, room >> job.halvings)
-        try:
-            for report in run_trial(job.spec, bench, job.started):
-                if rank == 0:
-                    tell(Message(trial_id, report))
-                if job.asks and report.progress < 1 and not ray.get(broker.goes_on.remote(trial_id, report.epoch)):
-                    if rank == 0:
-                        bench.drop_state(trial_id)
-                        tell(Message(trial_id, report, pruned=True))
-                    break
-        except (TrialError, UserError) as error:  # the same on every worker: the group goes on
-            if rank == 0:
-                bench.drop_state(trial_id)  # from there it would come to the same end
-                tell(Message(trial_id, error=str(error)))
-        except Exception as error:
-            where = traceback.extract_tb(error.__traceback__)[-1]
-            reason = f"{type(error).__name__}: {error} ({where.filename}:{where.lineno})"
-            alone = bench.world_size == 1
-            tell(Message(trial_id, error=reason, cause=_cause(error, alone), ends_group=not alone))
-            if not alone:
-                raise  # the others wait for this worker: all must go
-
-
-def _cause(error: Exception, alone: bool) -> Cause:
-    from trainables.training.memory import is_out_of_memory
-
-    if isinstance(error, (DamagedCheckpoint, MissingCheckpoint)):
-        return "weights"
-    if is_out_of_memory(error):
-        return "memory"
-    if isinstance(error, (OSError, ray.exceptions.RayError)):
-        return "machine"
-    # Workers learn of the death of another one by an error of the library that connects them.
-    return "trial" if alone or not isinstance(error, RuntimeError) else "machine"

@@ -1,30 +1,27 @@
-"""The Tune trial: a job that is sent to this actor's own warm worker group."""
+"""The Tune trial: a job that is put into the sweep's queue, and what is said about it."""
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
+import ray
 from ray import tune
 from ray.actor import ActorHandle
 
 from trainables.spec import TrialSpec
-from trainables.workers.broker import Job
-from trainables.workers.group import GroupConfig, WorkerGroup
+from trainables.workers.messages import Job, Message
 
 
 class FineTuneTrainable(tune.Trainable):
     """One TrialSpec (`config["spec"]`; `halvings` and `asks` as in `Job`).
 
-    Tune hands the actor, and with it the group, from trial to trial.
-
-    Results are the numbers of a report; `error` says why a trial failed. Scores and predictions stay with the broker,
-    where the driver takes them from: they are too large for Tune's own records.
+    Results are the numbers of a report; `started` says that a worker group has the job; `error` why a trial failed.
+    Scores and predictions stay with the broker, where the driver takes them from: they are too large for Tune's own
+    records.
     """
 
-    def setup(self, config: dict[str, Any], broker: ActorHandle, group: GroupConfig) -> None:  # type: ignore[override]
-        self.broker, self.group_config = broker, group
-        self.group: WorkerGroup | None = None
+    def setup(self, config: dict[str, Any], broker: ActorHandle) -> None:  # type: ignore[override]
+        self.broker = broker
         self._begin(config)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
@@ -32,23 +29,18 @@ class FineTuneTrainable(tune.Trainable):
         return True
 
     def _begin(self, config: dict[str, Any]) -> None:
-        self.spec = TrialSpec.from_dict(config["spec"])
-        self.job: Job | None = Job(self.spec, time.time(), config.get("halvings", 0), config.get("asks", False))
+        spec = TrialSpec.from_dict(config["spec"])
+        self.job: Job | None = Job(spec, halvings=config.get("halvings", 0), asks=config.get("asks", False))
+        self.ours, self.heard = spec.trial_id, 0
 
     def step(self) -> dict[str, Any]:
         if self.job is not None:
-            # Here, not in `setup`: where another trial ends first, Tune takes that one's actor and drops this one, and
-            # a group is half a dozen processes. Named after the trial that needed it: no message of a dead group is
-            # taken for one of the new group.
-            if self.group is None or not self.group.is_alive:
-                self.group = WorkerGroup(f"{self.spec.trial_id}-{time.time_ns()}", self.broker, self.group_config)
-            self.group.start(self.job)
+            ray.get(self.broker.put_job.remote(self.job))
             self.job = None
-        assert self.group is not None  # it goes when a trial ends
-        message = self.group.next_message(self.spec.trial_id)
-        result: dict[str, Any] = {"trial": self.spec.trial_id, "group": self.group.name}
-        if message.ends_group:
-            self.group = None  # it may take a while to go; the next trial must not wait for it
+        message = self._next_message()
+        result: dict[str, Any] = {"trial": self.ours, "group": message.group}
+        if message.started is not None:
+            return {**result, "progress": 0.0, "started": message.started, "done": False}
         if message.report is None or message.pruned:
             return {**result, "error": message.error, "progress": 1.0, "done": True}
         report = message.report
@@ -63,12 +55,16 @@ class FineTuneTrainable(tune.Trainable):
             "done": report.progress >= 1,
         }
 
+    def _next_message(self) -> Message:
+        while True:
+            message: Any = ray.get(self.broker.next_message.remote(self.ours, self.heard))
+            if message is not None:
+                self.heard += 1
+                assert isinstance(message, Message)
+                return message
+
     def save_checkpoint(self, checkpoint_dir: str) -> dict[str, Any]:
         return {}  # trials keep their weights in the store
 
     def load_checkpoint(self, checkpoint: dict[str, Any] | None) -> None:
         pass
-
-    def cleanup(self) -> None:
-        if self.group is not None:
-            self.group.close()

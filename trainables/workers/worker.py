@@ -1,0 +1,111 @@
+"""What each Ray Train worker does: one trial after the other, until it is sent home."""
+
+from __future__ import annotations
+
+import threading
+import traceback
+from typing import Any
+
+import ray
+import ray.train
+import torch
+from ray.actor import ActorHandle
+from ray.train.torch import get_device
+
+from trainables.data import open_source
+from trainables.errors import UserError
+from trainables.models.checkpoint import DamagedCheckpoint, MissingCheckpoint
+from trainables.reports import MachineLeaves, TrialError
+from trainables.store import Store
+from trainables.tasks import Catalogue
+from trainables.training.fine_tune import run_trial
+from trainables.training.memory import is_out_of_memory
+from trainables.training.workbench import Workbench
+from trainables.workers.group import GroupConfig
+from trainables.workers.messages import Cause, Job, Message
+
+
+def serve(loop: dict[str, Any]) -> None:
+    """The training function that Ray Train runs on each worker of a group."""
+    group, broker, config = loop["group"], loop["broker"], loop["config"]
+    bench = _workbench(config)
+    threading.Thread(target=_watch, args=(group, broker, bench), daemon=True).start()
+    room, done = bench.micro_batch_tokens, 0
+    node = ray.get_runtime_context().get_node_id()
+    while (job := ray.get(broker.get_job.remote(group, bench.rank, node, done))) is not None:
+        bench.micro_batch_tokens = max(1, room >> job.halvings)
+        if not _do(job, group, broker, bench):
+            return
+        done += 1
+
+
+def _workbench(config: GroupConfig) -> Workbench:
+    context, device = ray.train.get_context(), get_device()
+    torch.set_num_threads(config.cpus_per_worker)
+    if device.type == "cuda":
+        torch.cuda.set_device(device)
+    catalogue = Catalogue(config.tasks)
+    bench = Workbench(
+        Store(config.store),
+        open_source(config.data, catalogue),
+        device,
+        rank=context.get_world_rank(),
+        world_size=context.get_world_size(),
+        catalogue=catalogue,
+    )
+    bench.save_minutes = config.save_minutes
+    return bench
+
+
+def _watch(group: str, broker: ActorHandle, bench: Workbench) -> None:
+    """Waits for the notice that a machine of the group goes away."""
+    if ray.get(broker.notice.remote(group)):
+        bench.noticed.set()
+
+
+def _do(job: Job, group: str, broker: ActorHandle, bench: Workbench) -> bool:
+    """Does a job, and tells of it. Returns whether the worker goes on to the next one."""
+    trial_id = job.spec.trial_id
+
+    def tell(message: Message) -> None:
+        ray.get(broker.put_message.remote(message))
+
+    try:
+        for report in run_trial(job.spec, bench, job.started):
+            if bench.rank == 0:
+                tell(Message(trial_id, report, group=group))
+            if report.progress >= 1:
+                break
+            if job.asks and not ray.get(broker.goes_on.remote(trial_id, report.epoch)):
+                if bench.rank == 0:
+                    bench.drop_state(trial_id)
+                    tell(Message(trial_id, report, pruned=True, group=group))
+                break
+            bench.leave_if_noticed()
+    except (TrialError, UserError) as error:  # the same on every worker: the group goes on
+        if bench.rank == 0:
+            bench.drop_state(trial_id)  # from there it would come to the same end
+            tell(Message(trial_id, error=str(error), group=group))
+    except MachineLeaves as error:  # the same on every worker, too
+        if bench.rank == 0:
+            tell(Message(trial_id, error=str(error), cause="notice", ends_group=True, group=group))
+        return False
+    except Exception as error:
+        where = traceback.extract_tb(error.__traceback__)[-1]
+        reason = f"{type(error).__name__}: {error} ({where.filename}:{where.lineno})"
+        alone = bench.world_size == 1
+        tell(Message(trial_id, error=reason, cause=_cause(error, alone), ends_group=not alone, group=group))
+        if not alone:
+            raise  # the others wait for this worker: all must go
+    return True
+
+
+def _cause(error: Exception, alone: bool) -> Cause:
+    if isinstance(error, (DamagedCheckpoint, MissingCheckpoint)):
+        return "weights"
+    if is_out_of_memory(error):
+        return "memory"
+    if isinstance(error, (OSError, ray.exceptions.RayError)):
+        return "machine"
+    # Workers learn of the death of another one by an error of the library that connects them.
+    return "trial" if alone or not isinstance(error, RuntimeError) else "machine"
