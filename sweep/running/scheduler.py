@@ -17,12 +17,12 @@ METADATA = "_trial_metadata"
 class PlanScheduler(FIFOScheduler):
     """Starts trials in the order in which the search gives them, and lets Tune forget those that have ended.
 
-    Tune keeps trials for good, some 50 kB of each, and walks through the list of all of them whenever something happens:
-    memory and time for each trial would grow with the number of those before it. The ledger has what is needed again.
+    Tune keeps trials for good, some 50 kB of each, and walks through the list of all whenever something happens: memory
+    and the time for a trial would grow with the number of those before it. The ledger has what is needed again.
     """
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self._controller: Any = None
         self._ended: set[Any] = set()
 
