@@ -23,7 +23,8 @@ faults: setup
 	$(BIN)/python -m tests.faults.kills
 
 cluster-test: setup
-	$(BIN)/python -m pytest -m cluster tests/cluster
+	$(BIN)/python -m pytest -m cluster
+	$(BIN)/python -m tests.cluster.storm
 
 lint: setup
 	$(BIN)/ruff check .

@@ -27,8 +27,9 @@ from sweep.running.stop import Stop, Stopped
 from sweep.search import Outcome, Search
 from trainables.errors import Problem, UserError
 from trainables.models.minilm import minilm_folder
-from trainables.models.shapes import is_built_in
+from trainables.models.shapes import is_built_in, name_and_revision
 from trainables.store import Store
+from trainables.workers.environment import Environment, keep_out_of_logs
 
 if TYPE_CHECKING:
     from ray.actor import ActorHandle
@@ -104,6 +105,7 @@ def run(
             driver.needed_elsewhere = _needed_elsewhere(store, search)
             driver.tidy()
     if not search.is_over:
+        environment = Environment.of_command(experiment.environment)
         read_all_data(experiment)
         _prepare_model(experiment, weights)
         store.check_writable()
@@ -121,7 +123,7 @@ def run(
             driver.tidy()
             _check_disk(experiment, search, store)
             with stop.later(), scratch() as folder:
-                _run_trials(experiment, driver, progress, on_loss, stop, address, folder)
+                _run_trials(experiment, environment, driver, progress, on_loss, stop, address, folder)
             driver.tidy()
     return Summary(
         plan=plan,
@@ -134,6 +136,7 @@ def run(
 
 def _run_trials(
     experiment: Experiment,
+    environment: Environment,
     driver: Driver,
     progress: Progress,
     on_loss: Callable[[str], object],
@@ -156,7 +159,8 @@ def _run_trials(
             progress.room(found.room.slots)
             driver.slots = lambda: found.room.slots
             found.on_look = lambda cluster: progress.look(cluster.room.slots, cluster.room.need, cluster.why)
-            tune_all(driver, partial(_worker_group, _group_config(experiment)), folder)
+            weights = driver.search.plan.studies[0].question.weights  # one model, in all studies
+            tune_all(driver, partial(start_group, _group_config(experiment, weights, environment)), folder)
     except RayLost as error:
         logs.save(broke_down=True)
         raise RayLost(f"{error} (its logs: {logs.breakdown})") from error
@@ -205,7 +209,7 @@ def _prepare_model(experiment: Experiment, weights: str) -> None:
         check_model(experiment.model, weights, longest_input(experiment), experiment.dropout_masks)
 
 
-def _group_config(experiment: Experiment) -> GroupConfig:
+def _group_config(experiment: Experiment, weights: str | None, environment: Environment) -> GroupConfig:
     """What the worker groups of an experiment are made of."""
     from trainables.workers.group import GroupConfig
 
@@ -218,11 +222,14 @@ def _group_config(experiment: Experiment) -> GroupConfig:
         cpus_per_worker=resources.cpus_per_worker,
         gpus_per_worker=resources.gpus_per_worker,
         save_minutes=experiment.save_minutes,
+        model=name_and_revision(experiment.model)[0],
+        weights=weights,
+        environment=environment,
     )
 
 
-def _worker_group(config: GroupConfig, name: str) -> Group:
-    """How the broker, in its own process, starts one."""
+def start_group(config: GroupConfig, name: str) -> Group:
+    """Starts a worker group; called in the broker's process."""
     import ray
 
     from trainables.workers.group import WorkerGroup
@@ -249,6 +256,7 @@ def tune_all(driver: Driver, start_group: Callable[[str], Group] | None, scratch
     from sweep.running.searcher import PlanSearcher, ReportCallback
     from trainables.workers.trainable import FineTuneTrainable
 
+    keep_out_of_logs()
     broker = start_broker(start_group)
     trainable = tune.with_parameters(FineTuneTrainable, broker=broker)
     tuner = tune.Tuner(

@@ -48,7 +48,7 @@ for number in $NUMBERS; do
     ip link set port$number up
 done
 echo ready
-exec cat
+cat
 """
 """The desk's namespace, and in it the network. It ends when this process does, however it does: cat's input ends."""
 
@@ -67,10 +67,9 @@ ip address replace $NET.$NUMBER/24 dev eth0
 ip route replace default via $DESK
 echo SetEnv HOME=$FOLDER/machine$NUMBER >$FOLDER/machine$NUMBER.sshd
 cat $FOLDER/sshd_config >>$FOLDER/machine$NUMBER.sshd
-/usr/sbin/sshd -D -e -f $FOLDER/machine$NUMBER.sshd &
-exec sleep infinity
+/usr/sbin/sshd -D -e -f $FOLDER/machine$NUMBER.sshd
 """
-"""A machine, from power on to a listening sshd. Its first process outlives all others, as an init does."""
+"""A machine, from power on to a listening sshd. Its first process, this bash, buries the dead as an init does."""
 
 SSHD = """
 HostKey {folder}/host
@@ -243,7 +242,8 @@ class Machines:
     def _process(self, number: int) -> psutil.Process:
         """The `unshare` behind a machine: its environment names the machine."""
         inside = psutil.Process(self._started().pid).children()[0]
-        (found,) = [each for each in inside.children() if each.environ().get("NUMBER") == str(number)]
+        alive = [each for each in inside.children() if each.status() != psutil.STATUS_ZOMBIE]
+        (found,) = [each for each in alive if each.environ().get("NUMBER") == str(number)]
         return found
 
     def _started(self) -> subprocess.Popen[str]:
@@ -252,10 +252,14 @@ class Machines:
 
 
 def _furnish(home: Path) -> None:
-    """What a machine's user has: login shells that find Python, and the environment that set-up commands would make."""
-    (home / "sweep-env" / "bin").mkdir(parents=True)
+    """What a machine's user has: login shells that find Python, and the environment as clusters/setup.sh makes it."""
+    environment = home / "sweep-env"
+    (environment / "bin").mkdir(parents=True)
     for program in namespace.BIN.iterdir():
-        (home / "sweep-env" / "bin" / program.name).symlink_to(program)
-    shutil.copy(ROOT / "constraints.txt", home / "sweep-env")
+        (environment / "bin" / program.name).symlink_to(program)
+    (environment / "lib").symlink_to(namespace.BIN.parent / "lib")
+    shutil.copy(namespace.BIN.parent / "pyvenv.cfg", environment)
+    made_from = (ROOT / "pyproject.toml", ROOT / "constraints.txt")
+    (environment / "made-from").write_bytes(b"".join(path.read_bytes() for path in made_from))
     (home / ".bashrc").write_text(BASHRC)
     (home / ".profile").write_text(". ~/.bashrc\n")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import errno
 import io
+import time
 from pathlib import Path
 from typing import Any
 
@@ -110,6 +111,42 @@ def test_a_fault_of_the_machines_starts_the_trial_again_a_few_times(rig: Rig) ->
     assert rig.output.getvalue().count("starts again") == 2
 
 
+def test_a_machine_that_goes_and_says_so_is_nobody_s_fault(rig: Rig) -> None:
+    for _ in range(10):  # more often than there are retries
+        spec = rig.run(stop_at="intermediate")
+        assert spec is not None
+        rig.end(spec, error="its machine was given notice", cause="notice")
+    rig.run()
+    assert rig.trials("select * from trials where status = 'failed'") == []
+    assert not rig.driver.met_faults
+
+
+def test_trials_are_handed_out_as_the_room_grows_and_shrinks(rig: Rig) -> None:
+    room = 1
+    rig.driver.slots = lambda: room
+    first = rig.start()
+    assert first is not None
+    assert rig.start() is None
+    room = 2
+    second = rig.start()
+    assert second is not None
+    room = 1
+    rig.end(first[0])
+    assert rig.start() is None
+    rig.end(second[0], error="worker died", cause="machine")  # while it pauses its place is another's
+    assert rig.start() is not None
+
+
+def test_a_trial_s_time_begins_when_a_group_has_it(rig: Rig) -> None:
+    found = rig.start()
+    assert found is not None
+    trial_id, taken = found[0].trial_id, time.time() + 100
+    assert rig.driver.report({"trial": trial_id, "group": "g", "progress": 0.0, "started": taken})
+    rig.end(found[0])
+    (row,) = rig.trials(f"select started_at from trials where trial_id = '{trial_id}'")
+    assert row["started_at"].timestamp() == pytest.approx(taken)
+
+
 def test_a_trial_that_machines_end_too_often_has_failed(rig: Rig) -> None:
     for _ in range(3):
         spec = rig.run(stop_at="intermediate")
@@ -128,6 +165,16 @@ def test_a_trial_s_own_error_is_final(rig: Rig) -> None:
     rig.run()
     rows = rig.trials("select trial_id, error, attempts from trials where status = 'failed'")
     assert rows == [{"trial_id": spec.trial_id, "error": "the gradient is nan", "attempts": 1}]
+
+
+def test_a_node_that_lacks_something_stops_the_run_and_costs_no_trial(rig: Rig) -> None:
+    spec = rig.run(stop_at="intermediate")
+    assert spec is not None
+    with pytest.raises(UserError, match=r"^on node n1: there is no data folder '/d'\n    mount it there$"):
+        rig.end(spec, error="on node n1: there is no data folder '/d'\n    mount it there", cause="setup")
+    assert isinstance(rig.driver.stopped, UserError)  # Tune wraps what is raised in its callbacks
+    rig.restart()  # once the folder is there
+    assert rig.run(stop_at="intermediate") == spec
 
 
 def test_a_group_that_ran_out_of_memory_gets_smaller_pieces(rig: Rig) -> None:

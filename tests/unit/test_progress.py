@@ -43,6 +43,7 @@ def shown(terminal: bool, error: str | None = None) -> tuple[str, str]:
         found = search.next()
         assert found is not None
         progress.started(*found)
+        progress.begun(found[1].trial_id)
         progress.reported(found[1].trial_id, {"progress": 0.5, "objective": 12.3})
         view = Console(file=io.StringIO(), width=80, color_system=None)
         view.print(progress.view())
@@ -72,3 +73,38 @@ def test_failures_are_told_at_once_and_stay_on_the_screen(terminal: bool) -> Non
     output, view = shown(terminal, error="the gradient is nan\nand more")
     assert "the gradient is nan" in output
     assert "1 failed" in view
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_what_waits_for_a_machine_is_said_with_its_reason(terminal: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On the screen, in the lines of a batch job, and to `sweep status`; as long as it waits, not before a minute."""
+    search = Search(plan_of(**GRID))
+    console = Console(file=io.StringIO(), width=80, force_terminal=terminal, color_system=None)
+    progress = Progress(console)
+    with progress.running(search.plan, search, "log"):
+        found = search.next()
+        assert found is not None
+        progress.started(*found)
+
+        def look() -> str:
+            progress.look(3, "a machine with 1 GPU", lambda: "no machine; none is to be had")
+            view = Console(file=io.StringIO(), width=80, color_system=None)
+            view.print(progress.view())
+            assert isinstance(view.file, io.StringIO)
+            return view.file.getvalue()
+
+        assert "waits" in look()
+        assert progress.describe()["waits"] is None
+        assert progress.describe()["running"] == []
+        monkeypatch.setattr("sweep.running.progress.PATIENCE", 0.0)
+        told = "1 trial waits for a machine with 1 GPU for 0 min: no machine; none is to be had"
+        assert told in " ".join(look().split())
+        look()
+        assert progress.describe()["waits"] == told
+        assert isinstance(console.file, io.StringIO)
+        assert console.file.getvalue().count(told) == (not terminal)  # once; where nothing is live, in a line
+        assert "3 trials at a time" in console.file.getvalue()
+        progress.begun(found[1].trial_id)
+        assert "waits" not in look()
+        assert progress.describe()["waits"] is None
+        assert [one["study"] for one in progress.describe()["running"]] == [found[0].name]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import fsspec
@@ -20,17 +20,24 @@ from ray.actor import ActorHandle
 from ray.train import ScalingConfig
 from ray.train.v2._internal.callbacks.placement_group_callback import PlacementGroupCleanerCallback
 from ray.train.v2._internal.execution.callback import ControllerCallback
+from ray.train.v2._internal.execution.scaling_policy import FixedScalingPolicy
 from ray.train.v2.api.config import FailureConfig, RunConfig
 from ray.train.v2.api.data_parallel_trainer import DataParallelTrainer
 
 from trainables.data import DataConfig
 from trainables.tasks import Task
+from trainables.workers.environment import Environment
 from trainables.workers.rendezvous import Rendezvous
 
 
 @dataclass(frozen=True)
 class GroupConfig:
-    """What a worker group is made of, where it works, and the tasks that do not ship with the package."""
+    """What a worker group is made of, where it works, and the tasks that do not ship with the package.
+
+    Attributes:
+        model, weights: those of its trials.
+        environment: what its workers take over from the command.
+    """
 
     store: str
     data: DataConfig
@@ -39,6 +46,9 @@ class GroupConfig:
     cpus_per_worker: int
     gpus_per_worker: float
     save_minutes: float
+    model: str
+    weights: str | None = None
+    environment: Environment = field(default_factory=Environment)
 
 
 class WorkerGroup:
@@ -77,15 +87,46 @@ class WorkerGroup:
             _trainer(name, broker, config).fit()
             self._failure = "the worker group has ended"
         except Exception as error:
-            self._failure = f"the worker group died: {str(error).splitlines()[0]}"
+            self._failure = f"the worker group died: {_reason(error)}"
+
+
+def _reason(error: Exception) -> str:
+    """Of what a worker died, in a line: what Ray says less its lists of ids."""
+    first = next(iter(getattr(error, "worker_failures", {}).values()), error)
+    lines = [line for line in str(first).splitlines() if line.strip() and not line.startswith(("\t", " "))]
+    return " ".join(lines) or type(first).__name__
 
 
 class _Trainer(DataParallelTrainer):
-    """Without Ray's cleaner of placement groups, a process for each group: `sweep.running.cluster` sees to that."""
+    """Ray Train's, less what it starts beside the workers.
+
+    Its cleaner of placement groups is a process for each group, of which `sweep.running.cluster` takes care for all.
+    """
 
     def _create_default_callbacks(self) -> list[Any]:
         found = super()._create_default_callbacks()
         return [one for one in found if not isinstance(one, PlacementGroupCleanerCallback)]
+
+    def _initialize_and_run_controller(self, **given: Any) -> Any:
+        policy = _Unannounced(self.scaling_config)  # type: ignore[arg-type]  # it is Train's own
+        return super()._initialize_and_run_controller(**{**given, "scaling_policy": policy})
+
+
+class _Unannounced(FixedScalingPolicy):
+    """Lets the placement group speak for itself.
+
+    Ray Train would ask the autoscaler for the same machines once more, by a request that outlives the group: machines
+    that nobody uses any more stay for minutes, or for good.
+    """
+
+    def _send_resource_request(self) -> None:
+        pass
+
+    def _maybe_send_resource_request(self) -> None:
+        pass
+
+    def _cancel_resource_request(self) -> None:
+        pass
 
 
 class _Known(ControllerCallback):
@@ -99,6 +140,7 @@ class _Known(ControllerCallback):
 
 
 def _serve(loop: dict[str, Any]) -> None:
+    loop["config"].environment.apply()  # first: the libraries of the hub read it when they are imported
     # Here, because the broker needs neither torch nor the model code.
     from trainables.workers.worker import serve
 

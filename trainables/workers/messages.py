@@ -8,10 +8,10 @@ from typing import Literal
 from trainables.reports import Report
 from trainables.spec import TrialSpec
 
-Cause = Literal["trial", "machine", "notice", "memory", "weights"]
+Cause = Literal["trial", "machine", "notice", "memory", "weights", "setup"]
 """What a trial failed of: itself, so that it would fail again; a machine, a network, a store; a machine that goes away
-and said so before; too little memory for several workers; or the weights that it was to start from, which are gone or
-damaged.
+and said so before; too little memory for several workers; the weights that it was to start from, which are gone or
+damaged; or a node that lacks what only a person can put there, so that the run must stop.
 """
 
 

@@ -36,7 +36,7 @@ class _Rendezvous(Backend):
         on_gpus = worker_group.get_resources_per_worker().get("GPU", 0) > 0
         place = worker_group.execute_single(0, _listen)
         joining = [
-            worker_group.execute_single_async(rank, _join, place=place, rank=rank, size=size, on_gpus=on_gpus)
+            worker_group.execute_single_async(rank, _join, place, rank, size, on_gpus)
             for rank in range(size)
         ]
         ray.get(joining)

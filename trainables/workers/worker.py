@@ -2,59 +2,48 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 import traceback
 from typing import Any
 
 import ray
 import ray.train
-import torch
 from ray.actor import ActorHandle
 from ray.train.torch import get_device
 
-from trainables.data import open_source
 from trainables.errors import UserError
 from trainables.models.checkpoint import DamagedCheckpoint, MissingCheckpoint
 from trainables.reports import MachineLeaves, TrialError
-from trainables.store import Store
-from trainables.tasks import Catalogue
 from trainables.training.fine_tune import run_trial
 from trainables.training.memory import is_out_of_memory
 from trainables.training.workbench import Workbench
-from trainables.workers.group import GroupConfig
 from trainables.workers.messages import Cause, Job, Message
+from trainables.workers.node import set_up
 
 
 def serve(loop: dict[str, Any]) -> None:
     """The training function that Ray Train runs on each worker of a group."""
     group, broker, config = loop["group"], loop["broker"], loop["config"]
-    bench = _workbench(config)
+    context, node = ray.train.get_context(), ray.get_runtime_context().get_node_id()
+    rank = context.get_world_rank()
+    try:
+        bench = set_up(config, get_device(), rank, context.get_world_size())
+    except Exception as error:  # no trial gets further here: the first one says why, and the others' workers go too
+        is_mistake = isinstance(error, UserError)
+        reason = str(error) if is_mistake else f"on node {socket.gethostname()}: {type(error).__name__}: {error}"
+        if (job := ray.get(broker.get_job.remote(group, rank, node, 0))) is not None:
+            cause: Cause = "setup" if is_mistake else "machine"
+            message = Message(job.spec.trial_id, error=reason, cause=cause, ends_group=True, group=group)
+            ray.get(broker.put_message.remote(message))
+        raise
     threading.Thread(target=_watch, args=(group, broker, bench), daemon=True).start()
     room, done = bench.micro_batch_tokens, 0
-    node = ray.get_runtime_context().get_node_id()
-    while (job := ray.get(broker.get_job.remote(group, bench.rank, node, done))) is not None:
+    while (job := ray.get(broker.get_job.remote(group, rank, node, done))) is not None:
         bench.micro_batch_tokens = max(1, room >> job.halvings)
         if not _do(job, group, broker, bench):
             return
         done += 1
-
-
-def _workbench(config: GroupConfig) -> Workbench:
-    context, device = ray.train.get_context(), get_device()
-    torch.set_num_threads(config.cpus_per_worker)
-    if device.type == "cuda":
-        torch.cuda.set_device(device)
-    catalogue = Catalogue(config.tasks)
-    bench = Workbench(
-        Store(config.store),
-        open_source(config.data, catalogue),
-        device,
-        rank=context.get_world_rank(),
-        world_size=context.get_world_size(),
-        catalogue=catalogue,
-    )
-    bench.save_minutes = config.save_minutes
-    return bench
 
 
 def _watch(group: str, broker: ActorHandle, bench: Workbench) -> None:

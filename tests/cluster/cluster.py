@@ -1,0 +1,115 @@
+"""A sweep on a cluster of machines that go and come back."""
+
+from __future__ import annotations
+
+import itertools
+import re
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tests.cluster.machines import Machines
+from tests.faults.sweeps import SPACE, write_sweep
+
+HEAD = "10.9.0.1:6379"
+MEMORY = "--object-store-memory=100000000"
+
+
+def write_lasting(folder: Path, name: str, epochs: Sequence[int], **changes: Any) -> Path:
+    """A sweep whose trials last: long enough to lose machines on the way."""
+    path = write_sweep(folder, name, **changes)
+    space = {section: {"all": {**ranges["all"], "epochs": {"values": list(epochs), "first": epochs[0]}}}
+             for section, ranges in SPACE.items()}  # fmt: skip
+    (folder / "space.yaml").write_text(yaml.safe_dump(space))
+    return path
+
+
+class Cluster:
+    """A head without CPUs, which is machine 1, and a `sweep run` on it; machines with one CPU each join it."""
+
+    def __init__(self, machines: Machines) -> None:
+        self.machines = machines
+        self.lines: list[tuple[float, str]] = []
+        self._ray(1, f"--head --port=6379 --num-cpus=0 --include-dashboard=false {MEMORY}")
+
+    def join(self, number: int) -> None:
+        self._ray(number, f"--address={HEAD} --num-cpus=1 {MEMORY}")
+
+    def comes_back(self, number: int) -> None:
+        """A machine that was killed, drained or cut off joins again, with nothing of before."""
+        self.machines.kill(number)
+        self.machines.start(number)
+        self.join(number)
+
+    def drain(self, number: int, seconds: int) -> None:
+        """As clouds do with spot machines."""
+        (told,) = self._ids(number)
+        reason = "--reason=DRAIN_NODE_REASON_PREEMPTION --reason-message=spot"
+        self._say(
+            1, f"ray drain-node --address={HEAD} --node-id={told} {reason} --deadline-remaining-seconds={seconds}"
+        )
+
+    def is_member(self, number: int) -> bool:
+        """Whether the cluster has a machine, as far as it knows."""
+        return bool(self._ids(number))
+
+    def _ids(self, number: int) -> list[str]:
+        alive = f"one['Alive'] and one['NodeManagerAddress'] == '10.9.0.{number}'"
+        listed = f"print('nodes', *(one['NodeID'] for one in ray.nodes() if {alive}))"
+        found = self._say(1, f"python -c \"import ray; ray.init('auto', log_to_driver=False); {listed}\"")
+        return re.findall(r"^nodes(.*)$", found, re.MULTILINE)[0].split()
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the sweep goes on."""
+        return self._process.poll() is None
+
+    def run(self, path: Path, *arguments: str) -> None:
+        command = " ".join(["sweep", "run", str(path), "--address", "auto", *arguments])
+        self._process = self.machines.popen(command, on=1)
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def wait(self, seconds: float = 300) -> int:
+        code = self._process.wait(seconds)
+        self._reader.join(10)
+        return code
+
+    def wait_for(self, happened: Callable[[str], bool], seconds: float = 120) -> None:
+        deadline = time.monotonic() + seconds
+        while not happened(self.output):
+            assert time.monotonic() < deadline and self._process.poll() is None, self.output
+            time.sleep(0.1)
+
+    @property
+    def output(self) -> str:
+        return "".join(line for _, line in list(self.lines))
+
+    @property
+    def done(self) -> int:
+        """Trials that have ended."""
+        return len(re.findall(r"^[\d:]+ \d+/\d+ ", self.output, re.MULTILINE))
+
+    @property
+    def longest_pause(self) -> float:
+        """Seconds between two trials that ended, at most."""
+        moments = [moment for moment, line in self.lines if re.match(r"[\d:]+ \d+/\d+ ", line)]
+        return max((after - before for before, after in itertools.pairwise(moments)), default=0.0)
+
+    def _read(self) -> None:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            self.lines.append((time.monotonic(), line))
+
+    def _ray(self, number: int, options: str) -> None:
+        self._say(number, f"ray start --node-ip-address=10.9.0.{number} {options}")
+
+    def _say(self, number: int, command: str) -> str:
+        done: subprocess.CompletedProcess[str] = self.machines.run(command, on=number)
+        assert done.returncode == 0, done.stdout
+        return done.stdout
