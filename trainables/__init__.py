@@ -1,4 +1,4 @@
 """The work: one fine-tuning run, from files to scores. Never imports `sweep`.
 
-Ray is imported by `broker`, `group` and `trainable` alone.
+Ray is imported in its `workers` alone.
 """

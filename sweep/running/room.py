@@ -89,24 +89,24 @@ class Room:
     @property
     def there(self) -> str:
         """What there is, in words."""
-        has = _these([(machine, 1) for machine in self.machines])
+        has = self._these([(machine, 1) for machine in self.machines])
         if self.growth is None:
             return has
-        return f"{has}; to be started at most {_these([(one.resources, one.most) for one in self.growth.types])}"
+        return f"{has}; to be started at most {self._these([(one.resources, one.most) for one in self.growth.types])}"
 
-
-def _these(machines: Sequence[tuple[Machine, int]]) -> str:
-    """Machines that have the same are one."""
-    counts: dict[tuple[float, float], int] = {}
-    for machine, number in machines:
-        has = machine.get("CPU", 0), machine.get("GPU", 0)
-        counts[has] = counts.get(has, 0) + number
-    told = [
-        f"{number} {'machine' if number == 1 else 'machines'} with {_count(cpus, 'CPU')} and {_count(gpus, 'GPU')}"
-        for (cpus, gpus), number in counts.items()
-        if number
-    ]
-    return ", ".join(told) or "no machine"
+    def _these(self, machines: Sequence[tuple[Machine, int]]) -> str:
+        """Machines that have the same are counted together."""
+        counts: dict[tuple[float, float], int] = {}
+        for machine, number in machines:
+            has = machine.get("CPU", 0), machine.get("GPU", 0)
+            counts[has] = counts.get(has, 0) + number
+        told = []
+        for (cpus, gpus), number in counts.items():
+            which = f"{number} {'machine' if number == 1 else 'machines'} with {_count(cpus, 'CPU')}"
+            if gpus or self.resources.gpus_per_worker:
+                which += f" and {_count(gpus, 'GPU')}"
+            told += [which] if number else []
+        return ", ".join(told) or "no machine"
 
 
 def _count(number: float, noun: str) -> str:

@@ -190,7 +190,7 @@ def test_a_trial_that_needs_more_than_there_is_is_refused(tmp_path: Path) -> Non
     path = write_experiment(tmp_path, resources={"cpus_per_worker": 4096})
     done = sweep("run", path)
     assert done.returncode == 2
-    assert "a trial needs 4096 CPUs" in done.stderr
+    assert "a trial needs a machine with 4096 CPUs" in done.stderr
     assert "Traceback" not in done.stderr
 
 

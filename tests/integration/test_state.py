@@ -35,7 +35,7 @@ from trainables.models.checkpoint import (
 )
 from trainables.models.network import TABLE, load_base
 from trainables.models.vocabulary import TrimmedVocabulary
-from trainables.reports import Report, TrialError
+from trainables.reports import MachineLeaves, Report, TrialError
 from trainables.spec import TrialSpec
 from trainables.store import Store, checkpoint_name, state_name
 from trainables.training.fine_tune import fine_tune
@@ -123,6 +123,22 @@ def stopped_at(step: int, spec: TrialSpec, bench: Workbench) -> list[Report]:
         raise AssertionError("it came to its end")
 
 
+def noticed_at(step: int, spec: TrialSpec, bench: Workbench) -> None:
+    """A run whose machine is given notice in its `step`-th optimizer step: it ends with its state saved."""
+    calls = iter(range(1, step))
+    with pytest.MonkeyPatch.context() as patch:
+
+        def record_step(self: TrimmedVocabulary, *rates: float) -> None:
+            if next(calls, None) is None:
+                bench.noticed.set()
+            original(self, *rates)
+
+        original = TrimmedVocabulary.record_step
+        patch.setattr(TrimmedVocabulary, "record_step", record_step)
+        with pytest.raises(MachineLeaves):
+            run(spec, bench)
+
+
 def result(spec: TrialSpec, bench: Workbench, last: Report) -> tuple[dict[str, torch.Tensor], Report]:
     """What a trial leaves: the weights, and its last report without what differs from run to run. Removes it."""
     plain = dataclasses.replace(last, startup_seconds=None, examples_per_second=None, resumed=0)
@@ -179,6 +195,16 @@ def test_within_the_minutes_an_epoch_begins_anew(folder: Path, undisturbed: Expe
     bench = new_bench(folder, save_minutes=15.0)
     reports = run(BASE, bench)
     assert [(report.epoch, report.resumed) for report in reports] == [(2, 4), (3, 4)]
+    check_equal(result(BASE, bench, reports[-1]), undisturbed["one task"])
+
+
+@pytest.mark.parametrize("step", [1, 4, 6, 11])
+def test_on_a_notice_the_state_is_saved_at_once(step: int, folder: Path, undisturbed: Expected) -> None:
+    """However long ago it was saved; the trial goes on with the next step, on another machine."""
+    noticed_at(step, BASE, new_bench(folder, save_minutes=15.0))
+    bench = new_bench(folder, save_minutes=15.0)
+    reports = run(BASE, bench)
+    assert {report.resumed for report in reports} == {step}
     check_equal(result(BASE, bench, reports[-1]), undisturbed["one task"])
 
 
@@ -265,8 +291,16 @@ def test_a_state_that_cannot_be_written_ends_no_trial(
     assert list((folder / "states").iterdir()) == []
 
 
+def leaves(step: int, spec: TrialSpec, bench: Workbench) -> None:
+    """The run of a worker whose own machine stays, as another one's goes."""
+    with pytest.raises(MachineLeaves):
+        run(spec, bench)
+
+
 def two_workers(rank: int, folder: Path) -> None:
-    """What each of two processes does: a calm run, one that is stopped and goes on, and one that cannot go on."""
+    """What each of two processes does: a calm run, one that is stopped and goes on, one that a machine leaves, and one
+    that cannot go on.
+    """
     torch.set_num_threads(1)
     distributed.init_process_group("gloo", init_method=f"file://{folder}/meeting", rank=rank, world_size=2)
     spec = dataclasses.replace(SPECS["best of several tasks"], parent=None)
@@ -281,15 +315,19 @@ def two_workers(rank: int, folder: Path) -> None:
         calm = run(spec, bench("calm"))[-1]
         for name in ("stopped", "one cannot read"):
             assert stopped_at(12, spec, bench(name)) == []
+        one_leaves = bench("one leaves")
+        one_leaves.save_minutes = 1e9
+        (noticed_at if rank == 1 else leaves)(7, spec, one_leaves)
         distributed.barrier()  # a new run comes after the old one's last write
         last = run(spec, bench("stopped"))[-1]
+        left = run(spec, bench("one leaves"))[-1]
         if rank == 1:
             patch.setattr(TrialState, "_load", lambda self: None)
         anew = run(spec, bench("one cannot read"))[-1]
     distributed.barrier()
-    assert (last.resumed, anew.resumed) == (10, 0)
+    assert (last.resumed, left.resumed, anew.resumed) == (10, 10, 0)
     expected = result(spec, bench("calm"), calm) if rank == 0 else None
-    for name, report in (("stopped", last), ("one cannot read", anew)):
+    for name, report in (("stopped", last), ("one leaves", left), ("one cannot read", anew)):
         if expected:
             check_equal(result(spec, bench(name), report), expected)
             assert bench(name).store.list("states") == []

@@ -35,10 +35,7 @@ class _Rendezvous(Backend):
             return
         on_gpus = worker_group.get_resources_per_worker().get("GPU", 0) > 0
         place = worker_group.execute_single(0, _listen)
-        joining = [
-            worker_group.execute_single_async(rank, _join, place, rank, size, on_gpus)
-            for rank in range(size)
-        ]
+        joining = [worker_group.execute_single_async(rank, _join, place, rank, size, on_gpus) for rank in range(size)]
         ray.get(joining)
 
     def on_shutdown(self, worker_group: Any, backend_config: BackendConfig) -> None:
