@@ -82,7 +82,7 @@ class Fleet:
         total = 0.0
         for turns in self.turns:
             until = [0.0, *(turn for turn in turns if turn < now - self.begun), now - self.begun]
-            total += sum(end - start for start, end in itertools.pairwise(until) if until.index(start) % 2 == 0)
+            total += sum(end - start for start, end in list(itertools.pairwise(until))[::2])
         return self.slots * total
 
 

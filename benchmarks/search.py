@@ -1,9 +1,15 @@
-"""What the search itself costs: 10,000 simulated trials of 200 studies, through the real Searcher and the real Tune.
+"""What the search itself costs: 30,000 trials on 512 slots, and with --churn on machines that come and go.
 
-A simulated trial is a Tune trainable that waits for about as long as `--seconds` says and reports an analytic score: no
-torch and no worker group, but the same jobs, messages and ledger as a real one. Prints trials per second, the driver's
-memory and the share of the time for which the slots were at work, in ten parts of the run: nothing may get worse from
-part to part. Two cores are enough: python benchmarks/search.py
+Real: the plan, the search with its samplers, the driver, the ledger, the broker, Ray Tune with its controller, actor
+manager, placement groups and trainables, and the way of every job, message and result through Ray. Played (played.py):
+the processes of worker groups, in which a trial is a wait of about `--seconds` and an analytic score; those in front of
+them, which are threads here; and the machines. A machine that goes ends its groups in the middle of their trials, which
+begin again elsewhere; a group takes 5 s to start.
+
+A line for each tenth of the run: trials a second, the slots that there were on average and the share of their time for
+which a trial was at work, what a trial takes of the driver's time on a CPU, and the driver's memory. Nothing may grow
+from part to part. In the first part the slots fill, in the last ones the studies run out. Two cores are enough, if
+nothing else needs them: python benchmarks/search.py --slots 512 --trials 30000 --churn
 """
 
 from __future__ import annotations
@@ -68,7 +74,7 @@ class Watch(Progress):
         super().__init__(Console(quiet=True))
         self.total, self.fleet, self.tally = total, fleet, tally
         self.ended = 0
-        self.first = self.last = self.now()
+        self.moments = [self.now()]
 
     def now(self) -> Moment:
         now = time.time()
@@ -79,15 +85,14 @@ class Watch(Progress):
         super().finished(study, entry)
         self.ended += 1
         if self.ended % (self.total // 10) == 0:
-            self.tell(self.ended, self.total // 10, self.last)
-            self.last = self.now()
+            self.moments.append(self.now())
+            self.tell(f"{self.ended:10} trials", self.total // 10, *self.moments[-2:])
 
-    def tell(self, ended: int, trials: int, then: Moment) -> None:
-        """A line about the last so many trials."""
-        now = self.now()
+    def tell(self, name: str, trials: int, then: Moment, now: Moment) -> None:
+        """A line about the so many trials that ended between two moments."""
         took, there = now.time - then.time, now.slot_seconds - then.slot_seconds
         print(
-            f"{ended:6} trials  {trials / took:5.1f} a second  slots {there / took:4.0f}"
+            f"{name}  {trials / took:5.1f} a second  slots {there / took:4.0f}"
             f"  at work {(now.at_work - then.at_work) / there:4.0%}"
             f"  driver {1000 * (now.cpu - then.cpu) / trials:5.1f} ms a trial  {resident():5.0f} MB"
             f"  lost {now.machines_lost:4} machines {now.trials_lost:5} trials",
@@ -140,8 +145,10 @@ def main() -> None:
             play_fronts(most=2 * arguments.slots)
             with watch.running(plan, search, ""):
                 tune_all(driver, Machines(fleet, arguments.seconds, folder / "tally"), own)
-            watch.tell(plan.runs, plan.runs, watch.first)
-            took = time.time() - watch.first.time
+            end = watch.now()
+            watch.tell("    in the middle", plan.runs // 10 * 7, watch.moments[1], watch.moments[8])
+            watch.tell("           in all", plan.runs, watch.moments[0], end)
+            took = end.time - watch.moments[0].time
         assert search.is_over
         outcomes = list(Ledger(store).outcomes())
         assert len({one.spec.trial_id for one in outcomes}) == len(outcomes) == plan.runs, (len(outcomes), plan.runs)

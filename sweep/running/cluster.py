@@ -112,7 +112,6 @@ def ray_cluster(
     log: Path,
     on_loss: Callable[[str], object],
     scratch: Path,
-    cpus: int | None = None,
 ) -> Iterator[Cluster]:
     """Ray for as long as the context lasts.
 
@@ -122,7 +121,6 @@ def ray_cluster(
         on_loss: called by another thread when Ray's own processes in this machine have died, with the reason. Some
             seconds later Ray ends this process, with no word.
         scratch: a folder for the temporary files of a cluster in this machine.
-        cpus: how many CPUs a cluster in this machine claims to have; None: those that it has.
 
     Raises:
         UserError: the cluster cannot be reached, or not even one trial has room on it.
@@ -130,7 +128,7 @@ def ray_cluster(
     log.parent.mkdir(parents=True, exist_ok=True)
     with _Log(log.open("ab"), encoding="utf-8") as file, redirect_stdout(file), redirect_stderr(file):
         _log_to(file)
-        yield from _ray(address, resources, file, on_loss, scratch, cpus)
+        yield from _ray(address, resources, file, on_loss, scratch)
 
 
 def _ray(
@@ -139,7 +137,6 @@ def _ray(
     log: TextIO,
     on_loss: Callable[[str], object],
     scratch: Path,
-    cpus: int | None,
 ) -> Iterator[Cluster]:
     if address is None:
         # ray.init turns 127.0.0.1 into the machine's own address, and then listens on every interface. Only where Ray
@@ -157,7 +154,7 @@ def _ray(
             with _inherited(scratch):
                 ray.init(
                     address="local",
-                    num_cpus=cpus or len(os.sched_getaffinity(0)),
+                    num_cpus=len(os.sched_getaffinity(0)),
                     _node_ip_address="127.0.0.1",
                     _temp_dir=str(scratch / RAY),
                     include_dashboard=False,

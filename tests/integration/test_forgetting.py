@@ -1,4 +1,4 @@
-"""What a run keeps of the trials that have ended: next to nothing, however many there were. The real Tune and broker."""
+"""What a run keeps of trials that have ended: next to nothing, however many. The real Tune and broker."""
 
 from __future__ import annotations
 
