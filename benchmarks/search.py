@@ -1,37 +1,49 @@
-"""What the search itself costs: 10,000 simulated trials of 200 studies, through the real Searcher and the real Tune.
+"""What the search itself costs: 30,000 trials on 512 slots, and with --churn on machines that come and go.
 
-A simulated trial is a Tune trainable that waits for about as long as `--seconds` says and reports an analytic score: no
-torch and no worker group, but the same jobs, messages and ledger as a real one. Prints trials per second, the driver's
-memory and the share of the time for which the slots were at work, in ten parts of the run: nothing may get worse from
-part to part. Two cores are enough: python benchmarks/search.py
+Real: the plan, the search with its samplers, the driver, the ledger, the broker, Ray Tune with its controller, actor
+manager, placement groups and trainables, and the way of every job, message and result through Ray. Played (played.py):
+the processes of worker groups, in which a trial is a wait of about `--seconds` and an analytic score; those in front of
+them, which are threads here; and the machines. A machine that goes ends its groups in the middle of their trials, which
+begin again elsewhere; a group takes 5 s to start.
+
+A line for each tenth of the run: trials a second, the slots that there were on average and the share of their time for
+which a trial was at work, what a trial takes of the driver's time on a CPU, and the driver's memory. Nothing may grow
+from part to part. In the first part the slots fill, in the last ones the studies run out. Two cores are enough, if
+nothing else needs them: python benchmarks/search.py --slots 512 --trials 30000 --churn
 """
 
 from __future__ import annotations
 
 import argparse
 import itertools
-import math
-import random
 import sys
 import tempfile
 import time
-from functools import partial
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
 from sweep.experiment import Experiment, Resources
 from sweep.ledger import Entry, Ledger
 from sweep.planning.plan import Study, make_plan
-from sweep.running.cluster import ray_cluster
+from sweep.running.cluster import LOOKING, ray_cluster
 from sweep.running.driver import Driver
 from sweep.running.progress import Progress
 from sweep.running.run import tune_all
 from sweep.running.scratch import scratch
 from sweep.search import Search
-from trainables.spec import TrialSpec
 from trainables.store import Store
+
+if TYPE_CHECKING:
+    from played import Fleet, Tally
+
+SLOTS = 8
+"""Of a machine."""
+
+DAYS, NIGHTS = 600.0, 60.0
+"""With --churn a machine is there and away for so many seconds on average."""
 
 LANGUAGES = ("de", "en", "es", "hi", "ru", "sw", "tr", "zh")
 STUDIES = 4
@@ -48,92 +60,57 @@ def experiment(store: str, studies: int, trials: int, sampler: str) -> Experimen
     return Experiment.model_validate(
         {
             "name": "simulated", "model": "random:tiny", "data": "mini", "store": store, "search_space": "wide",
-            "sampler": sampler, "trials": {"intermediate": trials, "target": trials}, "conditions": conditions,
+            "sampler": sampler, "conditions": conditions,
+            "trials": {"intermediate": trials, "target": trials, "parallel": 4}, "retries": 10,
             "targets": ["mini-qa", "mini-pos", "mini-ner"],
         }
     )  # fmt: skip
 
 
-def score(spec: TrialSpec) -> float:
-    """Best at a learning rate of 3e-5 and 4 epochs, by an amount that depends on the question."""
-    level = 50 + int(spec.question, 16) % 30
-    assert spec.learning_rate is not None and spec.epochs is not None
-    return level - 5 * abs(math.log10(spec.learning_rate / 3e-5)) - abs(spec.epochs - 4)
-
-
-def seconds_of(spec: TrialSpec, mean: float) -> float:
-    """How long a trial takes."""
-    return mean * (0.5 + random.Random(spec.trial_id).random())
-
-
-def simulated(broker: Any, seconds: float, slots: int) -> Any:
-    """The Tune trainable behind the same messages. The first trials wait until the processes of all slots are up."""
-    import ray
-    from ray import tune
-
-    from trainables.reports import Report
-    from trainables.workers.broker import Message
-
-    @ray.remote(num_cpus=0)
-    class Gate:
-        def __init__(self) -> None:
-            self.came = 0
-
-        def come(self) -> None:
-            self.came += 1
-
-        def is_open(self) -> bool:
-            return self.came >= slots
-
-    gate: Any = Gate.remote()
-
-    class Simulated(tune.Trainable):
-        def setup(self, config: dict[str, Any]) -> None:
-            self.spec = TrialSpec.from_dict(config["spec"])
-            gate.come.remote()
-            while not ray.get(gate.is_open.remote()):
-                time.sleep(1.0)
-
-        def reset_config(self, new_config: dict[str, Any]) -> bool:
-            self.spec = TrialSpec.from_dict(new_config["spec"])
-            return True
-
-        def step(self) -> dict[str, Any]:
-            time.sleep(seconds_of(self.spec, seconds))
-            objective = None if self.spec.phase == "evaluate" else score(self.spec)
-            report = Report(1.0, objective=objective, curve=() if objective is None else (objective,))
-            ray.get(broker.put_message.remote("simulated", Message(self.spec.trial_id, report)))
-            return {"trial": self.spec.trial_id, "progress": 1.0, "objective": objective, "done": True}
-
-        def save_checkpoint(self, checkpoint_dir: str) -> dict[str, Any]:
-            return {}
-
-        def load_checkpoint(self, checkpoint: Any) -> None:
-            pass
-
-    return tune.with_resources(Simulated, {"CPU": 1})
-
-
 class Watch(Progress):
     """Prints a line for each tenth of the run instead of one for each trial."""
 
-    def __init__(self, total: int, slots: int, seconds: float) -> None:
+    def __init__(self, total: int, fleet: Fleet, tally: Tally) -> None:
         super().__init__(Console(quiet=True))
-        self.total, self.at_once, self.seconds = total, slots, seconds
-        self.ended, self.busy = 0, 0.0
-        self.begun = self.since = time.monotonic()
-        self.output = sys.stdout  # this one: while Ray runs, sys.stdout is its log
+        self.total, self.fleet, self.tally = total, fleet, tally
+        self.ended = 0
+        self.moments = [self.now()]
+
+    def now(self) -> Moment:
+        now = time.time()
+        at_work, lost = self.tally.read()
+        return Moment(now, time.thread_time(), self.fleet.slot_seconds(now), at_work, self.fleet.lost(now), lost)
 
     def finished(self, study: Study, entry: Entry) -> None:
         super().finished(study, entry)
         self.ended += 1
-        self.busy += seconds_of(entry.spec, self.seconds)
         if self.ended % (self.total // 10) == 0:
-            now = time.monotonic()
-            rate, share = self.total / 10 / (now - self.since), self.busy / (now - self.since) / self.at_once
-            line = f"{self.ended:6} trials  {rate:6.1f} a second  driver {resident():6.0f} MB  at work {share:4.0%}"
-            print(line, file=self.output, flush=True)
-            self.since, self.busy = now, 0.0
+            self.moments.append(self.now())
+            self.tell(f"{self.ended:10} trials", self.total // 10, *self.moments[-2:])
+
+    def tell(self, name: str, trials: int, then: Moment, now: Moment) -> None:
+        """A line about the so many trials that ended between two moments."""
+        took, there = now.time - then.time, now.slot_seconds - then.slot_seconds
+        print(
+            f"{name}  {trials / took:5.1f} a second  slots {there / took:4.0f}"
+            f"  at work {(now.at_work - then.at_work) / there:4.0%}"
+            f"  driver {1000 * (now.cpu - then.cpu) / trials:5.1f} ms a trial  {resident():5.0f} MB"
+            f"  lost {now.machines_lost:4} machines {now.trials_lost:5} trials",
+            file=sys.__stdout__,  # while Ray runs, sys.stdout is its log
+            flush=True,
+        )
+
+
+@dataclass(frozen=True)
+class Moment:
+    """What has been so far. `cpu`: of the driver's thread, in seconds."""
+
+    time: float
+    cpu: float
+    slot_seconds: float
+    at_work: float
+    machines_lost: int
+    trials_lost: int
 
 
 def resident() -> float:
@@ -144,36 +121,40 @@ def resident() -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--studies", type=int, default=200)
-    parser.add_argument("--trials", type=int, default=50, help="of a study")
-    parser.add_argument("--slots", type=int, default=64)
-    parser.add_argument("--seconds", type=float, default=4.0, help="that a trial takes")
+    parser.add_argument("--slots", type=int, default=512)
+    parser.add_argument("--trials", type=int, default=30_000)
+    parser.add_argument("--of-study", type=int, default=30, help="trials of a study")
+    parser.add_argument("--seconds", type=float, default=14.0, help="that a trial takes")
+    parser.add_argument("--churn", action="store_true", help="machines go and come back at random")
     parser.add_argument("--sampler", default="tpe")
     arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        asked = experiment(f"{folder}/store", arguments.studies, arguments.trials, arguments.sampler)
+    studies = arguments.trials // arguments.of_study
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        asked = experiment(f"{folder}/store", studies, arguments.of_study, arguments.sampler)
         plan, store = make_plan(asked), Store(asked.store)
         search = Search(plan)
-        watch = Watch(plan.runs, arguments.slots, arguments.seconds)
-        driver = Driver(asked, search, Ledger(store), watch)
-        resources = Resources(concurrent=arguments.slots)
-        log = Path(folder) / "log"
-        with (
-            scratch() as own,
-            ray_cluster(None, resources, log, print, own, cpus=arguments.slots),
-            watch.running(plan, search, str(log)),
-        ):
-            watch.room(arguments.slots)
-            watch.begun = watch.since = time.monotonic()
-            trainable = partial(simulated, seconds=arguments.seconds, slots=arguments.slots)
-            tune_all(driver, trainable, arguments.slots, own)
-            took = time.monotonic() - watch.begun
+        with scratch() as own, ray_cluster(None, Resources(), folder / "log", print, own):
+            from played import Fleet, Machines, Tally, play_fronts  # they import ray, which must know its cluster first
+
+            nights = NIGHTS if arguments.churn else 0.0
+            fleet = Fleet(arguments.slots // SLOTS, SLOTS, DAYS, nights, begun=time.time())
+            watch = Watch(plan.runs, fleet, Tally(folder / "tally"))
+            driver = Driver(asked, search, Ledger(store), watch)
+            driver.slots = lambda: fleet.there(time.time() // LOOKING * LOOKING)  # looked at every few seconds
+            play_fronts(most=2 * arguments.slots)
+            with watch.running(plan, search, ""):
+                tune_all(driver, Machines(fleet, arguments.seconds, folder / "tally"), own)
+            end = watch.now()
+            watch.tell("    in the middle", plan.runs // 10 * 7, watch.moments[1], watch.moments[8])
+            watch.tell("           in all", plan.runs, watch.moments[0], end)
+            took = end.time - watch.moments[0].time
         assert search.is_over
         outcomes = list(Ledger(store).outcomes())
         assert len({one.spec.trial_id for one in outcomes}) == len(outcomes) == plan.runs, (len(outcomes), plan.runs)
         print(f"{plan.runs} trials of {len(plan.studies)} studies in {took:.0f} s, {plan.runs / took:.1f} a second")
         begun = time.monotonic()
-        again = Search(plan, outcomes)
+        again = Search(plan, Ledger(store).outcomes())
         assert again.is_over
         print(f"resuming from the ledger: {time.monotonic() - begun:.1f} s")
 

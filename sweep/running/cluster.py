@@ -24,6 +24,7 @@ os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
 os.environ.setdefault("TUNE_DISABLE_AUTO_CALLBACK_LOGGERS", "1")  # the ledger is the record
 os.environ.setdefault("TUNE_DISABLE_SIGINT_HANDLER", "1")  # signals are dealt with in `stop`
+os.environ.setdefault("TUNE_GLOBAL_CHECKPOINT_S", "inf")  # as above: Tune need not write down where it stands
 os.environ.setdefault("TUNE_MAX_PENDING_TRIALS_PG", "64")  # how many at once is the driver's to say
 os.environ.setdefault("TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S", "0")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
@@ -111,7 +112,6 @@ def ray_cluster(
     log: Path,
     on_loss: Callable[[str], object],
     scratch: Path,
-    cpus: int | None = None,
 ) -> Iterator[Cluster]:
     """Ray for as long as the context lasts.
 
@@ -121,7 +121,6 @@ def ray_cluster(
         on_loss: called by another thread when Ray's own processes in this machine have died, with the reason. Some
             seconds later Ray ends this process, with no word.
         scratch: a folder for the temporary files of a cluster in this machine.
-        cpus: how many CPUs a cluster in this machine claims to have; None: those that it has.
 
     Raises:
         UserError: the cluster cannot be reached, or not even one trial has room on it.
@@ -129,7 +128,7 @@ def ray_cluster(
     log.parent.mkdir(parents=True, exist_ok=True)
     with _Log(log.open("ab"), encoding="utf-8") as file, redirect_stdout(file), redirect_stderr(file):
         _log_to(file)
-        yield from _ray(address, resources, file, on_loss, scratch, cpus)
+        yield from _ray(address, resources, file, on_loss, scratch)
 
 
 def _ray(
@@ -138,7 +137,6 @@ def _ray(
     log: TextIO,
     on_loss: Callable[[str], object],
     scratch: Path,
-    cpus: int | None,
 ) -> Iterator[Cluster]:
     if address is None:
         # ray.init turns 127.0.0.1 into the machine's own address, and then listens on every interface. Only where Ray
@@ -156,7 +154,7 @@ def _ray(
             with _inherited(scratch):
                 ray.init(
                     address="local",
-                    num_cpus=cpus or len(os.sched_getaffinity(0)),
+                    num_cpus=len(os.sched_getaffinity(0)),
                     _node_ip_address="127.0.0.1",
                     _temp_dir=str(scratch / RAY),
                     include_dashboard=False,

@@ -256,7 +256,7 @@ class Driver:
         one: Study | None = study
         while one is not None:
             for trial_id in self.search.unneeded(one):
-                if trial_id not in self._dropped | self.needed_elsewhere:
+                if trial_id not in self._dropped and trial_id not in self.needed_elsewhere:
                     self._dropped.add(trial_id)
                     with suppress(OSError):  # `tidy` sees to it
                         self.ledger.store.delete(checkpoint_name(trial_id))

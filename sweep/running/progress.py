@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -66,7 +66,7 @@ class Progress:
         self.console = console
         self._running: dict[str, _Running] = {}
         self._best: dict[str, tuple[float, TrialSpec]] = {}
-        self._seconds: dict[str, list[float]] = {}
+        self._seconds: dict[str, deque[float]] = defaultdict(lambda: deque(maxlen=RECENT))  # by phase
         self._total = self._done = self._failed = 0
         self._counts: dict[str, tuple[int, int]] = {}  # by study: trials that have ended, and all
         self._to_run: Counter[str] = Counter()  # by phase
@@ -191,7 +191,7 @@ class Progress:
         """A trial is in the ledger."""
         running = self._running.pop(entry.spec.trial_id)
         seconds = time.monotonic() - running.since
-        self._seconds.setdefault(study.phase, []).append(seconds)
+        self._seconds[study.phase].append(seconds)
         assert self._search is not None  # set when the run began
         self._count(self._search.family(study))
         if entry.error:
@@ -249,11 +249,11 @@ class Progress:
             self._done += ended - before[0]
             self._total += planned - before[1]
             self._to_run[study.phase] += planned - ended - (before[1] - before[0])
-        every = [seconds for ones in self._seconds.values() for seconds in ones[-RECENT:]]
+        every = [seconds for ones in self._seconds.values() for seconds in ones]
         left = 0.0
         for phase, trials in self._to_run.items():
-            seconds = self._seconds.get(phase, every)[-RECENT:]
-            left += trials * sum(seconds) / max(1, len(seconds))
+            known = self._seconds.get(phase) or every
+            left += trials * sum(known) / max(1, len(known))
         self._left = left / self.slots if every else None
 
 

@@ -255,6 +255,7 @@ def tune_all(driver: Driver, start_group: Callable[[str], Group] | None, scratch
     """
     from ray import tune
 
+    from sweep.running.scheduler import PlanScheduler
     from sweep.running.searcher import PlanSearcher, ReportCallback
     from trainables.workers.trainable import FineTuneTrainable
 
@@ -268,6 +269,7 @@ def tune_all(driver: Driver, start_group: Callable[[str], Group] | None, scratch
             mode="max",
             num_samples=-1,
             search_alg=PlanSearcher(driver, broker),
+            scheduler=PlanScheduler(),
             reuse_actors=True,
             trial_dirname_creator=lambda trial: trial.trial_id,
         ),

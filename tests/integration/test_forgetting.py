@@ -1,0 +1,104 @@
+"""What a run keeps of trials that have ended: next to nothing, however many. The real Tune and broker."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import itertools
+import tracemalloc
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from sweep.experiment import Experiment, Resources
+from sweep.ledger import Entry, Ledger
+from sweep.planning.plan import Study, make_plan
+from sweep.running.cluster import ray_cluster
+from sweep.running.driver import Driver
+from sweep.running.progress import Progress
+from sweep.running.run import tune_all
+from sweep.running.scratch import scratch
+from sweep.search import Search
+from tests.conftest import experiment_values
+from trainables.reports import Report
+from trainables.store import Store
+from trainables.workers.messages import Message
+
+pytestmark = pytest.mark.integration
+
+SLOTS = 2
+TRIALS = 90
+
+
+class Played:
+    """A worker group in the broker's process, which has done every trial at once."""
+
+    def __init__(self, name: str) -> None:
+        import ray
+
+        self.name = name
+        self.failure: str | None = None
+        self.broker = ray.get_runtime_context().current_actor
+        self.life = asyncio.get_running_loop().create_task(self._live())
+
+    def kill(self) -> None:
+        self.life.cancel()
+
+    def controlled_by(self, controller: Any) -> None:
+        pass
+
+    async def _live(self) -> None:
+        for done in itertools.count():
+            job = await self.broker.get_job.remote(self.name, 0, "here", done)
+            if job is None:
+                return
+            report = Report(1.0, objective=50.0, curve=(50.0,))
+            await self.broker.put_message.remote(Message(job.spec.trial_id, report, group=self.name))
+
+
+class Counting(Progress):
+    """Counts Tune's trials, and Python's memory, whenever one has ended."""
+
+    def __init__(self) -> None:
+        super().__init__(Console(quiet=True))
+        self.trials: list[int] = []
+        self.memory: list[int] = []
+
+    def finished(self, study: Study, entry: Entry) -> None:
+        from ray.tune.experiment import Trial
+
+        super().finished(study, entry)
+        gc.collect()
+        self.trials.append(sum(type(one) is Trial for one in gc.get_objects()))
+        self.memory.append(tracemalloc.get_traced_memory()[0])
+
+
+def test_nothing_grows_with_the_trials_that_have_ended(tmp_path: Path) -> None:
+    values = experiment_values(
+        tmp_path / "store", conditions=["mini-nli"], targets=["mini-pos"], sampler="random", search_space="wide",
+        trials={"intermediate": 1, "target": TRIALS},
+    )  # fmt: skip
+    experiment = Experiment.model_validate(values)
+    plan = make_plan(experiment)
+    search, counting = Search(plan), Counting()
+    driver = Driver(experiment, search, Ledger(Store(experiment.store)), counting)
+    driver.slots = lambda: SLOTS
+    tracemalloc.start()
+    try:
+        with (
+            scratch() as own,
+            ray_cluster(None, Resources(), tmp_path / "ray.log", print, own),
+            counting.running(plan, search, ""),
+        ):
+            tune_all(driver, Played, own)
+            folders = [path for path in (own / "sweep").rglob("*") if path.is_dir()]
+    finally:
+        tracemalloc.stop()
+    assert search.is_over
+    assert len(counting.trials) == plan.runs >= TRIALS
+    assert max(counting.trials) <= 2 * SLOTS, counting.trials
+    assert len(folders) <= 2 * SLOTS, folders
+    grown = counting.memory[-10] - counting.memory[20]
+    assert grown / (TRIALS - 30) < 8_000, counting.memory
