@@ -85,16 +85,23 @@ def _end(console: Console, going: Launch, on: Path, down: Down | None, code: int
     """The bill, and the cluster's end. Where something has to be done first it stays, for the same command."""
     from sweep.running.launch.launch import ALL_DONE
 
-    if not going.is_up():
-        return
-    for line in going.bill():
-        console.print(line, soft_wrap=True, highlight=False, markup=False)
-    if down and code in ALL_DONE:
-        console.print("Taking the cluster down.")
-        going.machines.down()
-        console.print("It is down.")
-        return
-    console.print(f"The cluster stays up: ray down {on}", soft_wrap=True, highlight=False, markup=False)
+    def tell(text: object) -> None:
+        console.print(text, soft_wrap=True, highlight=False, markup=False)
+
+    try:
+        if not going.is_up():
+            return
+        for line in going.bill():
+            tell(line)
+        if down and code in ALL_DONE:
+            tell("Taking the cluster down.")
+            going.machines.down()
+            tell("It is down.")
+        else:
+            tell(f"The cluster stays up. To take it down:\n  ray down {on}")
+    except UserError as error:  # the sweep has ended, and how is what counts
+        tell(error)
+        tell(f"Look whether the cluster is still up, and take it down:\n  ray down {on}")
 
 
 def _detach(console: Console, going: Launch, on: Path) -> None:

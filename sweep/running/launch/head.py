@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import select
+import shlex
 import socket
 import subprocess
 import tempfile
@@ -44,6 +45,22 @@ class Head:
 
     def __init__(self, gate: Gate, port: int, runs_ray: bool) -> None:
         self._gate, self._port, self.runs_ray = gate, port, runs_ray
+
+    def write(self, file: str, text: str) -> None:
+        """Writes a file that only the head node's user can read. It lies nowhere else on the way there.
+
+        Args:
+            file: its place; `~` is the home of the user there.
+
+        Raises:
+            NoSshError: it cannot be written.
+        """
+        command = shlex.join([*self._gate.container, "sh", "-c", f"umask 077 && cat >{file}"])
+        done = subprocess.run(  # noqa: S603
+            [*_ssh(self._gate), self._gate.target, command], input=text, capture_output=True, text=True
+        )
+        if done.returncode:
+            raise NoSshError(_said(done.stderr) or f"{file} cannot be written there")
 
     def jobs(self) -> JobSubmissionClient | None:
         """Ray's jobs on the cluster; None where the dashboard does not answer.

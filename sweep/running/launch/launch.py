@@ -104,15 +104,12 @@ class Launch:
             self._tell(f"Bringing up cluster {self.machines.cluster.name}; Ray's own messages: {self.machines.log}")
             self.machines.up(lambda step: self._tell(f"  {time.strftime('%H:%M:%S')} {step}"))
         screen = Screen(self._console)
-        with self._reach() as head:
-            client = self._answer(head)
-            self.job = self._running(client)
-            if self.job is not None:
-                self._tell(f"It runs there already, as job {self.job}.")
-                screen.begin_at(client.get_job_logs(self.job))
-            else:
-                self.job = self._submit(client)
-                self._tell(f"Runs on the cluster, as job {self.job}. Ctrl-C leaves it alone.")
+        try:
+            with self._reach() as head:
+                self.job = self._sent(head, screen)
+        except NoSshError as error:
+            hint = "give the same command again: it goes on from there"
+            raise UserError(Problem(f"the head node does not answer: {error}", hint=hint)) from None
         return self._code(follow(self._reach, self.job, screen))
 
     def is_up(self) -> bool:
@@ -152,7 +149,7 @@ class Launch:
             if client is None:
                 return []
             jobs = {one.submission_id: one for one in client.list_jobs()}
-            since = min(jobs[one].start_time or 0 for one in attempts(self._name, jobs))
+            since = min((jobs[one].start_time or 0 for one in attempts(self._name, jobs)), default=0)
             nodes = list_nodes(client.get_address(), limit=10_000, detail=True, raise_on_missing_output=False)
             found = bill.stays([dataclasses.asdict(node) for node in nodes], since, int(time.time() * 1000))
         return bill.told(found, self.machines.cluster, load_gpus())
@@ -162,6 +159,18 @@ class Launch:
         self._gate = self._gate or self.machines.gate()
         with reached(self._gate) as head:
             yield head
+
+    def _sent(self, head: Head, screen: Screen) -> str:
+        """The job of this experiment, which goes on there, or begins now."""
+        client = self._answer(head)
+        job = self._running(client)
+        if job is not None:
+            self._tell(f"It runs there already, as job {job}.")
+            screen.begin_at(client.get_job_logs(job))
+        else:
+            job = self._submit(head, client)
+            self._tell(f"Runs on the cluster, as job {job}. Ctrl-C leaves it alone.")
+        return job
 
     def _answer(self, head: Head) -> JobSubmissionClient:
         """The dashboard of a Ray that may just have begun."""
@@ -191,9 +200,9 @@ class Launch:
         """What tells one form of an experiment from another."""
         return content_hash([self._experiment.model_dump(mode="json"), self._retry_failed])
 
-    def _submit(self, client: JobSubmissionClient) -> str:
+    def _submit(self, head: Head, client: JobSubmissionClient) -> str:
         arguments = self._shipment.arguments({one.key: self._place(one) for one in self._shipment.folders})
-        self._send()
+        self._send(head)
         job = next_attempt(self._name, attempts(self._name, (one.submission_id for one in client.list_jobs())))
         return client.submit_job(
             entrypoint=entrypoint(self._name, [*arguments, *(["--retry-failed"] if self._retry_failed else [])]),
@@ -202,18 +211,17 @@ class Launch:
             metadata={"experiment": self._experiment.name, "store": self._experiment.store, "asked": self._asked},
         )
 
-    def _send(self) -> None:
-        """The small files, to the head; those with secrets for its user alone."""
-        asked: Sequence[str] = getattr(self._experiment, "environment", ())
+    def _send(self, head: Head) -> None:
+        """What the head alone needs: the small files, and the variables, which may be secrets."""
         with tempfile.TemporaryDirectory(prefix="sweep-launch-") as place:
             for name, path in self._shipment.files.items():
                 target = Path(place, name)
                 target.parent.mkdir(exist_ok=True)
                 copyfile(path, target)
-            secret = os.open(Path(place, ENVIRONMENT), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(secret, "w", encoding="utf-8") as file:
-                file.write(script(chosen(os.environ, self.machines.cluster.provider, asked)))
             self.machines.send(Path(place), folder(self._name))
+        asked: Sequence[str] = getattr(self._experiment, "environment", ())
+        variables = chosen(os.environ, self.machines.cluster.provider, asked)
+        head.write(f"{folder(self._name)}/{ENVIRONMENT}", script(variables))
 
     def _place(self, one: Folder) -> str:
         """Puts a folder where all nodes find it, as far as it is not there yet, and says where that is."""

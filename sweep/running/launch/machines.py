@@ -20,20 +20,27 @@ PATIENCE = 5
 """Seconds in which AWS must say who asks."""
 
 NOISE = re.compile(
-    r"\s*(!!!.*|New status: .*|Shared connection to .* closed\.|Failed to setup head node\.|\[\d.*|<\d.*|Traceback.*|"
-    r"File .*|raise .*|click\.exceptions.*|bash: (cannot set terminal|no job control).*|Warning: Permanently added.*)?"
+    r"\s*(|!!!.*|New status: .*|Full traceback: .*|Traceback.*|File .*|raise .*|click\.exceptions.*|\[\d.*|<\d.*|"
+    r"Failed to setup head node\.|Shared connection to .* closed\.|Warning: Permanently added.*|"
+    r"bash: (cannot set terminal|no job control).*)"
 )
 """Lines of Ray's log that say nothing of why it failed."""
 
-SAYS = re.compile(r"\s*(?:Error message: |Full traceback: |PANIC )?(.*?)\s*")
+SAYS = re.compile(r"\s*(?:Error message: )?(.*?)\s*")
 
 
 @dataclass(frozen=True)
 class Gate:
-    """How the head node is reached by ssh: what stands before and after `ssh`'s own options, and who it is."""
+    """The way to the head node, by ssh.
+
+    Attributes:
+        target: user and address.
+        container: how commands are run where Ray runs: in a container of the node, or, with nothing, on the node.
+    """
 
     options: tuple[str, ...]
     target: str
+    container: tuple[str, ...] = ()
 
 
 class Machines:
@@ -88,7 +95,11 @@ class Machines:
             internal = place.get("use_internal_ips", False) and not place.get("use_external_head_ip", False)
             runner: Any = provider.get_command_runner("", node, config["auth"], config["cluster_name"], None, internal)
             options = runner.ssh_options.to_ssh_options_list(timeout=10)
-            return Gate(tuple(options), f"{runner.ssh_user}@{runner._get_ssh_target()}")
+            docker = config.get("docker") or {}
+            engine = "podman" if docker.get("use_podman") else "docker"
+            name = docker.get("container_name")
+            container = (engine, "exec", "-i", name) if name else ()
+            return Gate(tuple(options), f"{runner.ssh_user}@{runner._get_ssh_target()}", container)
 
     def up(self, told: Callable[[str], object]) -> None:
         """`ray up`: returns when Ray runs on the head node.

@@ -34,7 +34,7 @@ class Folder:
     key: str
     here: Path
 
-    @property
+    @cached_property
     def kept(self) -> str:
         """Its name in the store: of its content, so that what is there already is what is meant."""
         stats = {name: (path, path.stat()) for name, path in self.files.items()}
@@ -87,7 +87,7 @@ def shipment(experiment: Experiment, file: Path, overrides: Sequence[str], clust
         name = file.name
         files[name] = file
     if experiment.tasks:
-        own = {f"tasks/{number}-{Path(path).name}": Path(path) for number, path in enumerate(experiment.tasks, start=1)}
+        own = {f"tasks/{Path(path).name}": Path(path) for path in experiment.tasks}  # a file is called as its task is
         files |= own
         placed["tasks"] = [*own]
     if experiment.search_space not in search_spaces.names():
