@@ -56,7 +56,7 @@ def popen(script: str, folder: Path, addresses: tuple[str, ...] = (), **environm
         stderr=subprocess.STDOUT,
         text=True,
         cwd=folder,
-        env={**_outer(), "HOME": str(home), "ADDRESSES": " ".join(addresses), **environment},
+        env={**outer(), "HOME": str(home), "ADDRESSES": " ".join(addresses), **environment},
     )
 
 
@@ -78,7 +78,7 @@ def _is_there(program: str) -> bool:
     return any(os.access(Path(folder) / program, os.X_OK) for folder in [*os.get_exec_path(), "/usr/sbin", "/sbin"])
 
 
-def _outer() -> Mapping[str, str]:
+def outer() -> Mapping[str, str]:
     """This process's environment less what leads to another Ray."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("RAY_", "TMPDIR"))}
     return {**kept, "PATH": f"{BIN}:{os.environ['PATH']}:/usr/sbin", "RAY_USAGE_STATS_ENABLED": "0"}
