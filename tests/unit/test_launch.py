@@ -268,6 +268,9 @@ Shared connection to 10.9.0.1 closed.
 
 def test_the_reason_is_what_the_command_said() -> None:
     assert reason(RAYS, "Failed to setup head node.") == "bash: uv: command not found"
+    assert (
+        reason("2026-11-25 19:46:40 INFO x\n\x1b[31mNo key\x1b[0m\n", "Exiting due to cli_logger.abort()") == "No key"
+    )
     assert reason("anything", "No default VPC\nmore") == "No default VPC"
     assert reason("", "") == "it does not say why"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import io
+import json
 from collections.abc import Mapping
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
@@ -122,6 +123,7 @@ def _refused_by_ray(document: YamlFile) -> list[Problem]:
         return [document.problem(f"provider '{kind}' needs {needs}", ("provider", "type"), f"pip install {needs}")]
     try:
         with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
+            jsonschema.validate(values, _schema())  # first: what follows takes types for granted
             validate_config(prepare_config(copy.deepcopy(values)))
     except jsonschema.ValidationError as error:
         place: Place = tuple(error.absolute_path)
@@ -132,6 +134,12 @@ def _refused_by_ray(document: YamlFile) -> list[Problem]:
         said = f"'{error.args[0]}' is missing" if isinstance(error, KeyError) else str(error).partition("\n")[0]
         return [document.problem(f"Ray does not take it: {said}")]
     return []
+
+
+def _schema() -> Any:
+    import ray.autoscaler
+
+    return json.loads(Path(ray.autoscaler.__file__).with_name("ray-schema.json").read_text(encoding="utf-8"))
 
 
 def _missing_here(document: YamlFile) -> list[Problem]:

@@ -20,13 +20,18 @@ PATIENCE = 5
 """Seconds in which AWS must say who asks."""
 
 NOISE = re.compile(
-    r"\s*(|!!!.*|New status: .*|Full traceback: .*|Traceback.*|File .*|raise .*|click\.exceptions.*|\[\d.*|<\d.*|"
-    r"Failed to setup head node\.|Shared connection to .* closed\.|Warning: Permanently added.*|"
-    r"bash: (cannot set terminal|no job control).*)"
+    r"\s*(|\[\d.*|<\d.*|\(\d.*|New status: .*|\d{4}-\d\d-\d\d .*|Shared connection to .* closed\.|"
+    r"Warning: Permanently added .*|bash: (cannot set terminal|no job control).*|Exiting due to .*)"
 )
 """Lines of Ray's log that say nothing of why it failed."""
 
-SAYS = re.compile(r"\s*(?:Error message: )?(.*?)\s*")
+COLOURS = re.compile(r"\x1b\[[\d;]*m")
+
+FAILED = "New status: update-failed"
+"""Before this stands what the command said that failed; behind it what Ray's own code was doing."""
+
+SAYS_NOTHING = ("Failed to setup head node", "SSH command failed", "Exiting due to")
+"""How Ray's exceptions begin that do not say what failed."""
 
 
 @dataclass(frozen=True)
@@ -182,15 +187,13 @@ STEPS = {
 
 
 def reason(log: str, error: str) -> str:
-    """Why Ray could not: the last line of its log that says something, else what its exception says.
-
-    Ray's exceptions say that something failed; what the command behind it wrote stands before that in the log.
-    """
-    lines = [SAYS.fullmatch(line) for line in log.splitlines() if not NOISE.fullmatch(line)]
-    said = [line[1] for line in lines if line is not None and line[1]]
-    told = [line for line in said if not line.startswith(("SSH command failed", "Exiting due to"))]
-    first = error.strip().splitlines()[0] if error.strip() else "it does not say why"
-    return told[-1] if told and (first in log or first.startswith(("Exiting due", "Failed to setup"))) else first
+    """Why Ray could not, in a line: what its exception says, or else the last that the command said that failed."""
+    first = error.strip().partition("\n")[0]
+    if first and not first.startswith(SAYS_NOTHING):
+        return first
+    lines = COLOURS.sub("", log).partition(FAILED)[0].splitlines()
+    said = [line.strip() for line in lines if not NOISE.fullmatch(line)]
+    return said[-1] if said else "it does not say why"
 
 
 def _check_credentials(cluster: ClusterFile) -> None:
