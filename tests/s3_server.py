@@ -67,7 +67,7 @@ def ask(
 
 
 class Proxy(ThreadingHTTPServer):
-    """Passes requests on to a port, unless `verdict` says otherwise; `seen` lists them all."""
+    """Passes requests on to a port, unless `verdict` says otherwise; `seen` lists them all, `signed` with whose key."""
 
     daemon_threads = True
 
@@ -76,6 +76,7 @@ class Proxy(ThreadingHTTPServer):
         self.behind = behind
         self.verdict: Verdict = lambda request: None
         self.seen: list[str] = []
+        self.signed: list[str] = []
         self.closing = threading.Event()
 
 
@@ -86,6 +87,8 @@ class _Handler(BaseHTTPRequestHandler):
     def _handle(self) -> None:
         request, body = f"{self.command} {self.path}", self._body()
         self.server.seen.append(request)
+        _, _, credential = self.headers.get("Authorization", "").partition("Credential=")
+        self.server.signed.append(f"{credential.partition('/')[0]} {request}")
         status = self.server.verdict(request)
         headers: list[tuple[str, str]] = []
         if status == SILENT:

@@ -34,6 +34,13 @@ LEFTOVER = re.compile(r"\..+\.[0-9a-f]{32}")
 S3_HINT = "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or ~/.aws; and AWS_ENDPOINT_URL for other servers than AWS"
 
 
+REFUSAL = re.compile(
+    r"AWS Error (NO_SUCH_BUCKET|ACCESS_DENIED|INVALID_ACCESS_KEY_ID|SIGNATURE_DOES_NOT_MATCH|UNRECOGNIZED_CLIENT)"
+    r"|Bucket '[^']*' not found|HTTP status (301|400|401|403|404)\b"
+)
+"""How pyarrow's errors say that there is no such bucket, or that these keys do not open it."""
+
+
 DAMAGED = "damaged"
 """The folder for files that are not what they should be."""
 
@@ -53,8 +60,36 @@ def cache_folder() -> Path:
     return Path(os.environ.get("SWEEP_CACHE", "~/.cache/sweep")).expanduser()
 
 
-def _open(uri: str) -> tuple[fs.FileSystem, str]:
-    """The file system of a path or URI, and the root on it."""
+def open_place(
+    uri: str, noun: str = "store", attempts: int = ATTEMPTS, silence: float | None = None
+) -> tuple[fs.FileSystem, str]:
+    """The file system of a path or URI, and the root on it.
+
+    Args:
+        noun: what is said to be opened.
+        attempts, silence: instead of ATTEMPTS and SILENCE.
+
+    Raises:
+        UserError: it holds credentials, is no such URI, or names a bucket that is not there.
+        OSError: the bucket's server does not answer.
+    """
+    if uri.startswith("s3:") and set(urlsplit(uri).netloc) & set("@:"):
+        raise UserError(Problem(f"a {noun}'s URI must not hold credentials", hint=S3_HINT))
+    try:
+        return _open(uri, attempts, silence or SILENCE)
+    except (OSError, ValueError) as error:
+        is_mistake = isinstance(error, ValueError) or is_refusal(error)
+        hint = S3_HINT if uri.startswith("s3:") and isinstance(error, OSError) else None
+        told = Problem(f"{noun} '{uri.partition('?')[0]}' cannot be opened: {error}", hint=hint)
+        raise UserError(told) if is_mistake else OSError(str(told)) from error
+
+
+def is_refusal(error: OSError) -> bool:
+    """Whether a server of S3 understood what it was asked for, and said no: another attempt gets the same answer."""
+    return REFUSAL.search(str(error)) is not None
+
+
+def _open(uri: str, attempts: int, silence: float) -> tuple[fs.FileSystem, str]:
     if "://" not in uri:
         return fs.LocalFileSystem(), str(Path(uri).expanduser().absolute())
     filesystem, root = fs.FileSystem.from_uri(uri)
@@ -66,8 +101,8 @@ def _open(uri: str) -> tuple[fs.FileSystem, str]:
             raise ValueError(f"{', '.join(unknown)}: only {', '.join(IN_URI)} can stand in it")
         filesystem = fs.S3FileSystem(
             **{"region": filesystem.region, "endpoint_override": os.environ.get("AWS_ENDPOINT_URL"), **options},
-            request_timeout=SILENCE,
-            retry_strategy=fs.AwsStandardS3RetryStrategy(max_attempts=ATTEMPTS),
+            request_timeout=silence,
+            retry_strategy=fs.AwsStandardS3RetryStrategy(max_attempts=attempts),
             allow_delayed_open=True,  # a small file is one request, not three
         )
     return filesystem, root
@@ -86,12 +121,7 @@ class Store:
 
     def __init__(self, uri: str) -> None:
         self.uri = uri
-        if uri.startswith("s3:") and set(urlsplit(uri).netloc) & set("@:"):
-            raise UserError(Problem("a store's URI must not hold credentials", hint=S3_HINT))
-        try:
-            self.filesystem, self.root = _open(uri)
-        except (OSError, ValueError) as error:
-            raise UserError(Problem(f"store '{uri}' cannot be opened: {error}")) from error
+        self.filesystem, self.root = open_place(uri)
         self.is_local = isinstance(self.filesystem, fs.LocalFileSystem)
 
     def __reduce__(self) -> tuple[type[Store], tuple[str]]:
@@ -142,7 +172,7 @@ class Store:
         """
         with self._named(name):
             if self.is_local:
-                with _beside(Path(self.path(name))) as file:
+                with beside(Path(self.path(name))) as file:
                     yield file
                 return
             with tempfile.NamedTemporaryFile(prefix="sweep-upload-") as spool:
@@ -232,7 +262,7 @@ class Store:
 
 
 @contextmanager
-def _beside(path: Path) -> Iterator[BinaryIO]:
+def beside(path: Path) -> Iterator[BinaryIO]:
     """A new file, renamed to `path` at the end of the block, once it is on the disk; after an error it is gone."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import shutil
 import sys
@@ -24,6 +25,9 @@ MATTERS = (
 """Variables that may have stood before the command, and without which it would do something else. None is a secret."""
 
 
+PASSWORD = re.compile(r"://[^/@]*@")
+"""What an endpoint's URL may hold before its host."""
+
 STARTS = "SWEEP_STARTS"
 """The variable that counts how often a process has started over: `pid:count`, for it is handed down to others."""
 
@@ -40,7 +44,8 @@ def program() -> list[str]:
 
 def again() -> str:
     """The whole command for a shell, with the variables that matter."""
-    variables = [f"{name}={shlex.quote(os.environ[name])}" for name in MATTERS if name in os.environ]
+    shown = {name: PASSWORD.sub("://***@", os.environ[name]) for name in MATTERS if name in os.environ}
+    variables = [f"{name}={shlex.quote(value)}" for name, value in shown.items()]
     return " ".join([*variables, shlex.join([*program(), *sys.argv[1:]])])
 
 

@@ -9,7 +9,10 @@ import typer
 
 
 def tasks(
-    files: Annotated[Path | None, typer.Option(help="A folder of release files: what of each task is there?")] = None,
+    files: Annotated[
+        str | None,
+        typer.Option(metavar="DIR", help="A folder of release files, or s3://...: what of each task is there?"),
+    ] = None,
     own: Annotated[list[Path] | None, typer.Option("--task", help="A task file of your own; may be repeated.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False,
 ) -> None:
@@ -38,12 +41,12 @@ def tasks(
         console.print("With --files DIR: what of it is in a folder of release files.")
 
 
-def _listed(catalogue: Any, files: Path | None) -> dict[str, dict[str, Any]]:
+def _listed(catalogue: Any, files: str | None) -> dict[str, dict[str, Any]]:
     """What is said of each task. `data` has the languages of each split; `where` is a place, None: not there."""
     from trainables.data import open_source
     from trainables.tasks.layout import SPLITS
 
-    folder = open_source({"files": str(files)}, catalogue) if files else None
+    folder = open_source({"files": files}, catalogue) if files else None
     embedded, hub = open_source("mini"), open_source("hub", catalogue)
     listed = {}
     for name, task in catalogue.items():

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, model_validator
 from pydantic_core import PydanticCustomError
 
 import search_spaces
@@ -16,6 +17,7 @@ from sweep.scoring import benchmark
 from trainables import tasks
 from trainables.data import DataConfig, Source, open_source
 from trainables.errors import UserError, nearest
+from trainables.mirror import is_uri
 from trainables.models.shapes import SHAPES, folder_of, name_and_revision
 from trainables.tasks import Catalogue, Task
 
@@ -76,6 +78,8 @@ def _known_sampler(name: str) -> str:
 
 
 def _known_model(model: str) -> str:
+    if is_uri(model):
+        raise _refuse(f"model '{model}' cannot lie in a bucket", "give a hub id, or a folder that every node has")
     name, revision = name_and_revision(model)
     if model.startswith("random:"):
         known = [f"random:{shape}" for shape in SHAPES]
@@ -94,6 +98,23 @@ def _known_model(model: str) -> str:
     return model
 
 
+def _names_alone(given: Any) -> Any:
+    """What else may stand in an `environment` is a secret, so it is not shown."""
+    if not isinstance(given, list) or not all(isinstance(one, str) for one in given):
+        raise _refuse("'environment' is not a list of variables' names", f"{NO_VALUES}: environment: [WANDB_API_KEY]")
+    return given
+
+
+def _variable(name: str) -> str:
+    if "=" in name:
+        raise _refuse(f"'{name.partition('=')[0]}=...' is more than a variable's name", NO_VALUES)
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
+        raise _refuse("what stands here is no variable's name", f"{NO_VALUES}: letters, digits and _")
+    if name.startswith("RAY_") or name in PER_WORKER:
+        raise _refuse(f"'{name}' is set by Ray, for each worker", "leave it out")
+    return name
+
+
 def _known_benchmark(name: str) -> str:
     if name not in benchmark.names():
         raise _refuse(f"unknown benchmark '{name}'", f"{nearest(name, benchmark.names())} (or give a list of tasks)")
@@ -103,10 +124,19 @@ def _known_benchmark(name: str) -> str:
 SHORT_NAMES = ("minilm", "xlm-roberta-base", "xlm-roberta-large", "bert-base-multilingual-cased")
 """Models whose names have no owner: what a typing error may have meant."""
 
+NO_VALUES = "export the value before the command, and write its name alone here"
+
+PER_WORKER = (
+    "CUDA_VISIBLE_DEVICES", "LOCAL_RANK", "LOCAL_WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT", "NODE_RANK", "RANK",
+    "WORLD_SIZE",
+)  # fmt: skip
+"""Variables whose values differ from worker to worker."""
+
 TaskName = Annotated[str, AfterValidator(_known_task)]
 Language = Annotated[str, AfterValidator(_known_language)]
 Languages = Literal["all"] | Annotated[list[Language], Field(min_length=1), _once("language")]
 Count = Annotated[int, Field(ge=1)]
+Variable = Annotated[str, AfterValidator(_variable)]
 
 
 class Section(BaseModel):
@@ -167,7 +197,7 @@ class Places(Section):
     """Folders and the hub, in the order in which they are searched for each task, split and language.
 
     Attributes:
-        files: a folder of official release files.
+        files: a folder of official release files, or the URI of a bucket and prefix that hold them.
         hub: the model hub, or a folder that mirrors it.
     """
 
@@ -243,6 +273,9 @@ class Experiment(Section):
     keep: Literal["winners", "all"] = "winners"
     save_minutes: Annotated[float, Field(gt=0)] = 15
     retries: Annotated[int, Field(ge=0)] = 3
+    environment: Annotated[list[Variable], BeforeValidator(_names_alone), _once("variable")] = Field(
+        default_factory=list
+    )
 
     @property
     def space(self) -> search_spaces.SearchSpace:
@@ -269,7 +302,9 @@ class Experiment(Section):
         if isinstance(self.data, str):
             return self.data
         places = self.data.model_dump(exclude_none=True).items()
-        return {name: one if one is True else str(Path(one).expanduser().absolute()) for name, one in places}
+        return {
+            name: one if one is True or is_uri(one) else str(Path(one).expanduser().absolute()) for name, one in places
+        }
 
     @cached_property
     def source(self) -> Source:

@@ -114,7 +114,7 @@ class Driver:
         """A trial ended: writes it into the ledger, or starts it again if it was not the trial's own fault.
 
         Raises:
-            UserError: the ledger cannot be written; the run must stop.
+            UserError: the ledger cannot be written, or a node lacks something; the run must stop.
         """
         cause = "machine" if message is None else message.cause
         error = "the process of the trial died" if message is None else message.error
@@ -169,6 +169,8 @@ class Driver:
         """Whether a trial that did not end by itself is run again, and sees to it."""
         study, spec = self.search.running[trial_id]
         pause = 0.0
+        if cause == "setup":
+            self._stop(Problem(error))
         if cause == "trial":
             return False
         if cause == "memory":

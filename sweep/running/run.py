@@ -27,8 +27,9 @@ from sweep.running.stop import Stop, Stopped
 from sweep.search import Outcome, Search
 from trainables.errors import Problem, UserError
 from trainables.models.minilm import minilm_folder
-from trainables.models.shapes import is_built_in
+from trainables.models.shapes import is_built_in, name_and_revision
 from trainables.store import Store
+from trainables.workers.environment import Environment, keep_out_of_logs
 
 if TYPE_CHECKING:
     from ray.actor import ActorHandle
@@ -95,6 +96,7 @@ def run(
             driver.needed_elsewhere = _needed_elsewhere(store, search)
             driver.tidy()
     if not search.is_over:
+        environment = Environment.of_command(experiment.environment)
         read_all_data(experiment)
         _prepare_model(experiment, weights)
         store.check_writable()
@@ -112,7 +114,7 @@ def run(
             driver.tidy()
             _check_disk(experiment, search, store)
             with stop.later(), scratch() as folder:
-                _run_trials(experiment, driver, progress, on_loss, stop, address, folder)
+                _run_trials(experiment, environment, driver, progress, on_loss, stop, address, folder)
             driver.tidy()
     return Summary(
         plan=plan,
@@ -125,6 +127,7 @@ def run(
 
 def _run_trials(
     experiment: Experiment,
+    environment: Environment,
     driver: Driver,
     progress: Progress,
     on_loss: Callable[[str], object],
@@ -145,7 +148,8 @@ def _run_trials(
             stop.listen()
             stop.check()
             progress.room(slots)
-            tune_all(driver, partial(_fine_tuning, experiment), slots, folder)
+            weights = driver.search.plan.studies[0].question.weights  # one model, in all studies
+            tune_all(driver, partial(_fine_tuning, experiment, weights, environment), slots, folder)
     except RayLost as error:
         logs.save(broke_down=True)
         raise RayLost(f"{error} (its logs: {logs.breakdown})") from error
@@ -194,7 +198,9 @@ def _prepare_model(experiment: Experiment, weights: str) -> None:
         check_model(experiment.model, weights, longest_input(experiment), experiment.dropout_masks)
 
 
-def _fine_tuning(experiment: Experiment, broker: ActorHandle[Any]) -> Any:
+def _fine_tuning(
+    experiment: Experiment, weights: str | None, environment: Environment, broker: ActorHandle[Any]
+) -> Any:
     """What a Tune trial is: a job for a warm group of Ray Train workers."""
     from ray import tune
 
@@ -210,7 +216,11 @@ def _fine_tuning(experiment: Experiment, broker: ActorHandle[Any]) -> Any:
         cpus_per_worker=resources.cpus_per_worker,
         gpus_per_worker=resources.gpus_per_worker,
         save_minutes=experiment.save_minutes,
+        model=name_and_revision(experiment.model)[0],
+        weights=weights,
+        environment=environment,
     )
+    keep_out_of_logs()
     trainable = tune.with_parameters(FineTuneTrainable, broker=broker, group=group)
     return tune.with_resources(trainable, {"memory": ACTOR_MEMORY})
 

@@ -15,11 +15,14 @@ from sweep.planning import history
 from sweep.results.query import query
 from sweep.running import lease
 from tests.s3_server import HOST, SILENT, Proxy, Verdict, ask, proxy, s3_server
+from tests.unit.test_files import layout, nli, texts, write
 from tests.unit.test_ledger import EVALUATION, entry, plan_of
 from tests.unit.test_spec import SPEC
 from tests.unit.test_store import Behaviour
+from trainables.data import open_source
 from trainables.errors import UserError
 from trainables.features import Feature, FeatureCache
+from trainables.mirror import open_folder
 from trainables.models.checkpoint import DamagedCheckpoint, MissingCheckpoint, load_checkpoint, save_checkpoint
 from trainables.reports import Score
 from trainables.store import Store, checkpoint_name
@@ -114,6 +117,71 @@ def test_wrong_credentials_are_an_error(store: Store, server: int) -> None:
     finally:
         ask(server, "POST", "/moto-api/reset-auth", b"inf")
     store.check_writable()
+
+
+@pytest.fixture
+def data(store: Store, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
+    """The URI of release files, for a machine that has none of them yet."""
+    monkeypatch.setenv("SWEEP_CACHE", str(tmp_path / "cache"))
+    for language in ("en", "de"):
+        store.write(f"xnli/dev-{language}.tsv", f"{language}\ty\tneutral\n".encode())
+    return store.uri
+
+
+def test_data_is_fetched_once_and_is_the_same_as_in_a_folder(data: str, front: Proxy, tmp_path: Path) -> None:
+    own = nli(layout(dev=["xnli/dev-{lang}.tsv"]))
+    local = write(tmp_path / "local", xnli__dev_en="en\ty\tneutral\n")
+    local_path = tmp_path / "local" / "xnli" / "dev.en"
+    local_path.rename(local_path.with_name("dev-en.tsv"))
+    front.seen.clear()
+    for place in (data, f"{data}/"):
+        far = open_source({"files": place})
+        assert far.languages(own, "dev") == ("en", "de")
+        assert far.fingerprint(own, "dev", "en") == local.fingerprint(own, "dev", "en")
+        assert texts(far.examples(own, "dev", "en")) == ["en"]
+        if place == data:
+            assert sum(one.startswith("GET") and "dev-en" in one for one in front.seen) == 1
+    assert not any("dev-de" in one for one in front.seen)  # nobody asked for it
+    front.seen.clear()
+    assert texts(open_source({"files": data}).examples(own, "dev", "en")) == ["en"]
+    assert len(front.seen) == 1  # the list
+
+
+def test_data_that_cannot_be_had_is_refused_with_what_to_do(data: str, front: Proxy, server: int) -> None:
+    for place in ("s3://nowhere/data", f"{data}/other"):
+        with pytest.raises(UserError, match=rf"NO_SUCH_BUCKET|there is no data under '{place}'"):
+            open_folder(place)
+    ask(server, "POST", "/moto-api/reset-auth", b"0")  # from now on keys are checked
+    try:
+        with pytest.raises(UserError, match=r"INVALID_ACCESS_KEY_ID(.|\n)*set AWS_ACCESS_KEY_ID"):
+            open_folder(data)
+    finally:
+        ask(server, "POST", "/moto-api/reset-auth", b"inf")
+    front.verdict = always(403)  # what AWS says to those without keys, and to those with others' keys
+    with pytest.raises(UserError, match=r"cannot be listed(.|\n)*set AWS_ACCESS_KEY_ID"):
+        open_folder(data)
+
+
+@pytest.mark.parametrize("status", [SILENT, 503])
+def test_data_whose_server_does_not_answer_is_an_error_in_time(
+    data: str, front: Proxy, status: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is none of the user's mistakes: in a worker it may pass."""
+    monkeypatch.setattr("trainables.mirror.SILENCE", 1.0)
+    front.verdict = always(status)
+    start = time.monotonic()
+    with pytest.raises(OSError, match=rf"data '{data}' cannot be listed(.|\n)*AWS_ENDPOINT_URL"):
+        open_folder(data)
+    assert time.monotonic() - start < 10
+
+
+def test_a_file_of_the_data_that_cannot_be_fetched_is_a_fault_that_may_pass(data: str, front: Proxy) -> None:
+    source, own = open_source({"files": data}), nli(layout(dev=["xnli/dev-{lang}.tsv"]))
+    front.verdict = always(503, "dev-en")
+    with pytest.raises(OSError, match=rf"data '{data}', file '.*dev-en.tsv'.*503"):
+        source.examples(own, "dev", "en")
+    front.verdict = let_through
+    assert texts(source.examples(own, "dev", "en")) == ["en"]
 
 
 def test_weights_come_back(store: Store) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -33,12 +34,12 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
         yield Broker.remote()  # type: ignore[attr-defined]
 
 
-def run(specs: list[TrialSpec], broker: Any, store: Path, workers: int) -> list[list[Any]]:
+def run(specs: list[TrialSpec], broker: Any, store: Path, workers: int, data: Any = "mock") -> list[list[Any]]:
     """Runs trials one after the other on one group; returns the messages about each."""
     from trainables.workers.broker import Job
     from trainables.workers.group import GroupConfig, WorkerGroup
 
-    config = GroupConfig(str(store), "mock", (), workers, cpus_per_worker=1, gpus_per_worker=0, save_minutes=1)
+    config = GroupConfig(str(store), data, (), workers, 1, gpus_per_worker=0, save_minutes=1, model="random:tiny")
     group = WorkerGroup(f"{store.name}-{workers}", broker, config)
     told: list[list[Any]] = []
     for spec in specs:
@@ -93,6 +94,13 @@ def test_a_group_survives_a_trial_that_fails(broker: Any, tmp_path: Path) -> Non
     assert told[2][-1].report.progress == 1
 
 
+def test_a_node_without_the_data_says_so(broker: Any, tmp_path: Path) -> None:
+    ((message,),) = run([SPEC], broker, tmp_path, workers=1, data={"files": str(tmp_path / "elsewhere")})
+    assert message.cause == "setup"
+    where = f"on node {socket.gethostname()}: there is no data folder '{tmp_path / 'elsewhere'}'"
+    assert message.error.startswith(f"{where}\n    mount it there")
+
+
 def test_a_second_trial_starts_at_once(broker: Any, tmp_path: Path) -> None:
     """Base weights and features are warm: the second trial's first step comes within a second."""
     told = run(
@@ -108,7 +116,7 @@ def test_a_group_that_broke_is_replaced(broker: Any, tmp_path: Path) -> None:
     from trainables.workers.group import GroupConfig
     from trainables.workers.trainable import FineTuneTrainable
 
-    config = GroupConfig(str(tmp_path), "mini", (), workers=2, cpus_per_worker=1, gpus_per_worker=0, save_minutes=1)
+    config = GroupConfig(str(tmp_path), "mini", (), 2, 1, gpus_per_worker=0, save_minutes=1, model="random:tiny")
     orphan = dataclasses.replace(SPEC, parent="f" * 16)
     trainable = tune.with_parameters(FineTuneTrainable, broker=broker, group=config)({"spec": orphan.to_dict()})
     broken = trainable.train()

@@ -59,6 +59,8 @@ def test_variables_that_matter_are_not_lost_and_secrets_are_not_shown(monkeypatc
     monkeypatch.setenv("SWEEP_CACHE", "/a place")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "s3cret")
     assert again() == "SWEEP_CACHE='/a place' python -m sweep run demo"
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "https://me:s3cret@host:9000/x@y")
+    assert again() == "SWEEP_CACHE='/a place' AWS_ENDPOINT_URL='https://***@host:9000/x@y' python -m sweep run demo"
 
 
 @pytest.mark.parametrize(("left", "starts"), [("OURS:3", 3), ("1:9", 0), ("9", 0), ("many", 0), ("", 0)])

@@ -130,6 +130,16 @@ def test_a_trial_s_own_error_is_final(rig: Rig) -> None:
     assert rows == [{"trial_id": spec.trial_id, "error": "the gradient is nan", "attempts": 1}]
 
 
+def test_a_node_that_lacks_something_stops_the_run_and_costs_no_trial(rig: Rig) -> None:
+    spec = rig.run(stop_at="intermediate")
+    assert spec is not None
+    with pytest.raises(UserError, match=r"^on node n1: there is no data folder '/d'\n    mount it there$"):
+        rig.end(spec, error="on node n1: there is no data folder '/d'\n    mount it there", cause="setup")
+    assert isinstance(rig.driver.stopped, UserError)  # Tune wraps what is raised in its callbacks
+    rig.restart()  # once the folder is there
+    assert rig.run(stop_at="intermediate") == spec
+
+
 def test_a_group_that_ran_out_of_memory_gets_smaller_pieces(rig: Rig) -> None:
     spec = rig.run(stop_at="intermediate")
     assert spec is not None

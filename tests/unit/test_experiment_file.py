@@ -39,6 +39,7 @@ def test_values_are_overridden_by_dotted_paths(tmp_path: Path) -> None:
     [
         ({"targets": ["mini-pso"]}, "- mini-pso", "unknown task 'mini-pso'", "did you mean 'mini-pos'?"),
         ({"model": "minilm@v2"}, "model:", "model minilm has no revisions", "write minilm"),
+        ({"model": "s3://bucket/model"}, "model:", "model 's3://bucket/model' cannot lie in a bucket", "give a hub id"),
         ({"model": "owner/model@"}, "model:", "model 'owner/model@' names no revision", "owner/model@main"),
         ({"model": "xlm-roberta-larg@main"}, "model:", "unknown model", "did you mean 'xlm-roberta-large'?"),
         ({"model": "random:tny"}, "model:", "unknown model 'random:tny'", "did you mean 'random:tiny'?"),
@@ -93,6 +94,12 @@ def test_values_are_overridden_by_dotted_paths(tmp_path: Path) -> None:
         ({"max_length": 5}, "max_length:", "'max_length' is 5, too little for mini-nli (6)", "at least 6"),
         ({"max_length": 97, "targets": ["mini-qa"]}, "max_length:", "'max_length' is 97, too little for mini-qa", "98"),
         ({"max_length": 513}, "max_length:", "model 'random:tiny' sees 512 tokens at once", "set max_length: 512"),
+        ({"environment": ["A", "HF_TOKEN=s3cret"]}, "- HF_TOKEN", "'HF_TOKEN=...' is more than a", "export the value"),
+        ({"environment": {"HF_TOKEN": "s3cret"}}, "environment:", "'environment' is not a list of", "[WANDB_API_KEY]"),
+        ({"environment": [{"HF_TOKEN": "s3cret"}]}, "environment:", "'environment' is not a list of", "export"),
+        ({"environment": "HF_TOKEN s3cret"}, "environment:", "'environment' is not a list of", "export the value"),
+        ({"environment": ["s3cret-"]}, "- s3cret", "what stands here is no variable's name", "letters, digits and _"),
+        ({"environment": ["CUDA_VISIBLE_DEVICES"]}, "- CUDA", "'CUDA_VISIBLE_DEVICES' is set by Ray", "leave it out"),
         ({"sentence_vectors": {"pool": "cls"}}, "pool:", "unknown key 'pool'", "did you mean 'pooling'?"),
     ],
 )
@@ -106,6 +113,7 @@ def test_a_mistake_is_named_with_its_line_and_the_nearest_right_thing(
     place = -1 if at == "- none" else 0  # the second of two is the one too many
     where = f"{path}:{lines[place]}: {message}"
     assert any(text.startswith(where) and hint in text for text in found), found
+    assert "s3cret" not in str(found)
 
 
 def test_lengths_at_the_bounds_are_fine(tmp_path: Path) -> None:
@@ -136,6 +144,7 @@ TWICE: list[tuple[dict[str, Any], str, str]] = [
     ({"targets": ["mini-pos", "mini-bitext", "mini-pos"]}, "- mini-pos", "target 'mini-pos'"),
     ({"seeds": [3, 1, 3]}, "- 3", "seed '3'"),
     ({"seeds": [1, 1.0]}, "- 1.0", "seed '1'"),
+    ({"environment": ["A", "B", "A"]}, "- A", "variable 'A'"),
     ({"languages": ["en", "de", "en"]}, "- en", "language 'en'"),
     ({"conditions": ["none", {**NLI, "tasks": ["mini-nli", "mini-pos", "mini-nli"]}]}, "- mini-nli", "task 'mini-nli'"),
     ({"conditions": ["none", {**NLI, "languages": ["de", "de"]}]}, "- de", "language 'de'"),

@@ -18,6 +18,7 @@ from trainables.data.squad import read_paragraphs, read_squad
 from trainables.data.tables import read_table
 from trainables.data.treebank import read_conllu
 from trainables.errors import Problem
+from trainables.mirror import Folder
 from trainables.spec import content_hash
 from trainables.tasks import FileLayout, Task
 from trainables.tasks.layout import CANDIDATES, CANDIDATES_KEY
@@ -26,14 +27,14 @@ Found = tuple[FileLayout, tuple[Path, ...]]
 
 
 class ReleaseFolder:
-    """Reads the files that tasks name, below one folder (see `trainables.data.released.Place`).
+    """Reads the files that tasks name, below one folder (see `trainables.data.released.Place`), and fetches no others.
 
     Of a task's layouts the first counts that has all files of a split and language. The split `test-candidates` is read
     from the same files as `test`, or from the layout's `candidates`: one file of them for all languages belongs to the
     layout's first language, so that the pool of all languages holds it once.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Folder) -> None:
         self.folder = folder
 
     def holds(self, task: Task, split: str, language: str) -> bool:
@@ -42,12 +43,14 @@ class ReleaseFolder:
     def read(self, task: Task, split: str, language: str) -> Sequence[Example]:
         found = self._present(task, split, language)
         assert found is not None, "callers ask `holds` first"
+        self.folder.fetch(found[1])
         return _read(task, split, language, *found)
 
     def version(self, task: Task, split: str, language: str) -> str:
         found = self._present(task, split, language)
         assert found is not None, "callers ask `holds` first"
         layout, paths = found
+        self.folder.fetch(paths)
         digests = [digest(path, path.stat().st_size, path.stat().st_mtime_ns) for path in paths]
         return content_hash([digests, layout.format, layout.options, split, language])
 
@@ -61,8 +64,7 @@ class ReleaseFolder:
     def _present(self, task: Task, split: str, language: str) -> Found | None:
         """The first layout of which all files are there, with them."""
         for layout, patterns in self._looked_for(task, split, language):
-            matches = [sorted(self.folder.glob(pattern), key=lambda path: (path.name, path)) for pattern in patterns]
-            files = [[path for path in paths if path.is_file()] for paths in matches]
+            files = [sorted(self.folder.find(pattern), key=lambda path: (path.name, path)) for pattern in patterns]
             if all(files):
                 return layout, tuple(path for paths in files for path in paths)
         return None

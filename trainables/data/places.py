@@ -11,10 +11,13 @@ from trainables.data.mock import MockSource
 from trainables.data.released import Place, ReleasedSource
 from trainables.data.source import MiniSource, Source
 from trainables.errors import Problem, UserError
+from trainables.mirror import is_uri, open_folder
 from trainables.tasks import Catalogue, Task
 
 DataConfig = str | Mapping[str, str | bool]
-"""`mini`, `mock`, `hub`, or where to look: `{files: DIR, hub: DIR}`, in which `hub: true` is the hub itself."""
+"""`mini`, `mock`, `hub`, or where to look: `{files: DIR, hub: DIR}`, in which `hub: true` is the hub itself, and
+`files` may be a URI (`s3://bucket/prefix`).
+"""
 
 
 def open_source(config: DataConfig, tasks: Mapping[str, Task] | None = None) -> Source:
@@ -24,7 +27,8 @@ def open_source(config: DataConfig, tasks: Mapping[str, Task] | None = None) -> 
         tasks: where the parts of a task such as `anli+` are looked up; None: among the shipped ones.
 
     Raises:
-        UserError: a folder is not there.
+        UserError: a folder or bucket is not there, or cannot be read.
+        OSError: a bucket's server does not answer.
     """
     if config == "mini":
         return MiniSource()
@@ -36,12 +40,19 @@ def open_source(config: DataConfig, tasks: Mapping[str, Task] | None = None) -> 
     found: list[Place] = []
     problems: list[Problem] = []
     for kind, place in places.items():
-        folder = None if place is True else Path(str(place)).expanduser()
-        if folder is not None and not folder.is_dir():
+        if place is True:
+            found.append(Hub())
+            continue
+        if kind == "hub" and is_uri(str(place)):
+            hint = "copy it into a folder of each machine; release files may lie in a bucket: data.files=s3://..."
+            problems.append(Problem(f"a mirror of the hub must be a folder, and '{place}' is none", hint=hint))
+            continue
+        folder = open_folder(str(place))
+        if folder is None:
             hint = f"set data.{kind}=DIR to the folder that the downloads filled"
-            problems.append(Problem(f"data folder '{folder}' does not exist", hint=hint))
+            problems.append(Problem(f"data folder '{Path(str(place)).expanduser()}' does not exist", hint=hint))
         else:
-            found.append(ReleaseFolder(folder) if kind == "files" and folder is not None else Hub(folder))
+            found.append(ReleaseFolder(folder) if kind == "files" else Hub(Path(str(place)).expanduser()))
     if problems:
         raise UserError(problems)
     return ReleasedSource(found, Catalogue() if tasks is None else tasks)

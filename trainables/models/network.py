@@ -11,6 +11,8 @@ from typing import Literal
 
 import tokenizers
 import torch
+from huggingface_hub import is_offline_mode
+from huggingface_hub.errors import LocalEntryNotFoundError
 from torch import Tensor, nn
 from transformers import (
     AutoConfig,
@@ -58,6 +60,7 @@ def load_base(model: str, weights: str | None = None) -> Base:
 
     Raises:
         UserError: there is no such model, it has other weights here, or it cannot be downloaded.
+        ConnectionError: the hub does not answer now, and the cache does not hold the model.
     """
     place, revision = _locate(model, weights)
     if model.startswith("random:"):
@@ -79,6 +82,9 @@ def load_base(model: str, weights: str | None = None) -> Base:
         encoder = AutoModel.from_pretrained(place, revision=revision, add_pooling_layer=False, dtype=torch.float32)
         return Base(encoder.eval(), AutoTokenizer.from_pretrained(place, revision=revision))
     except (OSError, ValueError) as error:
+        if _is_unreached(error) and not is_offline_mode():
+            reason = str(error).splitlines()[0]
+            raise ConnectionError(f"model '{model}' cannot be downloaded now: {reason}") from error
         raise _no_model(model, error) from error
 
 
@@ -122,9 +128,19 @@ def _locate(model: str, weights: str | None) -> tuple[str, str | None]:
     return str(folder_of(model) or minilm_folder()), None
 
 
+def _is_unreached(error: Exception) -> bool:
+    """Whether the cache has not got the files, and the hub was not asked or did not answer."""
+    return isinstance(error.__cause__, LocalEntryNotFoundError)
+
+
 def _no_model(model: str, error: Exception) -> UserError:
+    reason = str(error).splitlines()[0]
     hint = "give a hub id such as xlm-roberta-large, a folder, minilm or random:tiny"
-    return UserError(Problem(f"model '{model}' cannot be loaded: {str(error).splitlines()[0]}", hint=hint))
+    if _is_unreached(error) and is_offline_mode():
+        name, _ = name_and_revision(model)
+        reason = "HF_HUB_OFFLINE is set, and it is not in the cache on this machine"
+        hint = f"run `hf download {name}` here once with network, or set HF_HOME to a cache that has it"
+    return UserError(Problem(f"model '{model}' cannot be loaded: {reason}", hint=hint))
 
 
 class Network(nn.Module):

@@ -80,7 +80,11 @@ class Workbench:
 
     def base(self, spec: TrialSpec) -> Base:
         """A trial's pre-trained model, loaded once."""
-        return self._bases.get((spec.model, spec.weights), lambda: load_base(spec.model, spec.weights))
+        return self.model(spec.model, spec.weights)
+
+    def model(self, name: str, weights: str | None) -> Base:
+        """A pre-trained model, loaded once. Raises as `load_base` does."""
+        return self._bases.get((name, weights), lambda: load_base(name, weights))
 
     def checkpoint(self, trial_id: str) -> dict[str, torch.Tensor]:
         """A finished trial's weights. Raises as `load_checkpoint` does."""

@@ -20,9 +20,10 @@ POLL_SECONDS = 2.0
 VERDICT_SECONDS = 60.0
 """How long a worker waits to be told whether its trial goes on; then it does."""
 
-Cause = Literal["trial", "machine", "memory", "weights"]
+Cause = Literal["trial", "machine", "memory", "weights", "setup"]
 """What a trial failed of: itself, so that it would fail again; a machine, a network, a store; too little memory for
-several workers; or the weights that it was to start from, which are gone or damaged.
+several workers; the weights that it was to start from, which are gone or damaged; or a node that lacks what only a
+person can put there, so that the run must stop.
 """
 
 

@@ -9,28 +9,32 @@ from __future__ import annotations
 import tempfile
 import threading
 import traceback
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import ray
 import ray.train
-import torch
 from ray.actor import ActorHandle
 from ray.train import RunConfig, ScalingConfig
 from ray.train.torch import TorchTrainer, get_device
 
-from trainables.data import DataConfig, open_source
+from trainables.data import DataConfig
 from trainables.errors import UserError
 from trainables.models.checkpoint import DamagedCheckpoint, MissingCheckpoint
 from trainables.reports import TrialError
-from trainables.store import Store
-from trainables.tasks import Catalogue, Task
+from trainables.tasks import Task
 from trainables.workers.broker import Cause, Job, Message
+from trainables.workers.environment import Environment
 
 
 @dataclass(frozen=True)
 class GroupConfig:
-    """What a worker group is made of, where it works, and the tasks that do not ship with the package."""
+    """What a worker group is made of, where it works, and the tasks that do not ship with the package.
+
+    Attributes:
+        model, weights: those of its trials.
+        environment: what its workers take over from the command.
+    """
 
     store: str
     data: DataConfig
@@ -39,6 +43,9 @@ class GroupConfig:
     cpus_per_worker: int
     gpus_per_worker: float
     save_minutes: float
+    model: str
+    weights: str | None = None
+    environment: Environment = field(default_factory=Environment)
 
 
 class WorkerGroup:
@@ -101,28 +108,25 @@ class WorkerGroup:
 
 def _serve(loop: dict[str, Any]) -> None:
     """What each Ray Train worker does: one trial after the other, until it is sent home."""
+    group, broker, config = loop["group"], loop["broker"], loop["config"]
+    config.environment.apply()  # first: the libraries of the hub read it when they are imported
     # Here, because the actor in front of the group and the broker need neither transformers nor the model code.
     from trainables.training.fine_tune import run_trial
-    from trainables.training.workbench import Workbench
+    from trainables.workers.node import set_up
 
-    group, broker, config = loop["group"], loop["broker"], loop["config"]
     context = ray.train.get_context()
     rank = context.get_world_rank()
-    torch.set_num_threads(config.cpus_per_worker)
-    catalogue = Catalogue(config.tasks)
-    bench = Workbench(
-        Store(config.store),
-        open_source(config.data, catalogue),
-        get_device(),
-        rank=rank,
-        world_size=context.get_world_size(),
-        catalogue=catalogue,
-    )
-    bench.save_minutes = config.save_minutes
-    room = bench.micro_batch_tokens
 
     def tell(message: Message) -> None:
         ray.get(broker.put_message.remote(group, message))
+
+    try:
+        bench = set_up(config, get_device(), rank, context.get_world_size())
+    except UserError as error:  # no trial gets further here: the first one says why
+        if (job := ray.get(broker.get_job.remote(group, rank))) is not None:
+            tell(Message(job.spec.trial_id, error=str(error), cause="setup", ends_group=True))
+        return
+    room = bench.micro_batch_tokens
 
     while (job := ray.get(broker.get_job.remote(group, rank))) is not None:
         trial_id = job.spec.trial_id

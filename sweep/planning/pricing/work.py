@@ -7,7 +7,6 @@ measured (tokens.yaml). What is not known is said to be unknown.
 from __future__ import annotations
 
 import functools
-import itertools
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
@@ -21,6 +20,7 @@ from sweep.planning.pricing.bounds import NOTHING, Bounds, exactly
 from trainables.data import Source, mini, mock
 from trainables.data.files import ReleaseFolder
 from trainables.errors import UserError
+from trainables.mirror import Folder, open_folder
 from trainables.spec import TrialSpec
 from trainables.store import cache_folder
 from trainables.tasks import Task
@@ -81,7 +81,8 @@ class Counter:
         data = experiment.data
         self._made_up = MADE_UP.get(data) if isinstance(data, str) else None
         files = data.files if isinstance(data, Places) else None
-        self._folder = None if files is None else ReleaseFolder(Path(files).expanduser())
+        folder = None if files is None else open_folder(files)
+        self._folder = None if folder is None else ReleaseFolder(folder)
         self._readable = READABLE
         self._counts: dict[tuple[str, str, str], int | str] = {}
         self._languages: dict[tuple[str, str], tuple[str, ...]] = {}
@@ -249,15 +250,14 @@ def _tokens() -> dict[str, Any]:
     return values
 
 
-def _bytes(folder: Path, task: Task, split: str, language: str) -> int:
+def _bytes(folder: Folder, task: Task, split: str, language: str) -> int:
     """The size of all files that may hold a split in a language: of several layouts' files the sum."""
     patterns = {
         pattern.replace("{lang}", layout.codes.get(language, language))
         for layout in task.files
         for pattern in layout.splits.get(split, ())
     }
-    files = itertools.chain.from_iterable(folder.glob(pattern) for pattern in patterns)
-    return sum(path.stat().st_size for path in files)
+    return sum(folder.size(path) for pattern in patterns for path in folder.find(pattern))
 
 
 def _complain(missing: Sequence[tuple[Task, str, str, str]]) -> None:
