@@ -17,6 +17,7 @@ from tests.conftest import write_experiment
 from tests.integration.test_run import sweep
 from tests.s3_server import HOST, ask, s3_server
 from trainables.errors import UserError
+from trainables.mirror import open_folder
 from trainables.store import Store
 
 pytestmark = pytest.mark.integration
@@ -125,7 +126,9 @@ def test_a_bucket_is_looked_at_and_a_folder_goes_into_it(tmp_path: Path, monkeyp
         (data / "empty").touch()
         folder = Folder("data.files", data)
         upload(folder, store)
-        assert store.read(f"{folder.kept}/xnli/dev.tsv") == b"one"
+        there = open_folder(f"s3://bucket/sweep/{folder.kept}")  # as nodes do
+        assert there is not None
+        assert [there.size(path) for path in there.find("xnli/*.tsv")] == [3]
         assert store.size(f"{folder.kept}/empty") == 0
         store.write(f"{folder.kept}/xnli/dev.tsv", b"on")  # somebody broke off
         upload(folder, store)

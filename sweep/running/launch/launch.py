@@ -7,7 +7,7 @@ import os
 import signal
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from shutil import copyfile, copyfileobj
@@ -40,6 +40,7 @@ from sweep.search import Search
 from trainables.errors import Problem, UserError
 from trainables.spec import content_hash
 from trainables.store import S3_HINT, Store
+from trainables.workers.environment import Environment
 
 if TYPE_CHECKING:
     from ray.dashboard.modules.job.pydantic_models import JobDetails
@@ -77,7 +78,8 @@ class Launch:
         self.job: str | None = None
 
     def check(self) -> None:
-        """Before a machine is paid for. Raises UserError with what is wrong."""
+        """What can be known before a machine is paid for. Raises UserError with what is wrong."""
+        Environment.of_command(self._experiment.environment)
         read_all_data(self._experiment)
         if "://" in self._experiment.store:
             check_bucket(Store(self._experiment.store))
@@ -219,8 +221,7 @@ class Launch:
                 target.parent.mkdir(exist_ok=True)
                 copyfile(path, target)
             self.machines.send(Path(place), folder(self._name))
-        asked: Sequence[str] = getattr(self._experiment, "environment", ())
-        variables = chosen(os.environ, self.machines.cluster.provider, asked)
+        variables = chosen(os.environ, self.machines.cluster.provider, self._experiment.environment)
         head.write(f"{folder(self._name)}/{ENVIRONMENT}", script(variables))
 
     def _place(self, one: Folder) -> str:

@@ -14,6 +14,7 @@ from sweep.experiment.file import SHIPPED
 from sweep.running.launch.cluster_file import ClusterFile
 from trainables.data.files import digest
 from trainables.errors import Problem, UserError
+from trainables.mirror import is_uri
 from trainables.models.shapes import folder_of
 from trainables.spec import content_hash
 from trainables.yaml_file import parse_yaml
@@ -101,9 +102,9 @@ def shipment(experiment: Experiment, file: Path, overrides: Sequence[str], clust
             placed[key] = str(there)
         elif cluster.is_of_own_machines and _are_on_one_disk(here, Path(experiment.store)):
             placed[key] = str(here)
-        elif key == "model" and "://" in experiment.store:
+        elif key != "data.files" and "://" in experiment.store:  # of buckets nodes read release files alone
             hint = f"copy it to every node: under file_mounts of {cluster.path} say /some/folder: {here}"
-            problems.append(Problem(f"the folder of model '{experiment.model}' is on this machine alone", hint=hint))
+            problems.append(Problem(f"the folder of '{key}', '{here}', is on this machine alone", hint=hint))
         else:
             folders.append(Folder(key, here))
     if problems:
@@ -117,7 +118,7 @@ def _folders(experiment: Experiment) -> Iterable[tuple[str, Path]]:
     """The folders of this machine that an experiment reads, by key."""
     if isinstance(experiment.data, Places):
         for key, place in (("files", experiment.data.files), ("hub", experiment.data.hub)):
-            if isinstance(place, str) and "://" not in place:
+            if isinstance(place, str) and not is_uri(place):
                 yield f"data.{key}", Path(place).expanduser().absolute()
     model = folder_of(experiment.model)
     if model is not None:
