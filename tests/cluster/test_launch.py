@@ -20,7 +20,7 @@ from tests.conftest import ROOT, write_experiment
 pytestmark = [pytest.mark.cluster, namespace.needs("script", *machines.PROGRAMS), pytest.mark.timeout(400)]
 
 SECRET = "hf_do_not_tell"
-TRIALS = 40
+TRIALS = 60
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +36,7 @@ def command(there: Machines, tmp_path_factory: pytest.TempPathFactory) -> str:
     """The command. The experiment's search space lies on the desk alone; its trials run on the head, where room is."""
     folder = tmp_path_factory.mktemp("experiment")
     space = folder / "my space.yaml"
-    space.write_text((ROOT / "search_spaces/smoke.yaml").read_text())
+    space.write_text((ROOT / "search_spaces/quick.yaml").read_text())
     changes = {"search_space": str(space), "trials": {"target": TRIALS}, "resources": {"concurrent": 1}}
     file = write_experiment(folder, conditions=["none"], targets=["mini-pos"], **changes)
     on = there.cluster_file(ROOT / "clusters" / "local.yaml")
@@ -79,7 +79,7 @@ def test_up_submit_leave_come_back_and_down(there: Machines, command: str) -> No
     rest, _ = begun.communicate(timeout=30)
     assert begun.returncode == 130, rest
     assert f"{command}\n" in rest, "how to come back"
-    (job,) = re.findall(r"ray job stop (\S+)'", rest)
+    ((stop, job),) = re.findall(r"(ray exec \S+ 'ray job stop (\S+)')", rest)
 
     other = there.run(typed(f"{command} seeds=[1,2]"))
     assert other.returncode == 2
@@ -90,15 +90,24 @@ def test_up_submit_leave_come_back_and_down(there: Machines, command: str) -> No
     assert stranger.returncode == 2
     assert "lets only those in who have its token" in stranger.stdout
 
+    watching = there.popen(typed(command))
+    until(watching, re.escape(f"It runs there already, as job {job}."))
+    stopped = there.run(f"cd {ROOT} && {stop}")
+    assert stopped.returncode == 0, stopped.stdout
+    words, _ = watching.communicate(timeout=60)
+    assert watching.returncode == 128 + signal.SIGTERM, words
+    assert "Everything finished is in the store" in words, "it was given the time to end"
+
     back = there.run(f"cd {ROOT} && script -qec {shlex.quote(command)} /dev/null", seconds=200, TERM="xterm")
     assert back.returncode == 0, back.stdout
-    assert f"It runs there already, as job {job}." in back.stdout
+    assert f"Runs on the cluster, as job {job.removesuffix('1')}2." in back.stdout
+    assert "of them in the store already" in back.stdout
     assert "best so far, English development score" in back.stdout, "the live view"
     assert not re.search(rf"^\d\d:\d\d:\d\d \d+/{TRIALS + 1} ", back.stdout, re.MULTILINE), "a line per trial"
     assert "sweep query" in back.stdout
     assert re.search(r"Machines: 1 head 0\.\d\d h", back.stdout)
     for raw in ("INFO", "WARNING", "Traceback", "None", "entrypoint"):
-        assert raw not in said + rest + other.stdout + back.stdout, raw
+        assert raw not in said + rest + other.stdout + words + back.stdout, raw
 
     last = there.run(typed(f"{command} --down when-done"), seconds=200)
     assert last.returncode == 0, last.stdout

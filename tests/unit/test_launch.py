@@ -231,7 +231,15 @@ def test_lines_are_shown_once_and_whole_and_ray_s_own_are_not() -> None:
     screen = terminal(False)
     for end in (5, 40, 60, 61, len(LOG), len(LOG)):
         screen.say(LOG[:end])
+    screen.end(LOG)
     assert shown(screen) == "".join(LOG.splitlines(keepends=True)[1:])
+
+
+def test_a_last_line_without_an_end_is_shown() -> None:
+    screen = terminal(False)
+    screen.say("one\ntw")
+    screen.end("one\ntwo")
+    assert shown(screen) == "one\ntwo\n"
 
 
 def test_on_a_terminal_the_view_stands_for_the_trials() -> None:

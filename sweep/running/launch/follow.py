@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import TYPE_CHECKING
 
+from aiohttp import ClientError
 from rich.console import Console
 from rich.live import Live
 from rich.text import Text
@@ -36,6 +37,10 @@ OF_RAY = re.compile(r"Running entrypoint for job .*|Runtime env .*|.*\tINFO .*")
 
 OF_A_TRIAL = re.compile(r"\d\d:\d\d:\d\d \d+/\d+ .*")
 """Lines that a run writes where nobody sees its live view."""
+
+
+BROKEN = (OSError, RuntimeError, ClientError)
+"""How requests (whose errors are OSErrors), Ray's client and aiohttp say that a connection broke."""
 
 
 class GaveUpError(Exception):
@@ -74,6 +79,12 @@ class Screen:
             if not is_in_view and not OF_RAY.fullmatch(line):
                 self.console.print(Text(line), soft_wrap=True)
 
+    def end(self, log: str) -> None:
+        """The whole log: nothing comes after it, not even the end of its last line."""
+        self.say(log)
+        if self._line:
+            self.say(log + "\n")
+
     def draw(self, view: str) -> None:
         """The run's live view, as it drew it."""
         self._view = Text.from_ansi(view)
@@ -105,10 +116,10 @@ def follow(reach: Callable[[], AbstractContextManager[Head]], job: str, screen: 
                 asyncio.run(_show(client, job, screen))
                 details = client.get_job_info(job)
                 if details.status.is_terminal():
-                    screen.say(client.get_job_logs(job) + "\n")
+                    screen.end(client.get_job_logs(job))
                     return details
                 raise NoSshError("the connection broke")
-        except (OSError, RuntimeError, NoSshError) as error:  # of requests, of Ray's client, of ssh
+        except (*BROKEN, NoSshError) as error:
             reason = str(error).partition("\n")[0]
             if away is None:
                 away = time.monotonic()
@@ -126,7 +137,7 @@ async def _show(client: JobSubmissionClient, job: str, screen: Screen) -> None:
         async for part in client.tail_job_logs(job):
             log += part
             screen.say(log)
-    except (OSError, RuntimeError):
+    except BROKEN:
         return  # the job's state says whether it has ended
     finally:
         drawing.cancel()
@@ -137,7 +148,7 @@ async def _show(client: JobSubmissionClient, job: str, screen: Screen) -> None:
 async def _draw(client: JobSubmissionClient, job: str, screen: Screen) -> None:
     """Where there is a terminal: the file that the run draws its view into, again and again."""
     while screen.console.is_terminal:
-        with suppress(OSError, RuntimeError):
+        with suppress(*BROKEN):
             screen.draw(await asyncio.to_thread(_view, client, job))
         await asyncio.sleep(REDRAW)
 

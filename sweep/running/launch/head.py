@@ -78,7 +78,9 @@ class Head:
         url = f"http://127.0.0.1:{self._port}"
         for name in ("RAY_ADDRESS", "RAY_API_SERVER_ADDRESS"):  # Ray would go there instead
             os.environ.pop(name, None)
-        os.environ["NO_PROXY"] = ",".join(filter(None, ["127.0.0.1", os.environ.get("NO_PROXY")]))
+        direct = os.environ.get("NO_PROXY", "").split(",")
+        if "127.0.0.1" not in direct:
+            os.environ["NO_PROXY"] = ",".join(["127.0.0.1", *filter(None, direct)])
         try:
             requests.get(f"{url}/api/version", timeout=PATIENCE)
         except requests.RequestException:

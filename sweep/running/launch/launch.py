@@ -105,6 +105,7 @@ class Launch:
         if not self.is_up():
             self._tell(f"Bringing up cluster {self.machines.cluster.name}; Ray's own messages: {self.machines.log}")
             self.machines.up(lambda step: self._tell(f"  {time.strftime('%H:%M:%S')} {step}"))
+            self._gate = None  # to the head of before, if there was one
         screen = Screen(self._console)
         try:
             with self._reach() as head:
