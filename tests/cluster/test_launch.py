@@ -20,7 +20,19 @@ from tests.conftest import ROOT, write_experiment
 pytestmark = [pytest.mark.cluster, namespace.needs("script", *machines.PROGRAMS), pytest.mark.timeout(400)]
 
 SECRET = "hf_do_not_tell"
-TRIALS = 60
+TRIALS = 16
+SPACE = """
+sampler: random
+intermediate: &both
+  all:
+    learning_rate: {low: 1e-5, high: 1e-4, log: true, first: 1e-4}
+    epochs: {values: [4, 5], first: 4}
+    batch_size: 8
+    warmup: 0.1
+    weight_decay: 0.01
+target: *both
+"""
+"""Trials of some seconds each, no two alike: there is something to stop."""
 
 
 @pytest.fixture(scope="module")
@@ -36,8 +48,14 @@ def command(there: Machines, tmp_path_factory: pytest.TempPathFactory) -> str:
     """The command. The experiment's search space lies on the desk alone; its trials run on the head, where room is."""
     folder = tmp_path_factory.mktemp("experiment")
     space = folder / "my space.yaml"
-    space.write_text((ROOT / "search_spaces/quick.yaml").read_text())
-    changes = {"search_space": str(space), "trials": {"target": TRIALS}, "resources": {"concurrent": 1}}
+    space.write_text(SPACE)
+    limits = {"train_examples": 240, "eval_examples": 16}
+    changes = {
+        "limits": limits,
+        "search_space": str(space),
+        "trials": {"target": TRIALS},
+        "resources": {"concurrent": 1},
+    }
     file = write_experiment(folder, conditions=["none"], targets=["mini-pos"], **changes)
     on = there.cluster_file(ROOT / "clusters" / "local.yaml")
     on.write_text(on.read_text().replace("--num-cpus=0", "--num-cpus=1"))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -62,6 +64,14 @@ def test_a_cluster_file_that_cannot_work(
         read_cluster_file(cluster_file(tmp_path, values))
     assert words in str(caught.value)
     assert capfd.readouterr() == ("", "")  # Ray would have said something, too
+
+
+def test_a_good_one_is_taken_without_a_word(tmp_path: Path) -> None:
+    types = {"head": {"resources": {"CPU": 0}, "node_config": {}}}  # without max_workers, of which Ray would speak
+    path = cluster_file(tmp_path, {**AWS, "max_workers": 0, "available_node_types": types, "head_node_type": "head"})
+    code = f"import pathlib, sweep.running.launch.cluster_file as c; c.read_cluster_file(pathlib.Path({str(path)!r}))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
 def test_no_cluster_file(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import io
 import json
+import logging
 from collections.abc import Mapping
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
@@ -102,6 +103,7 @@ def _refused_by_ray(document: YamlFile) -> list[Problem]:
     from ray.autoscaler._private.providers import _NODE_PROVIDERS
     from ray.autoscaler._private.util import prepare_config, validate_config
 
+    logging.getLogger("ray").handlers = [logging.NullHandler()]
     values = document.values
     if not isinstance(values, dict) or not isinstance(values.get("provider"), dict):
         return [document.problem("is no cluster file: it names no provider", hint="docs/cluster.md has some that work")]
