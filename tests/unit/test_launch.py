@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
+from sweep.experiment import Places
 from sweep.experiment.file import SHIPPED, find, load
 from sweep.planning.pricing import load_gpus
 from sweep.running.launch import bill
@@ -20,7 +21,7 @@ from sweep.running.launch.environment import chosen, script
 from sweep.running.launch.follow import Screen
 from sweep.running.launch.job import attempts, entrypoint, job_name, next_attempt
 from sweep.running.launch.machines import reason
-from sweep.running.launch.shipment import Folder, Shipment, shipment
+from sweep.running.launch.shipment import Folder, Shipment, is_here, shipment
 from tests.conftest import ROOT, experiment_values
 from trainables.errors import UserError
 from trainables.yaml_file import YamlFile
@@ -121,6 +122,21 @@ def test_own_machines_get_a_model_through_the_disk_that_they_share(tmp_path: Pat
     here = model(tmp_path)
     (folder,) = sent(tmp_path, cluster(OWN), "store=/disk/x", model=str(here)).folders
     assert (folder.key, folder.here) == ("model", here)
+
+
+@pytest.mark.parametrize(
+    ("data", "here"),
+    [
+        ("mini", True),
+        ("hub", False),
+        (Places(files="/x"), True),
+        (Places(files="/x", hub=True), False),
+        (Places(files="/x", hub="/mirror"), True),
+        (Places(files="s3://bucket/x"), False),
+    ],
+)
+def test_data_that_lie_elsewhere_are_the_cluster_s_to_fetch(data: str | Places, here: bool) -> None:
+    assert is_here(data) == here
 
 
 # What cannot work

@@ -35,7 +35,7 @@ from sweep.running.launch.job import (
     next_attempt,
 )
 from sweep.running.launch.machines import Gate, Machines
-from sweep.running.launch.shipment import Folder, Shipment
+from sweep.running.launch.shipment import Folder, Shipment, is_here
 from sweep.search import Search
 from trainables.errors import Problem, UserError
 from trainables.spec import content_hash
@@ -80,13 +80,14 @@ class Launch:
     def check(self) -> None:
         """What can be known before a machine is paid for. Raises UserError with what is wrong."""
         Environment.of_command(self._experiment.environment)
-        read_all_data(self._experiment)
+        if is_here(self._experiment.data):
+            read_all_data(self._experiment)
         if "://" in self._experiment.store:
             check_bucket(Store(self._experiment.store))
 
     def is_over(self) -> bool:
-        """Whether nothing is left to run, as far as the store can be seen from here: a bucket."""
-        if "://" not in self._experiment.store:
+        """Whether nothing is left to run, as far as that can be seen from here: in a bucket, of data that are here."""
+        if "://" not in self._experiment.store or not is_here(self._experiment.data):
             return False
         try:
             outcomes = Ledger(Store(self._experiment.store)).outcomes()

@@ -114,6 +114,14 @@ def shipment(experiment: Experiment, file: Path, overrides: Sequence[str], clust
     return Shipment(files, tuple(folders), name, (*kept, *(_override(key, value) for key, value in placed.items())))
 
 
+def is_here(data: str | Places) -> bool:
+    """Whether all data lie on this machine; what lies on the hub or in a bucket is the cluster's to fetch."""
+    if isinstance(data, str):
+        return data != "hub"
+    places = [place for place in (data.files, data.hub) if place is not None]
+    return all(isinstance(place, str) and not is_uri(place) for place in places)
+
+
 def _folders(experiment: Experiment) -> Iterable[tuple[str, Path]]:
     """The folders of this machine that an experiment reads, by key."""
     if isinstance(experiment.data, Places):
