@@ -20,7 +20,7 @@ from tests.conftest import ROOT, write_experiment
 pytestmark = [pytest.mark.cluster, namespace.needs("script", *machines.PROGRAMS), pytest.mark.timeout(400)]
 
 SECRET = "hf_do_not_tell"
-TRIALS = 16
+TRIALS = 24
 SPACE = """
 sampler: random
 intermediate: &both
@@ -110,6 +110,10 @@ def test_up_submit_leave_come_back_and_down(there: Machines, command: str) -> No
 
     watching = there.popen(typed(command))
     until(watching, re.escape(f"It runs there already, as job {job}."))
+    there.cut(1)  # the laptop is closed
+    until(watching, "The head node is out of reach .*; the sweep goes on there.")
+    there.mend(1)
+    until(watching, "The head node answers again.")
     stopped = there.run(f"cd {ROOT} && {stop}")
     assert stopped.returncode == 0, stopped.stdout
     words, _ = watching.communicate(timeout=60)

@@ -19,7 +19,7 @@ from sweep.running.launch import bill
 from sweep.running.launch.cluster_file import ClusterFile
 from sweep.running.launch.environment import chosen, script
 from sweep.running.launch.follow import Screen
-from sweep.running.launch.job import attempts, entrypoint, job_name, next_attempt
+from sweep.running.launch.job import attempts, entrypoint, exit_code, job_name, next_attempt
 from sweep.running.launch.machines import reason
 from sweep.running.launch.shipment import Folder, Shipment, is_here, shipment
 from tests.conftest import ROOT, experiment_values
@@ -223,6 +223,14 @@ def test_the_job_s_command_reads_the_variables_and_leaves_no_trace_of_them(tmp_p
     ]
     assert not (place / "environment").exists()
     assert shlex.split(command)[-2:] == ["--address", "auto"]
+
+
+@pytest.mark.parametrize(
+    ("status", "process", "code"),
+    [("SUCCEEDED", 0, 0), ("FAILED", 75, 75), ("FAILED", -9, 137), ("STOPPED", None, 143), ("FAILED", None, None)],
+)
+def test_a_job_ends_as_its_run_did(status: str, process: int | None, code: int | None) -> None:
+    assert exit_code(status, process) == code
 
 
 # What is shown

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import signal
 from collections.abc import Iterable, Sequence
 
 from sweep.running.view_file import VIEW
@@ -54,6 +55,17 @@ def entrypoint(name: str, arguments: Sequence[str]) -> str:
             f"exec sweep run {shlex.join(arguments)} --address auto",
         ]
     )
+
+
+def exit_code(status: str, of_its_process: int | None) -> int | None:
+    """The exit code of a job that has ended, as a shell would say it; None where it was lost with its machine.
+
+    Args:
+        of_its_process: as Ray says it: less than 0 for a signal, None for what it stopped itself.
+    """
+    if of_its_process is not None:
+        return of_its_process if of_its_process >= 0 else 128 - of_its_process
+    return 128 + signal.SIGTERM if status == "STOPPED" else None
 
 
 def _number(job: str) -> int:

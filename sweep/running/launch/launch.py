@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import signal
 import tempfile
 import time
 from collections.abc import Iterator
@@ -30,6 +29,7 @@ from sweep.running.launch.job import (
     STOPPING,
     attempts,
     entrypoint,
+    exit_code,
     folder,
     job_name,
     next_attempt,
@@ -240,15 +240,12 @@ class Launch:
         return place
 
     def _code(self, details: JobDetails) -> int:
-        """As a shell would say it; Ray says nothing of those that it stopped, or that died with their machine."""
-        code = details.driver_exit_code
-        if code is not None:
-            return code if code >= 0 else 128 - code
-        if details.status == "STOPPED":
-            return 128 + signal.SIGTERM
-        reason = (details.message or "").strip().partition("\n")[0]
-        self._tell(f"Ray lost the job: {reason or 'it does not say why'}")
-        return BROKEN_DOWN
+        """That of the run; another where it did not come to one."""
+        code = exit_code(details.status, details.driver_exit_code)
+        if code is None:
+            reason = (details.message or "").strip().partition("\n")[0]
+            self._tell(f"Ray lost the job: {reason or 'it does not say why'}")
+        return BROKEN_DOWN if code is None else code
 
     def _tell(self, text: str) -> None:
         self._console.print(text, soft_wrap=True, highlight=False, markup=False)
