@@ -20,13 +20,13 @@ from tests.conftest import ROOT, write_experiment
 pytestmark = [pytest.mark.cluster, namespace.needs("script", *machines.PROGRAMS), pytest.mark.timeout(400)]
 
 SECRET = "hf_do_not_tell"
-TRIALS = 24
+TRIALS = 14
 SPACE = """
 sampler: random
 intermediate: &both
   all:
     learning_rate: {low: 1e-5, high: 1e-4, log: true, first: 1e-4}
-    epochs: {values: [4, 5], first: 4}
+    epochs: {values: [15, 16], first: 15}
     batch_size: 8
     warmup: 0.1
     weight_decay: 0.01
@@ -78,10 +78,10 @@ def until(process: subprocess.Popen[str], pattern: str) -> str:
     raise AssertionError(f"it ended without {pattern!r}:\n{said}")
 
 
-def interrupt(process: subprocess.Popen[str]) -> None:
-    """Ctrl-C, for the command itself: `nsenter` stands before it."""
+def launcher(process: subprocess.Popen[str]) -> int:
+    """The process of the command itself: `nsenter` stands before it."""
     (pid,) = [one.pid for one in psutil.Process(process.pid).children(recursive=True) if "launch" in one.cmdline()]
-    os.kill(pid, signal.SIGINT)
+    return pid
 
 
 def test_up_submit_leave_come_back_and_down(there: Machines, command: str) -> None:
@@ -93,7 +93,7 @@ def test_up_submit_leave_come_back_and_down(there: Machines, command: str) -> No
     environments = there.run("cat /proc/$(pgrep -f 'sweep run' | head -1)/environ", on=1)
     assert f"HF_TOKEN={SECRET}" in environments.stdout
 
-    interrupt(begun)
+    os.kill(launcher(begun), signal.SIGINT)
     rest, _ = begun.communicate(timeout=30)
     assert begun.returncode == 130, rest
     assert f"{command}\n" in rest, "how to come back"
@@ -110,9 +110,9 @@ def test_up_submit_leave_come_back_and_down(there: Machines, command: str) -> No
 
     watching = there.popen(typed(command))
     until(watching, re.escape(f"It runs there already, as job {job}."))
-    there.cut(1)  # the laptop is closed
+    (tunnel,) = [one for one in psutil.Process(launcher(watching)).children() if one.name() == "ssh"]
+    tunnel.kill()  # as when the laptop was closed, or the network away
     until(watching, "The head node is out of reach .*; the sweep goes on there.")
-    there.mend(1)
     until(watching, "The head node answers again.")
     stopped = there.run(f"cd {ROOT} && {stop}")
     assert stopped.returncode == 0, stopped.stdout
