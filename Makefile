@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: setup demo test faults cluster-test check lint rooms types format clean
+.PHONY: setup demo test faults cluster-test check lint rooms types format image clean
 
 setup: $(VENV)/installed
 
@@ -40,6 +40,10 @@ check: lint rooms types test
 format: setup
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+IMAGE ?= sweep
+image:
+	docker build --platform linux/amd64 --tag $(IMAGE) .
 
 clean:
 	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

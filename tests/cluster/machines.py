@@ -37,6 +37,7 @@ DESK = f"{NET}.254"
 OFFICE = """
 mkdir -p $OWN_TMP && mount -t tmpfs tmpfs $OWN_TMP
 mount --bind $FOLDER/hosts /etc/hosts
+mount --bind $FOLDER/desk/passwd /etc/passwd
 mount --bind /dev/null /etc/resolv.conf
 mkdir -p /run/netns && mount -t tmpfs tmpfs /run/netns
 ip link add lan type bridge
@@ -48,7 +49,7 @@ for number in $NUMBERS; do
     ip link set port$number up
 done
 echo ready
-exec cat
+cat
 """
 """The desk's namespace, and in it the network. It ends when this process does, however it does: cat's input ends."""
 
@@ -60,17 +61,15 @@ nsenter --net=/run/netns/machine$NUMBER unshare --pid --fork --mount --uts --mou
 MACHINE = """
 set -eu
 hostname machine$NUMBER
+mount --bind $FOLDER/machine$NUMBER.passwd /etc/passwd
 for folder in /tmp/ray /dev/shm $OWN_TMP; do mount -t tmpfs tmpfs $folder; done
 ip link set lo up
 ip link set eth0 up
 ip address replace $NET.$NUMBER/24 dev eth0
 ip route replace default via $DESK
-echo SetEnv HOME=$FOLDER/machine$NUMBER >$FOLDER/machine$NUMBER.sshd
-cat $FOLDER/sshd_config >>$FOLDER/machine$NUMBER.sshd
-/usr/sbin/sshd -D -e -f $FOLDER/machine$NUMBER.sshd &
-exec sleep infinity
+/usr/sbin/sshd -D -e -f $FOLDER/sshd_config
 """
-"""A machine, from power on to a listening sshd. Its first process outlives all others, as an init does."""
+"""A machine, from power on to a listening sshd. Its first process, this bash, buries the dead as an init does."""
 
 SSHD = """
 HostKey {folder}/host
@@ -82,7 +81,6 @@ UsePAM no
 """
 
 BASHRC = f"""
-cd  # sshd begins in the home that the system knows of
 export PATH={namespace.BIN}:/usr/sbin:$PATH PYTHONPATH=~/sweep:{ROOT} RAY_USAGE_STATS_ENABLED=0 HF_HUB_OFFLINE=1
 """
 """What login shells of the machines have: this machine's Python, and the code in ~/sweep or else the code here."""
@@ -115,8 +113,10 @@ class Machines:
         (self.folder / "sshd_config").write_text(SSHD.format(folder=self.folder))
         for key in ("key", "host"):
             subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", self.folder / key], check=True)
+        _move_home(self.folder / "desk" / "passwd", self.desk)
         for number in numbers:
             _furnish(self.home(number))
+            _move_home(self.folder / f"machine{number}.passwd", self.home(number))
         user = hashlib.sha256(getpass.getuser().encode()).hexdigest()[:10]
         self._variables = {
             "FOLDER": str(self.folder),
@@ -251,11 +251,22 @@ class Machines:
         return self._office
 
 
+def _move_home(passwd: Path, home: Path) -> None:
+    """A list of users in which this one has another home: ssh asks it, whatever HOME says."""
+    users = [line.split(":") for line in Path("/etc/passwd").read_text().splitlines()]
+    moved = [[*user[:5], str(home), *user[6:]] if user[0] == getpass.getuser() else user for user in users]
+    passwd.write_text("".join(":".join(user) + "\n" for user in moved))
+
+
 def _furnish(home: Path) -> None:
-    """What a machine's user has: login shells that find Python, and the environment that set-up commands would make."""
-    (home / "sweep-env" / "bin").mkdir(parents=True)
+    """What a machine's user has: login shells that find Python, and the environment as clusters/setup.sh makes it."""
+    environment = home / "sweep-env"
+    (environment / "bin").mkdir(parents=True)
     for program in namespace.BIN.iterdir():
-        (home / "sweep-env" / "bin" / program.name).symlink_to(program)
-    shutil.copy(ROOT / "constraints.txt", home / "sweep-env")
+        (environment / "bin" / program.name).symlink_to(program)
+    (environment / "lib").symlink_to(namespace.BIN.parent / "lib")
+    shutil.copy(namespace.BIN.parent / "pyvenv.cfg", environment)
+    made_from = (ROOT / "pyproject.toml", ROOT / "constraints.txt")
+    (environment / "made-from").write_bytes(b"".join(path.read_bytes() for path in made_from))
     (home / ".bashrc").write_text(BASHRC)
     (home / ".profile").write_text(". ~/.bashrc\n")
