@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from sweep.cli import doctor, export, plan, query, run, score, status, tasks
+from sweep.cli import doctor, export, launch, plan, query, run, score, status, tasks
 from trainables.errors import UserError
 
 app = typer.Typer(
@@ -19,6 +19,7 @@ app = typer.Typer(
 )
 app.command("plan")(plan.plan)
 app.command("run")(run.run)
+app.command("launch")(launch.launch)
 app.command("status")(status.status)
 app.command("query")(query.query)
 app.command("score")(score.score)

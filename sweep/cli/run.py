@@ -46,6 +46,7 @@ def run(
     from sweep.running.cluster import RayLost
     from sweep.running.progress import Progress
     from sweep.running.stop import Stop, Stopped, kill_children
+    from sweep.running.view_file import VIEW, drawn
 
     console = Console(file=sys.stdout)  # this one: while Ray runs, sys.stdout is its log
 
@@ -75,7 +76,9 @@ def run(
 
     try:
         loaded = load(experiment, overrides or [])
-        summary = sweep_run.run(loaded, Progress(console), start_over, stop, address, retry_failed)
+        progress = Progress(console)
+        with drawn(progress, os.environ.get(VIEW)):
+            summary = sweep_run.run(loaded, progress, start_over, stop, address, retry_failed)
         _tell(console, loaded, summary)
     except RayLost as error:
         start_over(str(error))
