@@ -21,17 +21,17 @@ def test_the_view_is_in_the_file_while_the_run_goes_on(tmp_path: Path, monkeypat
     monkeypatch.setattr(view_file, "EVERY", 0.01)
     file = tmp_path / "job.log.view"
     plan = plan_of(**GRID)
+    told = f"0/{sum(study.runs for study in plan.studies)} trials"
     progress = Progress(Console(file=io.StringIO()))
     with drawn(progress, str(file)):
         time.sleep(0.05)
         assert not file.exists()  # nothing has begun
         with progress.running(plan, Search(plan), tmp_path / "log"):
             deadline = time.monotonic() + 10
-            while not file.exists():
+            while not file.exists() or told not in Text.from_ansi(file.read_text()).plain:
                 assert time.monotonic() < deadline
                 time.sleep(0.01)
     view = Text.from_ansi(file.read_text()).plain
-    assert f"0/{sum(study.runs for study in plan.studies)} trials" in view
     assert "running" in view
     assert all(len(line) <= 80 for line in view.splitlines())
 
