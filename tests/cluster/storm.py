@@ -34,6 +34,9 @@ def disturb(cluster: Cluster, events: int, rng: random.Random) -> Counter[str]:
         time.sleep(rng.uniform(2, 12))
         if not cluster.is_running:
             break
+        for number in (2, 3):  # one that was cut off may have been given up since
+            if not cluster.is_member(number):
+                cluster.comes_back(number)
         number, away = rng.choice((2, 3)), rng.uniform(2, 60) if way == "cut off" else rng.uniform(2, 12)
         print(f"{time.strftime('%H:%M:%S')} machine {number} is {way} for {away:.0f} s", flush=True)
         if way == "killed":
@@ -46,9 +49,8 @@ def disturb(cluster: Cluster, events: int, rng: random.Random) -> Counter[str]:
         time.sleep(away)
         if way == "cut off":
             cluster.machines.mend(number)
-            if cluster.is_member(number):
-                continue
-        cluster.comes_back(number)
+        else:
+            cluster.comes_back(number)
     return happened
 
 
