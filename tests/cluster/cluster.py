@@ -7,26 +7,13 @@ import re
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
-
-import yaml
 
 from tests.cluster.machines import Machines
-from tests.faults.sweeps import SPACE, write_sweep
 
 HEAD = "10.9.0.1:6379"
 MEMORY = "--object-store-memory=100000000"
-
-
-def write_lasting(folder: Path, name: str, epochs: Sequence[int], **changes: Any) -> Path:
-    """A sweep whose trials last: long enough to lose machines on the way."""
-    path = write_sweep(folder, name, **changes)
-    space = {section: {"all": {**ranges["all"], "epochs": {"values": list(epochs), "first": epochs[0]}}}
-             for section, ranges in SPACE.items()}  # fmt: skip
-    (folder / "space.yaml").write_text(yaml.safe_dump(space))
-    return path
 
 
 class Cluster:

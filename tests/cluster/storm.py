@@ -13,10 +13,10 @@ from collections import Counter
 from pathlib import Path
 
 from sweep.results.query import query
-from tests.cluster.cluster import Cluster, write_lasting
+from tests.cluster.cluster import Cluster
 from tests.cluster.machines import Machines
 from tests.faults.kills import TOLERANCE
-from tests.faults.sweeps import Sweep, leftovers, results
+from tests.faults.sweeps import Sweep, leftovers, results, write_sweep
 from trainables.store import Store
 
 WAYS = ("killed", "drained", "cut off")
@@ -61,10 +61,10 @@ def main() -> None:
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as made:
         folder = Path(made)
-        calm = Sweep(write_lasting(folder, "undisturbed", EPOCHS))
+        calm = Sweep(write_sweep(folder, "undisturbed", EPOCHS))
         assert calm.wait(1800) == 0, calm.output
         expected = results(folder / "undisturbed")
-        path = write_lasting(folder, "disturbed", EPOCHS)
+        path = write_sweep(folder, "disturbed", EPOCHS)
         with Machines(folder, 3) as machines:
             cluster = Cluster(machines)
             cluster.join(2)

@@ -10,9 +10,9 @@ import pytest
 
 from sweep.results.query import query
 from tests.cluster import namespace
-from tests.cluster.cluster import Cluster, write_lasting
+from tests.cluster.cluster import Cluster
 from tests.cluster.machines import PROGRAMS, Machines
-from tests.faults.sweeps import Sweep, entries, leftovers, results
+from tests.faults.sweeps import Sweep, entries, leftovers, results, write_sweep
 from trainables.store import Store
 
 pytestmark = [namespace.needs(*PROGRAMS), pytest.mark.timeout(900)]
@@ -24,7 +24,7 @@ SMALL = {"targets": ["mini-pos", "mini-bitext"], "trials": {"intermediate": 2, "
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[Any, ...], float | None]:
     """What comes out of the sweep where nothing happens."""
-    path = write_lasting(tmp_path_factory.mktemp("calm"), "undisturbed", EPOCHS, **SMALL)
+    path = write_sweep(tmp_path_factory.mktemp("calm"), "undisturbed", EPOCHS, **SMALL)
     run = Sweep(path)
     assert run.wait(300) == 0, run.output
     return results(path.with_suffix(""))
@@ -41,7 +41,7 @@ def test_machines_come_and_go_and_nothing_is_lost(
     cluster: Cluster, tmp_path: Path, undisturbed: dict[tuple[Any, ...], float | None]
 ) -> None:
     """One is given notice, another is killed, a third comes back: what ran on them goes on elsewhere."""
-    path = write_lasting(tmp_path, "disturbed", EPOCHS, **SMALL)
+    path = write_sweep(tmp_path, "disturbed", EPOCHS, **SMALL)
     store = path.with_suffix("")
     cluster.join(2)
     cluster.join(3)

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,25 +28,24 @@ VICTIMS: Mapping[str, str] = {
 }
 """What stands in the command of the processes that a sweep consists of; `driver` is its own."""
 
-SPACE: dict[str, Any] = {
-    section: {
-        "all": {
-            "learning_rate": {"values": [1e-3, 2e-3, 4e-3], "first": 2e-3},
-            "epochs": {"values": [2, 3, 4], "first": 3},
-            "batch_size": 8,
-            "warmup": 0.1,
-            "weight_decay": 0.01,
-        }
+
+def write_sweep(folder: Path, name: str, epochs: Sequence[int] = (3, 2, 4), **changes: Any) -> Path:
+    """A sweep of 34 trials on the embedded benchmark, with its store beside it.
+
+    They learn something, and each saves its state once or more.
+
+    Args:
+        epochs: what a trial may have, the default first. Fifty take some seconds.
+    """
+    ranges = {
+        "learning_rate": {"values": [1e-3, 2e-3, 4e-3], "first": 2e-3},
+        "epochs": {"values": sorted(epochs), "first": epochs[0]},
+        "batch_size": 8,
+        "warmup": 0.1,
+        "weight_decay": 0.01,
     }
-    for section in ("intermediate", "target")
-}
-"""Trials that learn something, of a few epochs: each saves its state once or more."""
-
-
-def write_sweep(folder: Path, name: str, **changes: Any) -> Path:
-    """A sweep of 34 trials on the embedded benchmark, with its store beside it."""
-    space = folder / "space.yaml"
-    space.write_text(yaml.safe_dump(SPACE))
+    space = folder / f"{name}-space.yaml"
+    space.write_text(yaml.safe_dump({section: {"all": ranges} for section in ("intermediate", "target")}))
     values = experiment_values(
         folder / name,
         **{

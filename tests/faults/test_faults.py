@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,7 +20,7 @@ from trainables.store import Store, checkpoint_name
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 
-SMALL = {"targets": ["mini-pos", "mini-bitext"], "trials": {"intermediate": 2, "target": 3}}
+SMALL: dict[str, Any] = {"targets": ["mini-pos", "mini-bitext"], "trials": {"intermediate": 2, "target": 3}}
 
 
 @pytest.fixture(scope="module")
@@ -150,8 +151,12 @@ def test_too_small_a_disk_is_refused_at_the_start(disk: Path) -> None:
 
 
 @pytest.mark.faults
-def test_a_lost_node_costs_no_trial(undisturbed: Path, tmp_path: Path) -> None:
+def test_a_lost_node_costs_no_trial(tmp_path: Path) -> None:
     """A cluster of a head without CPUs and two nodes with one each, of which one vanishes with its trial."""
+    lasting: dict[str, Any] = {**SMALL, "epochs": (50, 40, 60)}
+    calm = write_sweep(tmp_path, "calm", **lasting)
+    undisturbed = Sweep(calm)
+    assert undisturbed.wait() == 0, undisturbed.output
     code = """
 import sys
 from ray.cluster_utils import Cluster
@@ -177,14 +182,14 @@ cluster.shutdown()
     assert cluster.stdin is not None
     assert cluster.stdout is not None
     try:
-        path = write_sweep(tmp_path, "node", **SMALL)
+        path = write_sweep(tmp_path, "node", **lasting)
         run = Sweep(path, "--address", cluster.stdout.readline().strip(), **loopback)
         assert run.wait_for(lambda run: run.output.count(" dev ") >= 2), run.output
         cluster.stdin.write("\n")
         assert cluster.stdout.readline() == "gone\n"
         assert run.wait() == 0, run.output
         assert "starts again" in run.output
-        assert results(store_of(path)) == results(store_of(undisturbed))
+        assert results(store_of(path)) == results(store_of(calm))
     finally:
         run.end()
         cluster.communicate("\n", timeout=60)
