@@ -13,6 +13,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, Any
 
+from aiohttp import ClientError
+
 from sweep.running.address import no_token
 from sweep.running.launch.machines import Gate
 from trainables.errors import Problem, UserError
@@ -34,6 +36,19 @@ ALIVE = f"pgrep -x gcs_server >/dev/null && echo {READY} ray || echo {READY} no-
 
 class NoSshError(Exception):
     """The head node does not answer, with the reason."""
+
+
+BROKEN = (OSError, RuntimeError, ClientError)
+"""How requests (whose errors are OSErrors), Ray's client and aiohttp say that a connection broke."""
+
+
+@contextmanager
+def unbroken() -> Iterator[None]:
+    """Something is asked of the dashboard. Raises NoSshError where the line breaks before it has answered."""
+    try:
+        yield
+    except BROKEN as error:
+        raise NoSshError(str(error).partition("\n")[0]) from error
 
 
 class Head:
