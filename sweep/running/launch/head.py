@@ -77,6 +77,25 @@ class Head:
         if done.returncode:
             raise NoSshError(_said(done.stderr) or f"{file} cannot be written there")
 
+    def run(self, command: str, patience: float) -> str:
+        """What a command says there, in a shell as its user has it: where Ray runs, PATH leads to `sweep`.
+
+        Raises:
+            NoSshError: it has not ended after so many seconds.
+        """
+        shell = shlex.join([*self._gate.container, "bash", "--login", "-i", "-c", command])
+        try:
+            done = subprocess.run(  # noqa: S603
+                [*_ssh(self._gate), self._gate.target, shell],
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                timeout=patience,
+            )
+        except subprocess.TimeoutExpired:
+            raise NoSshError(f"it took more than {patience:g} s") from None
+        return done.stdout or done.stderr
+
     def jobs(self) -> JobSubmissionClient | None:
         """Ray's jobs on the cluster; None where the dashboard does not answer.
 
