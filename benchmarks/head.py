@@ -155,7 +155,7 @@ def measure(one: Head, trials: int) -> Mapping[str, list[float]]:
             time.sleep(1.0)
             since = (since or time.monotonic()) if one.workers() == trials else None
         found = defaultdict(list)
-        for process in [*one.here(), psutil.Process(run.pid)]:
+        for process in one.here():  # the driver has its log of Ray there, too
             with suppress(psutil.Error):
                 found[sort(process)].append(memory(process))
         run.send_signal(signal.SIGTERM)

@@ -18,6 +18,7 @@ import ray
 import ray.train
 from ray.actor import ActorHandle
 from ray.train import ScalingConfig
+from ray.train.v2._internal.callbacks.datasets import DatasetsCallback
 from ray.train.v2._internal.callbacks.placement_group_callback import PlacementGroupCleanerCallback
 from ray.train.v2._internal.execution.callback import ControllerCallback
 from ray.train.v2._internal.execution.scaling_policy import FixedScalingPolicy
@@ -100,12 +101,13 @@ def _reason(error: Exception) -> str:
 class _Trainer(DataParallelTrainer):
     """Ray Train's, less what it starts beside the workers.
 
-    Its cleaner of placement groups is a process for each group, of which `sweep.running.cluster` takes care for all.
+    That is two processes for each group on the head node: a cleaner of placement groups, of which
+    `sweep.running.cluster` takes care for all, and one that shares out Ray's datasets, of which there are none.
     """
 
     def _create_default_callbacks(self) -> list[Any]:
         found = super()._create_default_callbacks()
-        return [one for one in found if not isinstance(one, PlacementGroupCleanerCallback)]
+        return [one for one in found if not isinstance(one, (PlacementGroupCleanerCallback, DatasetsCallback))]
 
     def _initialize_and_run_controller(self, **given: Any) -> Any:
         policy = _Unannounced(self.scaling_config)  # type: ignore[arg-type]  # it is Train's own
