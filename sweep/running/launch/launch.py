@@ -20,6 +20,7 @@ from sweep.experiment.file import read_all_data
 from sweep.ledger import DamagedLedger, Ledger
 from sweep.planning.plan import make_plan
 from sweep.planning.pricing import load_gpus
+from sweep.running.doctor.cluster_file import of_file
 from sweep.running.launch import bill
 from sweep.running.launch.environment import chosen, script
 from sweep.running.launch.follow import Screen, follow
@@ -79,6 +80,12 @@ class Launch:
 
     def check(self) -> None:
         """What can be known before a machine is paid for. Raises UserError with what is wrong."""
+        found = of_file(self.machines.cluster.document, self._experiment.resources)
+        if wrong := [one.problem for one in found if one.level == "wrong"]:
+            raise UserError(wrong)
+        for one in found:
+            if one.level == "warning":
+                self._tell(f"warning: {one.problem}")
         Environment.of_command(self._experiment.environment)
         if is_here(self._experiment.data):
             read_all_data(self._experiment)
