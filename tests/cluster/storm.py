@@ -22,7 +22,7 @@ from trainables.store import Store
 WAYS = ("killed", "drained", "cut off")
 """Without a word; with 15 seconds' notice; the network is away, for a minute at most."""
 
-EPOCHS = (150, 120, 180)
+EPOCHS = (100, 80, 120)
 
 
 def disturb(cluster: Cluster, events: int, rng: random.Random) -> Counter[str]:
