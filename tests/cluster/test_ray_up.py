@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -70,15 +71,15 @@ exit 0
 """
 
 
-@pytest.mark.cluster
-@namespace.needs(*machines.PROGRAMS)
-def test_a_slurm_job_that_is_told_to_end_queues_itself_again_and_goes_on(tmp_path: Path) -> None:
-    experiment = write_experiment(tmp_path, resources={"concurrent": 2})
+@pytest.fixture
+def slurm(tmp_path: Path) -> Iterator[tuple[machines.Machines, str, Path]]:
+    """Two machines, the command of a job on both of them as SLURM gives it, and where it is noted that it queues again."""
+    experiment, noted = write_experiment(tmp_path, resources={"concurrent": 2}), tmp_path / "requeued"
     with machines.Machines(tmp_path, 2) as office:
         programs = tmp_path / "slurm"
         programs.mkdir()
         for name, text in (("srun", SRUN.replace("KEY", str(office.key))), ("scontrol", SCONTROL)):
-            (programs / name).write_text(text.replace("SCONTROL_LOG", str(tmp_path / "requeued")))
+            (programs / name).write_text(text.replace("SCONTROL_LOG", str(noted)))
             (programs / name).chmod(0o755)
         own = "mkdir -p ~/.ray /tmp/ray-7; mount -t tmpfs tmpfs /tmp/ray-7; echo 0123456789abcdef >~/.ray/auth_token"
         for number in (1, 2):
@@ -87,17 +88,38 @@ def test_a_slurm_job_that_is_told_to_end_queues_itself_again_and_goes_on(tmp_pat
             f"export PATH={programs}:$PATH SLURM_JOB_ID=7 SLURM_JOB_NODELIST=machine1,machine2 SLURM_JOB_NUM_NODES=2"
             f" SLURM_CPUS_PER_TASK=1; exec bash {ROOT}/clusters/slurm.sbatch {experiment}"
         )
-        told = office.popen(job, on=1)
-        wait_for(tmp_path / "store" / "ledger")
-        assert office.run("pkill -TERM --full '^bash .*[s]lurm.sbatch'", on=1).returncode == 0
-        output, _ = told.communicate(timeout=100)
-        assert (tmp_path / "requeued").read_text() == "requeued 7\n", output
-        assert raylets(office) == []
-        again = office.run(job, on=1, seconds=150)
-        assert again.returncode == 0, again.stdout
-        assert "10/10" in again.stdout
-        assert (tmp_path / "requeued").read_text() == "requeued 7\n"  # only what is not done goes on
-        assert office.run("ls /tmp/ray-7", on=1).stdout == ""
+        yield office, job, noted
+
+
+@pytest.mark.cluster
+@namespace.needs(*machines.PROGRAMS)
+def test_a_slurm_job_runs_a_sweep_on_all_its_machines(slurm: tuple[machines.Machines, str, Path]) -> None:
+    office, job, noted = slurm
+    done = office.run(job, on=1, seconds=230)
+    assert done.returncode == 0, done.stdout
+    assert "2 trials at a time" in done.stdout
+    assert "10/10" in done.stdout
+    assert not noted.exists()
+    assert raylets(office) == []
+    assert office.run("ls /tmp/ray-7", on=1).stdout == ""
+
+
+@pytest.mark.cluster
+@namespace.needs(*machines.PROGRAMS)
+def test_a_slurm_job_that_is_told_to_end_saves_and_queues_itself_again(
+    slurm: tuple[machines.Machines, str, Path], tmp_path: Path
+) -> None:
+    office, job, noted = slurm
+    told = office.popen(job, on=1)
+    wait_for(tmp_path / "store" / "ledger")
+    begun = time.monotonic()
+    assert office.run("pkill -TERM --full '^bash .*[s]lurm.sbatch'", on=1).returncode == 0
+    output, _ = told.communicate(timeout=120)  # what --signal leaves it
+    assert "Stopped. Everything finished is in the store" in output, (
+        f"after {time.monotonic() - begun:.0f} s:\n{output}"
+    )
+    assert noted.read_text() == "requeued 7\n"
+    assert raylets(office) == []
 
 
 def wait_for(folder: Path) -> None:
@@ -108,7 +130,7 @@ def wait_for(folder: Path) -> None:
         time.sleep(0.2)
 
 
-@pytest.mark.cluster
+@pytest.mark.integration
 def test_ec2_is_asked_for_the_machines_that_the_file_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ray's own way to the machines' start, against an imitation of EC2; ssh to them is where it ends here."""
     boto3, moto = pytest.importorskip("boto3"), pytest.importorskip("moto")
