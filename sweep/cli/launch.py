@@ -56,7 +56,6 @@ def launch(
     going = Launch(loaded, sent, Machines(cluster), console, retry_failed)
     try:
         code = _run(going, experiment, overrides, retry_failed)
-        _end(console, going, on, down, code)
     except KeyboardInterrupt:
         _detach(console, going, on)
         code = DETACHED
@@ -64,6 +63,8 @@ def launch(
         console.print(f"The head node has not answered for long: {error}. When it does, come back:", markup=False)
         console.print(f"  {again()}", soft_wrap=True, highlight=False, markup=False)
         code = BROKEN_DOWN
+    else:
+        _end(console, going, on, down, code)
     raise typer.Exit(code)
 
 

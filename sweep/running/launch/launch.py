@@ -158,15 +158,19 @@ class Launch:
     def bill(self) -> list[str]:
         """What its machines have cost so far, in words; nothing where the cluster does not say."""
         from ray.util.state import list_nodes
+        from ray.util.state.exception import RayStateApiException
 
-        with self._reach() as head:
-            client = head.jobs()
-            if client is None:
-                return []
-            jobs = {one.submission_id: one for one in client.list_jobs()}
-            since = min((jobs[one].start_time or 0 for one in attempts(self._name, jobs)), default=0)
-            nodes = list_nodes(client.get_address(), limit=10_000, detail=True, raise_on_missing_output=False)
-            found = bill.stays([dataclasses.asdict(node) for node in nodes], since, int(time.time() * 1000))
+        try:
+            with self._reach() as head, unbroken():
+                client = head.jobs()
+                if client is None:
+                    return []
+                jobs = {one.submission_id: one for one in client.list_jobs()}
+                nodes = list_nodes(client.get_address(), limit=10_000, detail=True, raise_on_missing_output=False)
+        except (NoSshError, RayStateApiException):
+            return []
+        since = min((jobs[one].start_time or 0 for one in attempts(self._name, jobs)), default=0)
+        found = bill.stays([dataclasses.asdict(node) for node in nodes], since, int(time.time() * 1000))
         return bill.told(found, self.machines.cluster, load_gpus())
 
     @contextmanager
