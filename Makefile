@@ -21,10 +21,10 @@ test: setup
 faults: setup
 	$(BIN)/python -m pytest -m faults
 	$(BIN)/python -m tests.faults.kills
+	$(BIN)/python -m tests.cluster.storm
 
 cluster-test: setup
 	$(BIN)/python -m pytest -m cluster
-	$(BIN)/python -m tests.cluster.storm
 
 lint: setup
 	$(BIN)/ruff check .

@@ -148,14 +148,15 @@ def _some(places: Sequence[str]) -> str:
 def _ready(name: str | None, overrides: Sequence[str], address: str | None, on: Path | None) -> list[Finding]:
     """Of an experiment and the machines it is to run on, or of these alone."""
     from sweep.experiment.file import load, shipped
-    from sweep.running.doctor import cluster_file
+    from sweep.running.doctor.cluster_file import of_file
     from sweep.running.doctor.head import by_the_head
     from sweep.running.doctor.ready import ready
+    from sweep.running.launch.cluster_file import read_cluster_file
 
     experiment = None if name is None else load(name, overrides)
     if on is None:
         return ready(experiment, address)
-    document = cluster_file.read(on)
-    found = cluster_file.of_file(document, experiment.resources if experiment else None)
+    cluster = read_cluster_file(on)
+    found = of_file(cluster.document, experiment.resources if experiment else None)
     # The head knows the shipped experiments: another one gets there when it is launched.
-    return [*found, *by_the_head(on, [name, *overrides] if name in shipped() else [])]
+    return [*found, *by_the_head(cluster, [name, *overrides] if name in shipped() else [])]

@@ -36,9 +36,45 @@ def find(address: str) -> str:
     # Ray itself does so for `auto` alone.
     from ray._private.authentication.authentication_token_setup import maybe_enable_token_auth_if_token_available
 
-    maybe_enable_token_auth_if_token_available(warn_if_disabled=False)
+    if not _is_open(place, meant):
+        maybe_enable_token_auth_if_token_available(warn_if_disabled=False)
+    elif os.environ.get("RAY_AUTH_MODE", "").lower() == "token":
+        message = f"the Ray cluster at {meant} was started without a token, and RAY_AUTH_MODE=token is set here"
+        hint = "start the cluster with RAY_AUTH_MODE=token on all nodes; or unset it here, where nobody else gets at it"
+        raise UserError(Problem(message, hint=hint))
     _ask(place, meant)
     return place
+
+
+def _is_open(place: str, meant: str) -> bool:
+    """Whether a cluster answers everybody, with a token or without. Raises UserError where it answers nobody.
+
+    It lets in a driver that takes calls with a token alone, and cannot call it: each actor is lost at once.
+    """
+    import grpc
+    from ray.core.generated import gcs_service_pb2, gcs_service_pb2_grpc
+
+    if os.environ.get("RAY_USE_TLS", "0").lower() in ("1", "true"):
+        return False  # it takes neither tokens nor those without a certificate
+    messages: Any = gcs_service_pb2
+    services: Any = gcs_service_pb2_grpc
+    with grpc.insecure_channel(place) as channel:
+        try:
+            services.NodeInfoGcsServiceStub(channel).CheckAlive(messages.CheckAliveRequest(), timeout=PATIENCE)
+        except grpc.RpcError as error:
+            if error.code() == grpc.StatusCode.UNAUTHENTICATED:
+                return False
+            raise no_answer(meant, _reason(error)) from None
+    return True
+
+
+def _reason(error: Any) -> str:
+    """Why a call was not answered."""
+    import grpc
+
+    if error.code() == grpc.StatusCode.DEADLINE_EXCEEDED:
+        return f"something took the connection and said nothing for {PATIENCE:g} s"
+    return " ".join(str(error.details()).split()) or str(error.code().name)
 
 
 @contextmanager
@@ -127,12 +163,9 @@ def _ask(place: str, meant: str) -> None:
         except ray.exceptions.AuthenticationError as error:  # Ray looks for a token before it asks
             raise no_token(meant, str(error).splitlines()[0].partition(". ")[0]) from None
         except grpc.RpcError as error:
-            reason = " ".join(str(error.details()).split()) or error.code().name
             if error.code() == grpc.StatusCode.UNAUTHENTICATED:
-                raise no_token(meant, reason) from None
-            if error.code() == grpc.StatusCode.DEADLINE_EXCEEDED:
-                reason = f"something took the connection and said nothing for {PATIENCE:g} s"
-            raise no_answer(meant, reason) from None
+                raise no_token(meant, _reason(error)) from None
+            raise no_answer(meant, _reason(error)) from None
     if told:  # else it has only just begun, and joining it will tell
         _check_versions(json.loads(told), meant)
 

@@ -46,7 +46,7 @@ def growth(gcs_address: str) -> Growth | None:
 
 
 def of_config(config: Mapping[str, Any]) -> Growth | None:
-    """What a cluster's file lets the autoscaler start. None where it does not say what a machine has."""
+    """What a cluster's file lets the autoscaler start; None where that is nothing, or nobody knows what it has."""
     head, most = config.get("head_node_type"), config.get("max_workers", 0)
     found = []
     for name, told in config.get("available_node_types", {}).items():
@@ -56,7 +56,7 @@ def of_config(config: Mapping[str, Any]) -> Growth | None:
         if not resources.keys() & {"CPU", "GPU"}:  # as in clusters of the user's own machines
             return None
         found.append(NodeType(name, resources, min(told.get("max_workers", most), most)))
-    return Growth(tuple(found), most)
+    return Growth(tuple(found), most) if found else None
 
 
 def says(gcs_address: str) -> tuple[str, ...]:

@@ -19,6 +19,7 @@ import shlex
 import shutil
 import subprocess
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -251,8 +252,11 @@ class Machines:
     def _process(self, number: int) -> psutil.Process:
         """The `unshare` behind a machine: its environment names the machine."""
         inside = psutil.Process(self._started().pid).children()[0]
-        (found,) = [each for each in inside.children() if each.environ().get("NUMBER") == str(number)]
-        return found
+        for each in inside.children():
+            with suppress(psutil.Error):  # one that was killed before
+                if each.environ().get("NUMBER") == str(number):
+                    return each
+        raise AssertionError(f"machine {number} is not on")
 
     def _started(self) -> subprocess.Popen[str]:
         assert self._office is not None, "not entered"

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from tests.cluster import namespace
+from tests.cluster import machines, namespace
+from tests.cluster.machines import Machines
 from tests.conftest import ROOT, write_experiment
 
 pytestmark = [pytest.mark.integration, pytest.mark.cluster, namespace.needs()]
@@ -125,3 +126,23 @@ def test_a_node_that_is_silent_holds_nobody_up(folder: Path) -> None:
         f"{HEAD} None",
         f"{OTHER} it did not answer within 8 s",
     ]
+
+
+@namespace.needs(*machines.PROGRAMS)
+def test_a_cluster_is_asked_by_its_head(tmp_path: Path) -> None:
+    with Machines(tmp_path, 2) as there:
+        assert there.run("ray get-auth-token --generate").returncode == 0
+        on = there.cluster_file(ROOT / "clusters" / "local.yaml")
+        asked = f"cd {ROOT} && sweep doctor demo --on {on} --json"
+        before = there.run(asked)
+        assert "is not up: its file alone was looked at" in before.stdout
+        assert before.returncode == 0, before.stdout
+        up = there.run(f"cd {ROOT} && ray up --yes --no-config-cache {on}")
+        assert up.returncode == 0, up.stdout
+        after = there.run(asked)
+        found = json.loads(after.stdout[after.stdout.index("{") :])["findings"]
+        of_head = {one["check"]: one for one in found if one["where"] == "10.9.0.1"}
+        assert of_head["code"]["level"] == of_head["store"]["level"] == "fine", after.stdout
+        assert of_head["ports"]["message"].startswith("Ray listens on all interfaces, behind its token")
+        assert "plan" in {one["check"] for one in found}
+        assert "data" not in of_head and "model" not in of_head  # trials do not run there

@@ -20,19 +20,21 @@ from tests.conftest import ROOT, write_experiment
 pytestmark = [pytest.mark.cluster, namespace.needs("script", *machines.PROGRAMS), pytest.mark.timeout(400)]
 
 SECRET = "hf_do_not_tell"
-TRIALS = 14
+TRIALS = 500
+"""More than there is time for: the job is stopped, and another form of the experiment comes to an end."""
+
 SPACE = """
 sampler: random
 intermediate: &both
   all:
     learning_rate: {low: 1e-5, high: 1e-4, log: true, first: 1e-4}
-    epochs: {values: [15, 16], first: 15}
+    epochs: {values: [4, 5], first: 4}
     batch_size: 8
     warmup: 0.1
     weight_decay: 0.01
 target: *both
 """
-"""Trials of some seconds each, no two alike: there is something to stop."""
+"""No two trials are alike, which the ledger would answer."""
 
 
 @pytest.fixture(scope="module")
@@ -110,6 +112,7 @@ def test_up_submit_leave_come_back_and_down(there: Machines, command: str) -> No
 
     watching = there.popen(typed(command))
     until(watching, re.escape(f"It runs there already, as job {job}."))
+    until(watching, rf" \d+/{TRIALS + 1} ")
     (tunnel,) = [one for one in psutil.Process(launcher(watching)).children() if one.name() == "ssh"]
     tunnel.kill()  # as when the laptop was closed, or the network away
     until(watching, "The head node is out of reach .*; the sweep goes on there.")
@@ -120,12 +123,14 @@ def test_up_submit_leave_come_back_and_down(there: Machines, command: str) -> No
     assert watching.returncode == 128 + signal.SIGTERM, words
     assert "Everything finished is in the store" in words, "it was given the time to end"
 
+    done = max(int(number) for number in re.findall(rf" (\d+)/{TRIALS + 1} ", words))
+    command += f" trials.target={done + 8}"
     back = there.run(f"cd {ROOT} && script -qec {shlex.quote(command)} /dev/null", seconds=200, TERM="xterm")
     assert back.returncode == 0, back.stdout
     assert f"Runs on the cluster, as job {job.removesuffix('1')}2." in back.stdout
     assert "of them in the store already" in back.stdout
     assert "best so far, English development score" in back.stdout, "the live view"
-    assert not re.search(rf"^\d\d:\d\d:\d\d \d+/{TRIALS + 1} ", back.stdout, re.MULTILINE), "a line per trial"
+    assert not re.search(rf"^\d\d:\d\d:\d\d \d+/{done + 9} ", back.stdout, re.MULTILINE), "a line per trial"
     assert "sweep query" in back.stdout
     assert re.search(r"Machines: 1 head 0\.\d\d h", back.stdout)
     for raw in ("INFO", "WARNING", "Traceback", "None", "entrypoint"):

@@ -103,6 +103,18 @@ find
 RAY_AUTH_MODE=token find
 mkdir $HOME/.ray && echo wrong > $HOME/.ray/auth_token
 find
+RAY_AUTH_MODE=disabled RAY_TMPDIR=$HOME/open "$BIN/ray" start --head --port=6380 --node-ip-address=127.0.0.1 \
+    --num-cpus=1 --include-dashboard=false > "$HOME/start" 2>&1
+export RAY_ADDRESS=127.0.0.1:6380
+echo ==
+"$BIN/python" -c '
+from sweep.running.address import join, find
+join(find("auto"))
+import ray
+class Actor:
+    def answer(self): return "an actor answers"
+print(ray.get(ray.remote(Actor).remote().answer.remote()))' 2>&1 | tail -1
+RAY_AUTH_MODE=token find
 """
 
 
@@ -118,7 +130,7 @@ def test_a_token_is_used_where_it_is_and_named_where_it_is_not_and_so_is_another
     with tempfile.TemporaryDirectory(prefix="s-", dir="/tmp", ignore_cleanup_errors=True) as short:
         monkeypatch.setenv("RAY_TMPDIR", short)
         done = subprocess.run([*alone, HEAD], capture_output=True, text=True, timeout=200)
-    _, found, other, disabled, none, required, wrong = done.stdout.split("==\n")
+    _, found, other, disabled, none, required, wrong, open_to_all, too_careful = done.stdout.split("==\n")
     assert found.splitlines()[-1] == "127.0.0.1:6379"
     assert "has Ray 2.59.0 and Python 3.10.1, and this is Ray 2.60" in other
     assert "pip install ray==2.59.0 here" in other
@@ -126,3 +138,5 @@ def test_a_token_is_used_where_it_is_and_named_where_it_is_not_and_so_is_another
     for told in (none, required, wrong):
         assert "lets only those in who have its token" in told
         assert "`ray get-auth-token` shows the token" in told
+    assert open_to_all == "an actor answers\n"  # though a token is here, which a cluster without does not know
+    assert "was started without a token, and RAY_AUTH_MODE=token is set here" in too_careful

@@ -79,6 +79,9 @@ def test_a_server_that_is_not_well(front: Proxy, tmp_path: Path) -> None:  # noq
     assert "503" in said and "AWS_ENDPOINT_URL" in said
 
 
+FILES = ("pyproject.toml", "constraints.txt", "README.md", "LICENSE")
+
+
 def commands() -> list[str]:
     """Those of docs/doctor.md."""
     page = (ROOT / "docs" / "doctor.md").read_text(encoding="utf-8")
@@ -98,6 +101,11 @@ def test_the_commands_of_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     rig.run(stop_at="target")
     (tmp_path / "runs" / "store").rename(tmp_path / "runs" / "demo")
     (tmp_path / "cluster.yaml").write_text((ROOT / "cluster.yaml").read_text())
+    for name in ("clusters", "sweep", "trainables", "search_spaces", "experiments", *FILES):
+        (tmp_path / name).symlink_to(ROOT / name)  # what the file's mounts name
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / ".ray").mkdir()
+    (tmp_path / ".ray" / "auth_token").write_text("0" * 64)
     assert len(commands()) == 6
     for command in commands():
         name, *arguments = command.split()
@@ -107,7 +115,8 @@ def test_the_commands_of_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         if "--address" in arguments:
             assert "no Ray cluster answers at 'auto'" in done.stderr
         elif "--on" in arguments:
-            assert "Ray takes it" in done.stdout
+            assert "Ray takes it" in done.stdout, done.stderr
+            assert "Unable to locate credentials" in done.stdout
         else:
             assert done.returncode == 0, done.stdout + done.stderr
             assert "all is fine" in done.stdout

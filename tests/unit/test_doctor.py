@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import json
 import os
 from collections.abc import Callable
@@ -17,17 +18,19 @@ from sweep.cli import app
 from sweep.experiment import Resources
 from sweep.running import lease
 from sweep.running.autoscaler import Growth, NodeType
-from sweep.running.doctor import ready
+from sweep.running.doctor import head, ready
+from sweep.running.doctor.cluster_file import of_file
 from sweep.running.doctor.finding import Finding, exit_code, worst
 from sweep.running.doctor.needs import needs
 from sweep.running.doctor.node import examine
 from sweep.running.doctor.nodes import Node
 from sweep.running.doctor.verdicts import Wanted, verdicts
 from sweep.running.room import Room
-from tests.conftest import write_experiment
+from tests.conftest import ROOT, write_experiment
 from tests.unit.test_driver import Rig
 from tests.unit.test_views import play
 from trainables.errors import UserError
+from trainables.yaml_file import read_yaml
 
 GB = 10**9
 
@@ -343,3 +346,50 @@ def test_the_experiment_of_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     path = write_experiment(tmp_path)
     assert yaml.safe_load(path.read_text())["name"] == "small"
     assert "other" in asked(path, "name=other")[1]
+
+
+CLUSTER = """
+cluster_name: x
+max_workers: 8
+provider: {type: aws, region: us-east-1}
+head_node_type: head
+available_node_types:
+  head: {resources: {CPU: 0}, node_config: {ImageId: ami-1}}
+  gpu: {resources: {CPU: 8, GPU: 1}, max_workers: 8, node_config: {ImageId: ami-1}}
+file_mounts: {~/.ray/auth_token: ~/.ray/auth_token}
+head_start_ray_commands: [ray start --head --dashboard-host=127.0.0.1]
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "check", "level"),
+    [
+        ("", "", "room", "fine"),
+        ("ImageId: ami-1}}\nfile", "a: b}}\nfile", "image", "wrong"),
+        ("auth_token", "nothing", "token", "warning"),
+        (" --dashboard-host=127.0.0.1", "", "dashboard", "warning"),
+        ("{CPU: 0}", "{CPU: 8}", "head", "warning"),
+        ("max_workers: 8\nprovider", "max_workers: 9\nprovider", "limits", "warning"),
+        ("CPU: 8, GPU: 1}, max_workers", "CPU: 2, GPU: 1}, max_workers", "room", "wrong"),
+    ],
+)
+def test_what_of_a_cluster_s_file_would_cost_a_day(tmp_path: Path, old: str, new: str, check: str, level: str) -> None:
+    path = tmp_path / "cluster.yaml"
+    path.write_text(CLUSTER.replace(old, new))
+    found = of_file(read_yaml(path), Resources(gpus_per_worker=1, cpus_per_worker=4))
+    assert {one.check: one.level for one in found} == {"file": "fine", "room": "fine", check: level}
+    assert all(one.where.startswith(str(path)) for one in found if one.where)
+
+
+def test_the_files_that_ship_are_as_a_sweep_needs_them() -> None:
+    for path in (ROOT / "cluster.yaml", ROOT / "clusters" / "local.yaml"):
+        assert worst(of_file(read_yaml(path), Resources(gpus_per_worker=1, cpus_per_worker=4))) == "fine"
+
+
+def test_what_a_head_says() -> None:
+    answer = json.dumps(
+        {"level": "fine", "findings": [dataclasses.asdict(Finding("fine", "clock", "agrees"))]}, indent=2
+    )
+    assert head._findings(f"a login shell's greeting\n{answer}\nbye\n", "f") == [Finding("fine", "clock", "agrees")]
+    (none,) = head._findings("bash: sweep: command not found\n", "f")
+    assert (none.level, none.message) == ("wrong", "its head cannot ask the nodes: bash: sweep: command not found")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import shlex
 import subprocess
 from collections.abc import Mapping
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 import yaml
+from rich.console import Console
 
 from sweep.experiment import Places
 from sweep.experiment.file import SHIPPED, find, load
@@ -241,10 +243,6 @@ def shown(screen: Screen) -> str:
 
 
 def terminal(is_one: bool) -> Screen:
-    import io
-
-    from rich.console import Console
-
     return Screen(Console(file=io.StringIO(), force_terminal=is_one, width=80))
 
 
@@ -274,9 +272,10 @@ def test_on_a_terminal_the_view_stands_for_the_trials() -> None:
 
 
 def test_who_comes_back_sees_the_end_and_what_is_new() -> None:
-    screen = terminal(False)
+    screen = Screen(Console(file=io.StringIO()), comes_back=True)
     log = "".join(f"line {number}\n" for number in range(1000))
-    screen.begin_at(log)
+    screen.say(log)
+    screen.say(log[:500])  # the line broke, and the log comes again
     screen.say(log + "new\n")
     assert shown(screen).splitlines() == [*(f"line {number}" for number in range(980, 1000)), "new"]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 from sweep.experiment import Resources
@@ -12,30 +11,12 @@ from sweep.running import autoscaler
 from sweep.running.doctor.finding import Finding, Level
 from sweep.running.doctor.ready import of_room
 from sweep.running.room import Room
-from trainables.errors import Problem, UserError
-from trainables.yaml_file import Place, YamlFile, read_yaml
+from trainables.yaml_file import Place, YamlFile
 
 TOKEN_WORDS = ("auth_token", "RAY_AUTH_MODE", "RAY_AUTH_TOKEN")
 """What stands in a file that sees to a token: where it is copied to, or the variable that asks for it."""
 
 WORKS = "docs/cluster.md has files that work"
-
-
-def read(path: Path) -> YamlFile:
-    """A cluster's file. Raises UserError where it is not there, is not YAML, or Ray does not take it."""
-    import jsonschema
-    import ray.autoscaler
-
-    if not path.is_file():
-        raise UserError(Problem(f"there is no cluster file '{path}'", hint=WORKS))
-    document = read_yaml(path)
-    schema = json.loads(Path(ray.autoscaler.__file__).with_name("ray-schema.json").read_text(encoding="utf-8"))
-    try:
-        jsonschema.validate(document.values, schema)
-    except jsonschema.ValidationError as error:
-        message = f"Ray does not take it: {error.message.splitlines()[0]}"
-        raise UserError(document.problem(message, tuple(error.absolute_path), WORKS)) from error
-    return document
 
 
 def of_file(document: YamlFile, resources: Resources | None) -> list[Finding]:

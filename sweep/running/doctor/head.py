@@ -4,36 +4,48 @@ from __future__ import annotations
 
 import json
 import shlex
-import subprocess
-import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 from sweep.running.doctor.finding import Finding
+from sweep.running.launch.cluster_file import ClusterFile
+from sweep.running.launch.head import NoSshError, reached
+from sweep.running.launch.machines import Machines
+from trainables.errors import UserError
 
-PATIENCE = 300
+PATIENCE = 300.0
 """Seconds in which the head must have asked all nodes."""
 
 
-def by_the_head(file: Path, arguments: Sequence[str]) -> list[Finding]:
+def by_the_head(cluster: ClusterFile, arguments: Sequence[str]) -> list[Finding]:
     """What `sweep doctor --address auto` finds there.
 
     Args:
-        file: the cluster's.
         arguments: an experiment that the head knows, and what is overridden in it; none: its nodes as such.
     """
     asked = shlex.join(["sweep", "doctor", *arguments, "--address", "auto", "--json"])
-    command = [str(Path(sys.executable).with_name("ray")), "exec", str(file), asked]
+    file, machines = str(cluster.path), Machines(cluster)
+    not_up = Finding("fine", "cluster", "is not up: its file alone was looked at", file)
     try:
-        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=PATIENCE)  # noqa: S603
-    except subprocess.TimeoutExpired:
-        todo = "try `ray attach` with the same file"
-        return [Finding("wrong", "cluster", f"its head did not answer within {PATIENCE} s", str(file), todo)]
-    start = done.stdout.find('{\n  "level"')
+        if machines.head() is None and not cluster.is_of_own_machines:
+            return [not_up]
+        with reached(machines.gate()) as head:
+            if not head.runs_ray:
+                return [not_up]
+            said = head.run(asked, PATIENCE)
+    except UserError as error:
+        return [Finding("warning", "cluster", one.message, file, one.hint) for one in error.problems]
+    except NoSshError as error:
+        todo = "is it on, and does its key open it? `ray attach` with the same file tries the same"
+        return [Finding("warning", "cluster", f"its head does not answer: {error}", file, todo)]
+    return _findings(said, file)
+
+
+def _findings(said: str, file: str) -> list[Finding]:
+    """Those in an answer, around which a login shell may say other things."""
+    start = said.find('{\n  "level"')
     if start < 0:
-        said = [line for line in done.stdout.splitlines() + done.stderr.splitlines() if line.strip()]
-        error = next((line for line in said if line.startswith("error: ")), said[-1] if said else "it says nothing")
-        todo = f"ray up {file}, then this again: the file alone was looked at"
-        return [Finding("warning", "cluster", f"its nodes were not asked: {error.strip()}", str(file), todo)]
-    values, _ = json.JSONDecoder().raw_decode(done.stdout[start:])
+        last = next(iter(said.strip().splitlines()[-1:]), "it says nothing")
+        todo = "install this version of the project there: `ray up` with the same file"
+        return [Finding("wrong", "cluster", f"its head cannot ask the nodes: {last}", file, todo)]
+    values, _ = json.JSONDecoder().raw_decode(said[start:])
     return [Finding(**one) for one in values["findings"]]

@@ -9,12 +9,11 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from aiohttp import ClientError
 from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from sweep.running.launch.head import Head, NoSshError
+from sweep.running.launch.head import BROKEN, Head, NoSshError
 
 if TYPE_CHECKING:
     from ray.dashboard.modules.job.pydantic_models import JobDetails
@@ -39,19 +38,20 @@ OF_A_TRIAL = re.compile(r"\d\d:\d\d:\d\d \d+/\d+ .*")
 """Lines that a run writes where nobody sees its live view."""
 
 
-BROKEN = (OSError, RuntimeError, ClientError)
-"""How requests (whose errors are OSErrors), Ray's client and aiohttp say that a connection broke."""
-
-
 class GaveUpError(Exception):
     """The head node has not answered for too long, with the reason."""
 
 
 class Screen:
-    """What of the job is shown: the lines of its log and, on a terminal, the live view in place of a line per trial."""
+    """What of the job is shown: the lines of its log and, on a terminal, the live view in place of a line per trial.
 
-    def __init__(self, console: Console) -> None:
+    Args:
+        comes_back: whether somebody has seen it before: of what was said until now only the end is shown.
+    """
+
+    def __init__(self, console: Console, comes_back: bool = False) -> None:
         self.console = console
+        self._comes_back = comes_back
         self._shown = 0
         self._line = ""
         self._view = Text()
@@ -65,13 +65,11 @@ class Screen:
         with Live(get_renderable=lambda: self._view, console=self.console, refresh_per_second=2, transient=True):
             yield
 
-    def begin_at(self, log: str) -> None:
-        """Somebody comes back: of what was said before only the end is shown."""
-        kept = "".join(log.splitlines(keepends=True)[-BACKLOG:])
-        self._shown = len(log) - len(kept)
-
     def say(self, log: str) -> None:
         """The log so far: what is new of it is shown."""
+        if self._comes_back:
+            self._shown = len(log) - len("".join(log.splitlines(keepends=True)[-BACKLOG:]))
+            self._comes_back = False
         new, self._shown = log[self._shown :], max(self._shown, len(log))
         *lines, self._line = (self._line + new).split("\n")
         for line in lines:
@@ -113,6 +111,7 @@ def follow(reach: Callable[[], AbstractContextManager[Head]], job: str, screen: 
                 if away is not None:
                     screen.note("The head node answers again.")
                 away = None
+                screen.say(client.get_job_logs(job))
                 asyncio.run(_show(client, job, screen))
                 details = client.get_job_info(job)
                 if details.status.is_terminal():

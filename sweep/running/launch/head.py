@@ -13,6 +13,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, Any
 
+from aiohttp import ClientError
+
 from sweep.running.address import no_token
 from sweep.running.launch.machines import Gate
 from trainables.errors import Problem, UserError
@@ -34,6 +36,19 @@ ALIVE = f"pgrep -x gcs_server >/dev/null && echo {READY} ray || echo {READY} no-
 
 class NoSshError(Exception):
     """The head node does not answer, with the reason."""
+
+
+BROKEN = (OSError, RuntimeError, ClientError)
+"""How requests (whose errors are OSErrors), Ray's client and aiohttp say that a connection broke."""
+
+
+@contextmanager
+def unbroken() -> Iterator[None]:
+    """Something is asked of the dashboard. Raises NoSshError where the line breaks before it has answered."""
+    try:
+        yield
+    except BROKEN as error:
+        raise NoSshError(str(error).partition("\n")[0]) from error
 
 
 class Head:
@@ -61,6 +76,25 @@ class Head:
         )
         if done.returncode:
             raise NoSshError(_said(done.stderr) or f"{file} cannot be written there")
+
+    def run(self, command: str, patience: float) -> str:
+        """What a command says there, in a shell as its user has it: where Ray runs, PATH leads to `sweep`.
+
+        Raises:
+            NoSshError: it has not ended after so many seconds.
+        """
+        shell = shlex.join([*self._gate.container, "bash", "--login", "-i", "-c", command])
+        try:
+            done = subprocess.run(  # noqa: S603
+                [*_ssh(self._gate), self._gate.target, shell],
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                timeout=patience,
+            )
+        except subprocess.TimeoutExpired:
+            raise NoSshError(f"it took more than {patience:g} s") from None
+        return done.stdout or done.stderr
 
     def jobs(self) -> JobSubmissionClient | None:
         """Ray's jobs on the cluster; None where the dashboard does not answer.

@@ -20,10 +20,11 @@ from sweep.experiment.file import read_all_data
 from sweep.ledger import DamagedLedger, Ledger
 from sweep.planning.plan import make_plan
 from sweep.planning.pricing import load_gpus
+from sweep.running.doctor.cluster_file import of_file
 from sweep.running.launch import bill
 from sweep.running.launch.environment import chosen, script
 from sweep.running.launch.follow import Screen, follow
-from sweep.running.launch.head import DASHBOARD, Head, NoSshError, reached
+from sweep.running.launch.head import DASHBOARD, Head, NoSshError, reached, unbroken
 from sweep.running.launch.job import (
     ENVIRONMENT,
     STOPPING,
@@ -79,6 +80,12 @@ class Launch:
 
     def check(self) -> None:
         """What can be known before a machine is paid for. Raises UserError with what is wrong."""
+        found = of_file(self.machines.cluster.document, self._experiment.resources)
+        if wrong := [one.problem for one in found if one.level == "wrong"]:
+            raise UserError(wrong)
+        for one in found:
+            if one.level == "warning":
+                self._tell(f"warning: {one.problem}")
         Environment.of_command(self._experiment.environment)
         if is_here(self._experiment.data):
             read_all_data(self._experiment)
@@ -107,14 +114,18 @@ class Launch:
             self._tell(f"Bringing up cluster {self.machines.cluster.name}; Ray's own messages: {self.machines.log}")
             self.machines.up(lambda step: self._tell(f"  {time.strftime('%H:%M:%S')} {step}"))
             self._gate = None  # to the head of before, if there was one
-        screen = Screen(self._console)
         try:
             with self._reach() as head:
-                self.job = self._sent(head, screen)
+                client = self._answer(head)
+                with unbroken():
+                    running = self._running(client)
+                self.job = job = running or self._submit(head, client)
         except NoSshError as error:
             hint = "give the same command again: it goes on from there"
             raise UserError(Problem(f"the head node does not answer: {error}", hint=hint)) from None
-        return self._code(follow(self._reach, self.job, screen))
+        there = "Runs on the cluster" if running is None else "It runs there already"
+        self._tell(f"{there}, as job {job}. Ctrl-C leaves it alone.")
+        return self._code(follow(self._reach, job, Screen(self._console, comes_back=running is not None)))
 
     def is_up(self) -> bool:
         """Whether Ray runs on the cluster and answers; `ray up` would end what runs there.
@@ -164,18 +175,6 @@ class Launch:
         with reached(self._gate) as head:
             yield head
 
-    def _sent(self, head: Head, screen: Screen) -> str:
-        """The job of this experiment, which goes on there, or begins now."""
-        client = self._answer(head)
-        job = self._running(client)
-        if job is not None:
-            self._tell(f"It runs there already, as job {job}.")
-            screen.begin_at(client.get_job_logs(job))
-        else:
-            job = self._submit(head, client)
-            self._tell(f"Runs on the cluster, as job {job}. Ctrl-C leaves it alone.")
-        return job
-
     def _answer(self, head: Head) -> JobSubmissionClient:
         """The dashboard of a Ray that may just have begun."""
         deadline = time.monotonic() + WELL
@@ -207,13 +206,14 @@ class Launch:
     def _submit(self, head: Head, client: JobSubmissionClient) -> str:
         arguments = self._shipment.arguments({one.key: self._place(one) for one in self._shipment.folders})
         self._send(head)
-        job = next_attempt(self._name, attempts(self._name, (one.submission_id for one in client.list_jobs())))
-        return client.submit_job(
-            entrypoint=entrypoint(self._name, [*arguments, *(["--retry-failed"] if self._retry_failed else [])]),
-            submission_id=job,
-            runtime_env={"env_vars": {"RAY_JOB_STOP_WAIT_TIME_S": str(STOPPING)}},
-            metadata={"experiment": self._experiment.name, "store": self._experiment.store, "asked": self._asked},
-        )
+        with unbroken():
+            before = attempts(self._name, (one.submission_id for one in client.list_jobs()))
+            return client.submit_job(
+                entrypoint=entrypoint(self._name, [*arguments, *(["--retry-failed"] if self._retry_failed else [])]),
+                submission_id=next_attempt(self._name, before),
+                runtime_env={"env_vars": {"RAY_JOB_STOP_WAIT_TIME_S": str(STOPPING)}},
+                metadata={"experiment": self._experiment.name, "store": self._experiment.store, "asked": self._asked},
+            )
 
     def _send(self, head: Head) -> None:
         """What the head alone needs: the small files, and the variables, which may be secrets."""
