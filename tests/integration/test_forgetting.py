@@ -29,7 +29,7 @@ from trainables.workers.messages import Message
 pytestmark = pytest.mark.integration
 
 SLOTS = 2
-TRIALS = 60
+TRIALS = 50
 EVERY = 10
 """Trials from count to count."""
 
@@ -76,6 +76,8 @@ class Counting(Progress):
         self.ended += 1
         if self.ended % EVERY:
             return
+        if not tracemalloc.is_tracing():  # not before, as it slows all down
+            tracemalloc.start()
         gc.collect()
         self.trials.append(sum(type(one) is Trial for one in gc.get_objects()))
         self.memory.append(tracemalloc.get_traced_memory()[0])
@@ -91,7 +93,6 @@ def test_nothing_grows_with_the_trials_that_have_ended(tmp_path: Path) -> None:
     search, counting = Search(plan), Counting()
     driver = Driver(experiment, search, Ledger(Store(experiment.store)), counting)
     driver.slots = lambda: SLOTS
-    tracemalloc.start()
     try:
         with (
             scratch() as own,
@@ -107,4 +108,4 @@ def test_nothing_grows_with_the_trials_that_have_ended(tmp_path: Path) -> None:
     assert max(counting.trials) <= 2 * SLOTS, counting.trials
     assert len(folders) <= 2 * SLOTS, folders
     first, last = counting.memory[1], counting.memory[-1]
-    assert (last - first) / EVERY / (len(counting.memory) - 2) < 8_000, counting.memory
+    assert (last - first) / EVERY / (len(counting.memory) - 2) < 15_000, counting.memory  # a trial of Tune's has 30,000
