@@ -12,6 +12,7 @@ from hypothesis import settings
 
 ROOT = Path(__file__).parent.parent
 os.environ.setdefault("HF_HUB_OFFLINE", "1")  # no test asks a model hub
+os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"  # read when ray is imported, by whichever test comes first
 settings.register_profile("noisy machine", deadline=None)  # how long an example takes says nothing on a shared core
 settings.load_profile("noisy machine")
 

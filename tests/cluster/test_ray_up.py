@@ -73,7 +73,7 @@ exit 0
 
 @pytest.fixture
 def slurm(tmp_path: Path) -> Iterator[tuple[machines.Machines, str, Path]]:
-    """Two machines, the command of a job on both of them as SLURM gives it, and where it is noted that it queues again."""
+    """Two machines, the command of a job on both as SLURM gives it, and where it is noted that it queues again."""
     experiment, noted = write_experiment(tmp_path, resources={"concurrent": 2}), tmp_path / "requeued"
     with machines.Machines(tmp_path, 2) as office:
         programs = tmp_path / "slurm"
