@@ -183,8 +183,8 @@ class Trials(Section):
 class Resources(Section):
     """What one trial occupies: its Ray Train workers, each with its GPUs and CPUs.
 
-    `concurrent` is how many trials run at once; None: as many as the cluster has room for when the run starts. On a
-    cluster that grows, set it to what fits when it is fully grown: trials that wait are what makes it grow.
+    `concurrent` is how many trials run at once at most; None: as many as have room on the machines that are there, or
+    that the cluster's autoscaler may start.
     """
 
     workers: Count = 1

@@ -50,11 +50,16 @@ class Room:
         return fit(self.resources, self.machines)
 
     @property
+    def known(self) -> int:
+        """How many trials fit on machines that are known: those that are there, or may be started."""
+        return self.now if self.growth is None else max(self.now, fit_at_most(self.resources, self.growth))
+
+    @property
     def grown(self) -> int:
-        """How many trials will fit when the cluster has grown, as far as is known."""
-        if self.growth is not None:
-            return max(self.now, fit_at_most(self.resources, self.growth))
-        return max(self.now, (self.resources.concurrent or 0) if self.may_join else 0)
+        """How many will fit when the cluster has grown; where nobody knows, `concurrent` is taken at its word."""
+        if self.growth is None and self.may_join:
+            return max(self.known, self.resources.concurrent or 0)
+        return self.known
 
     @property
     def slots(self) -> int:

@@ -241,11 +241,11 @@ def start_group(config: GroupConfig, name: str) -> Group:
     return WorkerGroup(name, broker, config)
 
 
-def tune_all(driver: Driver, start_group: Callable[[str], Group] | None, scratch: Path) -> None:
+def tune_all(driver: Driver, start_group: Callable[[str], Group], scratch: Path) -> None:
     """One Tuner for the whole grid: warm groups serve every study, and there is one queue.
 
     Args:
-        start_group: starts a worker group of a name, in the broker's process; None: somebody else does the jobs.
+        start_group: starts a worker group of a name, in the broker's process.
         scratch: a folder for what Tune writes; nothing in it is needed again.
 
     Raises:
@@ -291,7 +291,7 @@ def tune_all(driver: Driver, start_group: Callable[[str], Group] | None, scratch
         raise Stopped(signal.SIGUSR1)  # the signal that Tune itself ends for
 
 
-def start_broker(start_group: Callable[[str], Group] | None) -> ActorHandle[Any]:
+def start_broker(start_group: Callable[[str], Group]) -> ActorHandle[Any]:
     """The broker, up and running on the driver's own node: others come and go, and the run cannot do without it."""
     import ray
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from sweep.running import address
+from tests.cluster.namespace import ISOLATE
 from tests.conftest import ONE_GROUP, write_experiment
 from trainables.errors import UserError
 
@@ -122,7 +123,7 @@ def test_a_token_is_used_where_it_is_and_named_where_it_is_not_and_so_is_another
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A real head node with a token, in namespaces of its own."""
-    alone = ["unshare", "--pid", "--fork", "--net", "--mount", "--mount-proc", "--kill-child", "bash", "-c"]
+    alone = [*ISOLATE, "bash", "-c"]
     if os.getuid() != 0 or subprocess.run([*alone, "ip link set lo up"], capture_output=True).returncode:
         pytest.skip("only root has namespaces of its own")
     monkeypatch.setenv("BIN", str(Path(sys.executable).parent))

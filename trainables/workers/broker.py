@@ -84,13 +84,11 @@ class Broker:
     """See the module. Calls may be repeated by Ray after a network was away: none does harm when it comes twice.
 
     Args:
-        start_group: starts a worker group of a name; None: there are none, and somebody else does the jobs.
+        start_group: starts a worker group of a name.
         draining: the nodes that were given notice.
     """
 
-    def __init__(
-        self, start_group: Callable[[str], Group] | None = None, draining: Callable[[], Iterable[str]] = tuple
-    ) -> None:
+    def __init__(self, start_group: Callable[[str], Group], draining: Callable[[], Iterable[str]] = tuple) -> None:
         self._start_group, self._draining = start_group, draining
         self._waiting: deque[Job] = deque()
         self._places: dict[str, _Place] = {}
@@ -112,7 +110,7 @@ class Broker:
             self._messages[trial_id] = []
             self._waiting.append(job)
             self._hand_out()
-        if self._keeper is None and self._start_group is not None:
+        if self._keeper is None:
             self._keeper = asyncio.get_running_loop().create_task(self._keep())
 
     async def next_message(self, trial_id: str, after: int) -> Message | None:
@@ -236,7 +234,6 @@ class Broker:
                 self._wake(name)
 
     def _start(self) -> None:
-        assert self._start_group is not None  # else nobody looks
         self._started += 1
         name = f"group-{self._started}"  # never the same again: no message of a dead group is taken for a new one's
         self._places[name] = _Place(self._start_group(name))

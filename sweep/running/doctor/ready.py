@@ -19,7 +19,7 @@ from sweep.running.doctor.needs import Needs, needs
 from sweep.running.doctor.node import examine
 from sweep.running.doctor.nodes import every_node, this_machine
 from sweep.running.doctor.verdicts import Wanted, verdicts
-from sweep.running.room import Machine, Room, fit_at_most
+from sweep.running.room import Machine, Room
 from trainables.errors import UserError
 from trainables.models.shapes import is_built_in
 from trainables.store import PROBES, Store
@@ -102,7 +102,7 @@ def of_plan(wanted: Needs) -> Iterator[Finding]:
 
 def of_room(room: Room) -> Iterator[Finding]:
     """How many trials fit on the machines that are there, one by one, and on those that may be started."""
-    total = room.now if room.growth is None else max(room.now, fit_at_most(room.resources, room.growth))
+    total = room.known
     if not total:
         level: Level = "warning" if room.grown else "wrong"  # others may join that nobody announces
         todo = "lower resources.workers, resources.cpus_per_worker or resources.gpus_per_worker; or use larger machines"
