@@ -305,10 +305,24 @@ def test_different_numbers_of_tags_are_an_error(metric: Callable[..., dict[str, 
         metric([["O"], ["O", "O"]], [["O"], ["O"]])
 
 
-@pytest.mark.parametrize("tag", ["NOUN", "S-LOC", "B-", ""])
-def test_entity_f1_takes_iob2_only(tag: str) -> None:
-    with pytest.raises(ValueError, match="not an IOB2 tag"):
+@pytest.mark.parametrize("tag", ["NOUN", "U-LOC", "B-", "S-", ""])
+def test_entity_f1_takes_tags_of_names_only(tag: str) -> None:
+    with pytest.raises(ValueError, match="not a tag of a name"):
         entity_f1([["O"]], [[tag]])
+
+
+@pytest.mark.parametrize(
+    ("iobes", "iob2"),
+    [
+        ("S-PER O S-LOC S-LOC", "B-PER O B-LOC B-LOC"),
+        ("B-PER I-PER E-PER E-PER", "B-PER I-PER I-PER B-PER"),
+        ("E-PER I-PER S-PER I-PER", "B-PER B-PER B-PER B-PER"),
+        ("B-PER E-LOC E-LOC O", "B-PER B-LOC B-LOC O"),
+    ],
+)
+def test_tags_of_iobes_find_the_names_that_conlleval_finds(iobes: str, iob2: str) -> None:
+    for predicted in (iob2.split(), ["B-PER", "I-PER", "O", "B-LOC"]):
+        assert entity_f1([iobes.split()], [predicted]) == entity_f1([iob2.split()], [predicted])
 
 
 @pytest.mark.parametrize("gold", [[], "cat"])

@@ -65,6 +65,7 @@ def test_a_wrong_file_is_answered_with_everything_in_it(tmp_path: Path) -> None:
 
 
 TASK = "name: mine\ntitle: Mine\nkind: {kind}\nmetric: {metric}\nlanguages: [de, fr]\nfiles:\n  - {layout}\n"
+TASK += "training_set: mine\nsource_language: de\n"
 
 
 @pytest.mark.parametrize(
@@ -84,7 +85,11 @@ TASK = "name: mine\ntitle: Mine\nkind: {kind}\nmetric: {metric}\nlanguages: [de,
         ("pair_classification", "{format: tsv, dev: [a]}", "'columns' is missing"),
         ("pair_classification", "{format: tsv, dev: [a], columns: {text_a: 0}}", "no column for 'text_b'"),
         ("multiple_choice", "{format: tsv, dev: [a], columns: {context: 0, choices: 1}}", "must be a list of columns"),
-        ("bitext_mining", "{format: tsv, dev: [a], columns: {text: 0}}", "a table cannot hold a task of kind"),
+        (
+            "bitext_mining",
+            "{format: tsv, dev: [a], columns: {text: 0}}",
+            "7: format tsv cannot hold bitext_mining\n    formats that can: bucc",
+        ),
     ],
 )
 def test_a_wrong_layout_is_answered(tmp_path: Path, kind: str, layout: str, words: str) -> None:
@@ -117,19 +122,20 @@ def test_what_a_layout_names_twice_is_told_with_its_lines(tmp_path: Path) -> Non
     columns = "columns: {context: c, label: l, choices: [a,\n  b,\n  a]}"
     path.write_text(
         "name: mine\ntitle: Mine\nkind: multiple_choice\nmetric: accuracy\nlanguages: [de, fr]\nlabels: [0, 1, 2]\n"
-        "files:\n- format: tsv\n  train: ['{lang}',\n  '{lang}']\n  languages: [de,\n  de]\n  " + columns + "\n"
+        "training_set: mine\nsource_language: de\nfiles:\n- format: jsonl\n"
+        "  train: ['{lang}',\n  '{lang}']\n  languages: [de,\n  de]\n  " + columns + "\n"
         "hub:\n- dataset: a/b\n  splits: {train: [train,\n  train]}\n"
-        "  columns: {context: c, label: l, choices: [a, b]}\n"
+        "  columns: {context: c, label: l, choices: [a, b, c]}\n"
     )
     with pytest.raises(UserError) as caught:
         tasks.parse(path)
     assert [str(one).split("\n")[0] for one in caught.value.problems] == [
         f"{path}:{line}: {named} stands here twice"
         for line, named in (
-            (10, "file '{lang}'"),
-            (12, "language 'de'"),
-            (15, "column 'a'"),
-            (19, "split 'train'"),
+            (12, "file '{lang}'"),
+            (14, "language 'de'"),
+            (17, "column 'a'"),
+            (21, "split 'train'"),
         )
     ]
 
@@ -175,7 +181,7 @@ def test_wrong_sizes_are_answered(tmp_path: Path, sizes: str, words: str) -> Non
     path.write_text(TASK.format(kind="tagging", metric="pos_f1", layout=layout) + f"sizes: {sizes}\n")
     with pytest.raises(UserError) as caught:
         tasks.parse(path)
-    assert f"{path}:8: {words}" in str(caught.value)
+    assert f"{path}:10: {words}" in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -198,7 +204,7 @@ def test_a_length_leaves_room(tmp_path: Path, kind: str, metric: str, length: in
     path.write_text(f"{text}max_length: {length}\n{more}")
     with pytest.raises(UserError) as caught:
         tasks.parse(path)
-    assert f"{path}:8: 'max_length' is {length}\n    at least {least}: room for special tokens" in str(caught.value)
+    assert f"{path}:10: 'max_length' is {length}\n    at least {least}: room for special tokens" in str(caught.value)
     path.write_text(f"{text}max_length: {least}\n{more}")
     assert tasks.parse(path).max_length == least
 
@@ -218,14 +224,12 @@ def own_task(folder: Path, kind: str, metric: str, more: str) -> Path:
 
 
 def test_a_task_may_be_chosen_by_the_mean_of_several_scores(tmp_path: Path) -> None:
-    trained = "training_set: mine\nsource_language: de\n"
     one, other = (
-        tasks.parse(own_task(tmp_path, "span_qa", "squad", trained + more))
-        for more in ("", "objective: [f1, exact_match]\n")
+        tasks.parse(own_task(tmp_path, "span_qa", "squad", more)) for more in ("", "objective: [f1, exact_match]\n")
     )
     assert (one.chosen_by, other.chosen_by) == (("f1",), ("f1", "exact_match"))
     assert one.definition != other.definition
-    alone = tasks.parse(own_task(tmp_path, "span_qa", "squad", trained + "objective: [f1]\n"))
+    alone = tasks.parse(own_task(tmp_path, "span_qa", "squad", "objective: [f1]\n"))
     assert alone.definition == one.definition  # the default, written out: trials keep their ids
 
 
@@ -241,15 +245,16 @@ def test_what_the_paper_chooses_by() -> None:
         ("[f1, exact]", "metric 'squad' has no score 'exact'\n    did you mean 'exact_match'?"),
         ("[f1, f1]", "a score stands twice"),
         ("f1", "'objective' is 'f1', which is not a list"),
-        ("[f1]\ntraining_set: squad", "'mine' is not trained on\n    it chooses among trials in training"),
+        ("[f1]", "'mine' is not trained on\n    it chooses among trials in training"),
     ],
 )
 def test_a_wrong_objective_is_answered(tmp_path: Path, objective: str, words: str) -> None:
-    trained = "" if "training_set" in objective else "\ntraining_set: mine\nsource_language: de"
-    path = own_task(tmp_path, "span_qa", "squad", f"objective: {objective}{trained}\n")
+    path = own_task(tmp_path, "span_qa", "squad", f"objective: {objective}\n")
+    if "not trained on" in words:
+        path.write_text(path.read_text().replace("training_set: mine", "training_set: squad"))
     with pytest.raises(UserError) as caught:
         tasks.parse(path)
-    assert f"{path}:8: {words}" in str(caught.value)
+    assert f"{path}:10: {words}" in str(caught.value)
 
 
 def test_the_definition_follows_what_counts() -> None:

@@ -23,6 +23,7 @@ _MLQA_ARTICLES = {
     "hi": None,
     "zh": None,
 }
+MLQA_LANGUAGES = tuple(_MLQA_ARTICLES)
 _HAN_OR_WORD = re.compile(r"[\u4e00-\u9fa5]|[^\s\u4e00-\u9fa5]+")
 
 Tokens = list[str]

@@ -25,8 +25,9 @@ def tag_accuracy(gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str
 def entity_f1(gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]]) -> dict[str, float]:
     """Micro F1, precision and recall of entities, in percent.
 
-    Source: conlleval's rule, which is seqeval's default and so XTREME's for PAN-X. Tags are O, B-kind and I-kind.
-    Lenient: an I- that continues no entity of its kind begins one.
+    Source: conlleval's rule, which is seqeval's default and so XTREME's for PAN-X. Tags are O, B-kind and I-kind, in
+    IOBES also S-kind of a single token and E-kind of the last one. Lenient: an I- or E- that continues no entity of its
+    kind begins one.
     ValueError for other tags and where the numbers of sentences or tokens differ.
     """
     return _chunk_f1(gold, predicted, _entities)
@@ -44,16 +45,17 @@ def pos_f1(gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]]) ->
 
 
 def _entities(tags: Sequence[str]) -> Iterator[Chunk]:
-    kind, start = "", 0
+    kind, start, is_closed = "", 0, False
     for position, tag in enumerate((*tags, "O")):
         prefix, _, own_kind = tag.partition("-")
-        if tag != "O" and (prefix not in {"B", "I"} or not own_kind):
-            raise ValueError(f"'{tag}' is not an IOB2 tag: O, B-kind or I-kind")
-        if prefix == "I" and own_kind == kind:
-            continue
-        if kind:
+        if tag != "O" and (prefix not in {"B", "I", "E", "S"} or not own_kind):
+            raise ValueError(f"'{tag}' is not a tag of a name: O, B-kind, I-kind, E-kind or S-kind")
+        goes_on = prefix in {"I", "E"} and own_kind == kind and not is_closed
+        if kind and not goes_on:
             yield kind, start, position - 1
-        kind, start = own_kind, position
+        if not goes_on:
+            kind, start = own_kind, position
+        is_closed = prefix in {"E", "S"}
 
 
 def _runs(tags: Sequence[str]) -> Iterator[Chunk]:

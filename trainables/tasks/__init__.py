@@ -54,6 +54,22 @@ def misfits(task: Task, known: Catalogue) -> Iterator[tuple[str, str, str]]:
                 yield key, f"'{name}' is of kind {known[name].kind}, not {task.kind}", "their examples must be alike"
             elif name is not None and key != "after" and known[name].labels != task.labels:
                 yield key, f"'{name}' has other labels: {', '.join(known[name].labels)}", "give both the same, in order"
+            elif name is not None and key == "training_set" and not known[name].is_trainable:
+                yield key, f"'{name}' has no training data of its own", f"it is trained on {known[name].training_set}"
+    for key in ("after", "parts"):
+        if (circle := _circle(task, key, known)) is not None:
+            verb = "comes after" if key == "after" else "is a part of"
+            yield key, f"'{task.name}' {verb} itself: {', '.join(circle)}", "one of them must do without"
+
+
+def _circle(task: Task, key: str, known: Catalogue, before: tuple[str, ...] = ()) -> tuple[str, ...] | None:
+    """The names that lead from a task over those that it names under a key back to it; None: none do."""
+    way = (*before, task.name)
+    if task.name in before:
+        return way if way[0] == task.name else None
+    named = task.parts if key == "parts" else (task.after,)
+    found = (_circle(known[name], key, known, way) for name in named if name is not None and name in known)
+    return next((one for one in found if one is not None), None)
 
 
 @functools.cache

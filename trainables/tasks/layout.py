@@ -27,6 +27,25 @@ OPTIONS: Mapping[str, frozenset[str]] = {
 }
 """The formats of release files, and the options that each knows (docs/tasks.md says what they do)."""
 
+_IN_TABLES = frozenset({"pair_classification", "multiple_choice", "bitext_retrieval"})
+
+HOLDS: Mapping[str, frozenset[str]] = {
+    "tsv": _IN_TABLES,
+    "csv": _IN_TABLES,
+    "jsonl": _IN_TABLES | {"tagging", "span_qa", "retrieval"},
+    "conll": frozenset({"tagging"}),
+    "conllu": frozenset({"tagging"}),
+    "ccgbank": frozenset({"tagging"}),
+    "squad": frozenset({"span_qa", "retrieval"}),
+    "parallel": frozenset({"bitext_retrieval"}),
+    "bucc": frozenset({"bitext_mining"}),
+    "mewslix": frozenset({"retrieval"}),
+}
+"""The kinds of tasks that files of each format can hold. Cells of tsv and csv are no lists."""
+
+TOGETHER: Mapping[str, tuple[int, ...]] = {"parallel": (2,), "bucc": (2, 3)}
+"""How many files make a split, in formats whose files belong together. BUCC's test comes without its gold pairs."""
+
 HUB_OPTIONS = frozenset({"columns", "label_map", "drop_labels", "language_of_id"})
 
 COLUMNS: Mapping[str, tuple[frozenset[str], frozenset[str]]] = {

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 
+from trainables.errors import nearest
 from trainables.metrics import MAIN
 from trainables.spec import content_hash
 from trainables.tasks.layout import FileLayout, HubLayout
@@ -22,6 +24,10 @@ KINDS: Mapping[str, tuple[str, ...]] = {
 }
 """The modules of `trainables.kinds`, and the metrics that can compare what each predicts."""
 
+UNTRAINED = frozenset({"bitext_retrieval", "bitext_mining"})
+"""Kinds without a head: the encoder's own vectors answer."""
+
+_TAG_OF_A_NAME = re.compile(r"O|[BIES]-.+")
 
 SPECIAL_TOKENS = 4
 """What XLM-R puts around two texts; BERT one less."""
@@ -118,6 +124,19 @@ class Task:
             case "pair_classification" | "multiple_choice" | "retrieval":
                 return SPECIAL_TOKENS + 2
         return 3  # a start, an end, and something between
+
+    def unfit_label(self, label: str) -> tuple[str, str] | None:
+        """Why a label cannot be one of the task's, and what to do; None: it can."""
+        if not label or label != label.strip() or not label.isprintable():
+            return "is blank, or more than one line of text", "a submission has one label on each line"
+        if self.labels and label not in self.labels:
+            return "is none of the task's", nearest(label, self.labels)
+        if self.metric == "entity_f1" and not _TAG_OF_A_NAME.fullmatch(label):
+            hint = "tags of names are O, B-kind, I-kind (and S-kind, E-kind); metric tag_accuracy is for others"
+            return "is no tag of a name", hint
+        if self.metric == "accuracy_f1" and label not in ("0", "1"):
+            return "is neither 0 nor 1, whose F1 the metric is", "translate it: label_map, or take metric accuracy"
+        return None
 
     @property
     def main_metric(self) -> str:
