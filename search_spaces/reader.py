@@ -23,6 +23,14 @@ from trainables.yaml_file import Place, YamlFile, parse_yaml, read_yaml
 FOLDER = Path(__file__).parent
 ALWAYS_SEARCHED = ("learning_rate", "epochs")
 INTEGERS = ("epochs", "batch_size")
+BOUNDS: Mapping[str, tuple[float, float]] = {
+    "learning_rate": (1e-12, 10),
+    "epochs": (1, 100_000),
+    "batch_size": (1, 1_000_000),
+    "warmup": (0, 1),
+    "weight_decay": (0, 1000),
+}
+"""What each hyper-parameter can be at all: anything else is a typing error, such as a warm-up in steps."""
 
 
 def names() -> tuple[str, ...]:
@@ -179,13 +187,15 @@ class _Reader:
                 found = Choices(tuple(values), value.get("first", values[0]))
                 self.problems += self.document.named_twice(name, values, (*place, "values"))
         elif isinstance(value, dict) and {"low", "high"} <= set(value) <= {"low", "high", "log", "first"}:
-            low, high, log = value["low"], value["high"], bool(value.get("log", False))
+            low, high, log = value["low"], value["high"], value.get("log", False)
             start: Any = value.get("first", low)
             numbers = all(self.is_number(name, one) for one in (low, high, start))
-            if numbers and low < high and (low > 0 or not log):
+            if numbers and isinstance(log, bool) and low < high and (low > 0 or not log):
                 found = Range(low, high, log, name in INTEGERS, start)
         if found is None:
             kind = "whole number" if name in INTEGERS else "number"
+            least, most = BOUNDS[name]
+            kind += f" from {least:g} to {most:g}"
             hint = f"give a {kind}, {{values: [...], first: ...}} or {{low: ..., high: ..., log: true, first: ...}}"
             self.wrong(f"'{name}' is {value!r}", place, hint)
         elif not found.contains(found.first):
@@ -194,5 +204,5 @@ class _Reader:
 
     def is_number(self, name: str, value: Any) -> bool:
         allowed = int if name in INTEGERS else (int, float)
-        positive = name in (*INTEGERS, "learning_rate")
-        return isinstance(value, allowed) and not isinstance(value, bool) and (value > 0 if positive else value >= 0)
+        least, most = BOUNDS[name]
+        return isinstance(value, allowed) and not isinstance(value, bool) and least <= value <= most

@@ -28,6 +28,9 @@ SILENCE = 5.0
 IN_URI = ("endpoint_override", "region", "scheme")
 """What may stand behind the `?` of an S3 URI."""
 
+SCHEMES = ("s3", "file")
+"""What may stand before the `://`."""
+
 LEFTOVER = re.compile(r"\..+\.[0-9a-f]{32}")
 """The name of a file that is being written on a local disk: `.{name}.{32 hex digits}`."""
 
@@ -72,6 +75,19 @@ def cache_folder() -> Path:
     return Path(os.environ.get("SWEEP_CACHE", "~/.cache/sweep")).expanduser()
 
 
+def wrong_place(place: str) -> tuple[str, str] | None:
+    """What is wrong with a path or URI by its form alone, and what to do; None: nothing."""
+    scheme, separator, rest = place.partition("://")
+    if not place.strip() or "\0" in place:
+        return "it has no name", "a folder, or s3://BUCKET/PREFIX"
+    if separator and scheme not in SCHEMES:
+        hint = "a folder, or s3://BUCKET/PREFIX; other stores can be mounted, or speak S3 (AWS_ENDPOINT_URL)"
+        return f"nothing at {scheme}:// is read", hint
+    if separator and "//" in rest.partition("?")[0]:
+        return "a folder in it has no name", "write one slash between two names"
+    return None
+
+
 def open_place(
     uri: str, noun: str = "store", attempts: int = ATTEMPTS, silence: float | None = None
 ) -> tuple[fs.FileSystem, str]:
@@ -82,9 +98,11 @@ def open_place(
         attempts, silence: instead of ATTEMPTS and SILENCE.
 
     Raises:
-        UserError: it holds credentials, is no such URI, or names a bucket that is not there.
+        UserError: it holds credentials, is no such URI (`wrong_place`), or names a bucket that is not there.
         OSError: the bucket's server does not answer.
     """
+    if (wrong := wrong_place(uri)) is not None:
+        raise UserError(Problem(f"{noun} '{uri.partition('?')[0]}' cannot be opened: {wrong[0]}", hint=wrong[1]))
     if uri.startswith("s3:") and set(urlsplit(uri).netloc) & set("@:"):
         raise UserError(Problem(f"a {noun}'s URI must not hold credentials", hint=S3_HINT))
     try:

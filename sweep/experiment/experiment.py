@@ -7,9 +7,20 @@ import re
 from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
+from types import NoneType
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationInfo,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 import search_spaces
@@ -19,6 +30,7 @@ from trainables.data import DataConfig, Source, open_source
 from trainables.errors import UserError, nearest
 from trainables.mirror import is_uri
 from trainables.models.shapes import SHAPES, folder_of, name_and_revision
+from trainables.store import wrong_place
 from trainables.tasks import Catalogue, Task
 
 BASELINE = "none"
@@ -47,6 +59,48 @@ def _once(noun: str) -> AfterValidator:
         return values
 
     return AfterValidator(check)
+
+
+def _not(told: str, hint: str) -> PydanticCustomError:
+    """What a value is not; which value, and where, is said with it."""
+    return PydanticCustomError("form", "{told}", {"told": told, "hint": hint})
+
+
+def _either(told: str, hint: str, **forms: type) -> Discriminator:
+    """Which form of a value is meant, by its type: what is wrong in it is told of that form alone."""
+    return Discriminator(
+        lambda value: next((tag for tag, form in forms.items() if isinstance(value, form)), None),
+        custom_error_type="form",
+        custom_error_message=told,
+        custom_error_context={"hint": hint},
+    )
+
+
+def _file_name(name: str) -> str:
+    """What becomes part of the names of files."""
+    if name.startswith(".") or not name.isprintable():
+        raise _refuse(f"no file can be named after '{name.encode('unicode_escape').decode()}'", "begin with a letter")
+    if len(name.encode()) > LONGEST_NAME:
+        raise _refuse(f"the name '{name[:40]}...' is too long", f"at most {LONGEST_NAME} bytes")
+    return name
+
+
+def _known_place(place: str) -> str:
+    if (wrong := wrong_place(place)) is not None:
+        raise _not(*wrong)
+    return place
+
+
+def _known_source(name: str) -> str:
+    if name not in SOURCES:
+        raise _not("unknown source", f"{nearest(name, SOURCES)} (a folder: data: {{files: DIR}})")
+    return name
+
+
+def _all(word: str) -> str:
+    if word != "all":
+        raise _not("no list of languages", f"write [{word}], or all")
+    return word
 
 
 def _known_task(name: str, info: ValidationInfo) -> str:
@@ -121,6 +175,14 @@ def _known_benchmark(name: str) -> str:
     return name
 
 
+LARGEST_SEED = 2**32 - 1
+"""That NumPy takes."""
+
+SOURCES = ("mini", "mock", "hub")
+
+LONGEST_NAME = 100
+"""Bytes: with what stands before and behind it in the name of a file, of which no disk takes more than 255."""
+
 SHORT_NAMES = ("minilm", "xlm-roberta-base", "xlm-roberta-large", "bert-base-multilingual-cased")
 """Models whose names have no owner: what a typing error may have meant."""
 
@@ -134,21 +196,26 @@ PER_WORKER = (
 
 TaskName = Annotated[str, AfterValidator(_known_task)]
 Language = Annotated[str, AfterValidator(_known_language)]
-Languages = Literal["all"] | Annotated[list[Language], Field(min_length=1), _once("language")]
-Count = Annotated[int, Field(ge=1)]
+Languages = Annotated[
+    Annotated[str, AfterValidator(_all), Tag("word")]
+    | Annotated[list[Language], Field(min_length=1), _once("language"), Tag("list")],
+    _either("no list of languages", "for example [en, de], or all", word=str, list=list),
+]
+Count = Annotated[int, Field(ge=1, le=1_000_000)]
+Place = Annotated[str, AfterValidator(_known_place)]
 Variable = Annotated[str, AfterValidator(_variable)]
 
 
 class Section(BaseModel):
-    """A part of the file: unknown keys are errors, values never change."""
+    """A part of the file: unknown keys are errors, nothing is taken for what it is not, values never change."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
 class Condition(Section):
     """One recipe of intermediate training. Without tasks it is the baseline."""
 
-    name: Annotated[str, Field(min_length=1, pattern=r"^[^/\s]+$")]
+    name: Annotated[str, Field(min_length=1, pattern=r"^[^/\s]+$"), AfterValidator(_file_name)]
     tasks: Annotated[list[TaskName], _once("task")]
     languages: Languages = Field(default_factory=lambda: ["en"])
 
@@ -159,6 +226,8 @@ class Condition(Section):
             return {"name": BASELINE, "tasks": []}
         if isinstance(value, str):
             return {"name": value, "tasks": [value]}
+        if not isinstance(value, dict):
+            raise _not("no condition", f"{BASELINE}, a task's name, or {{name: ..., tasks: [...]}}")
         return value
 
     @model_validator(mode="after")
@@ -188,7 +257,7 @@ class Resources(Section):
     """
 
     workers: Count = 1
-    gpus_per_worker: Annotated[float, Field(ge=0)] = 0
+    gpus_per_worker: Annotated[float, Field(ge=0, le=1000)] = 0
     cpus_per_worker: Count = 1
     concurrent: Count | None = None
 
@@ -201,8 +270,17 @@ class Places(Section):
         hub: the model hub, or a folder that mirrors it.
     """
 
-    files: str | None = None
-    hub: Literal[True] | str | None = None
+    files: Place | None = None
+    hub: Annotated[
+        Annotated[Literal[True], Tag("itself")] | Annotated[Place, Tag("mirror")] | Annotated[None, Tag("none")],
+        _either(
+            "neither true nor a folder",
+            "hub: true, or the folder that mirrors it",
+            itself=bool,
+            mirror=str,
+            none=NoneType,
+        ),
+    ] = None
 
     @model_validator(mode="after")
     def _names_a_place(self) -> Places:
@@ -242,25 +320,29 @@ class Limits(Section):
 class Experiment(Section):
     """The whole file. See docs/experiments.md for each key."""
 
-    name: Annotated[str, Field(min_length=1, pattern=r"^[\w.+-]+$")]
+    name: Annotated[str, Field(min_length=1, pattern=r"^[\w.+-]+$"), AfterValidator(_file_name)]
     model: Annotated[str, AfterValidator(_known_model)] = "xlm-roberta-large"
-    tasks: list[str] = Field(default_factory=list)
-    data: Literal["mini", "mock", "hub"] | Places
-    store: str
+    tasks: list[Annotated[str, Field(min_length=1)]] = Field(default_factory=list)
+    data: Annotated[
+        Annotated[str, AfterValidator(_known_source), Tag("name")] | Annotated[Places, Tag("places")],
+        _either("no source, and no places", "mini, mock, hub, or {files: DIR}", name=str, places=dict),
+    ]
+    store: Place
     search_space: Annotated[str, AfterValidator(_known_space)] = "paper"
     sampler: Annotated[str, AfterValidator(_known_sampler)] | None = None
     strategy: Literal["staged", "joint"] = "staged"
     warm_start: bool = False
     pruning: Literal["median", "successive_halving"] | None = None
     trials: Trials = Trials()
-    seeds: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1), _once("seed")] = Field(
+    seeds: Annotated[list[Annotated[int, Field(ge=0, le=LARGEST_SEED)]], Field(min_length=1), _once("seed")] = Field(
         default_factory=lambda: [1]
     )
     conditions: Annotated[list[Condition], Field(min_length=1)]
-    targets: (
-        Annotated[str, AfterValidator(_known_benchmark)]
-        | Annotated[list[TaskName], Field(min_length=1), _once("target")]
-    )
+    targets: Annotated[
+        Annotated[str, AfterValidator(_known_benchmark), Tag("benchmark")]
+        | Annotated[list[TaskName], Field(min_length=1), _once("target"), Tag("tasks")],
+        _either("no list of tasks", "a list of tasks, or xtreme or xtreme-r", benchmark=str, tasks=list),
+    ]
     languages: Languages = "all"
     resources: Resources = Resources()
     limits: Limits = Limits()
@@ -271,8 +353,8 @@ class Experiment(Section):
     dropout_masks: Literal["batch", "rows"] = "batch"
     precision: Literal["fp32", "bf16"] = "fp32"
     keep: Literal["winners", "all"] = "winners"
-    save_minutes: Annotated[float, Field(gt=0)] = 15
-    retries: Annotated[int, Field(ge=0)] = 3
+    save_minutes: Annotated[float, Field(gt=0, le=1_000_000)] = 15
+    retries: Annotated[int, Field(ge=0, le=1_000_000)] = 3
     environment: Annotated[list[Variable], BeforeValidator(_names_alone), _once("variable")] = Field(
         default_factory=list
     )

@@ -139,23 +139,11 @@ def _own_tasks(document: YamlFile) -> tuple[Catalogue, list[Problem]]:
 
 
 def _validate(document: YamlFile, catalogue: Catalogue) -> tuple[Experiment | None, list[Any]]:
-    """The experiment, or pydantic's findings, less those about members of a union that a value was not meant to be."""
-    other_member = {
-        ("literal_error", list),
-        ("literal_error", dict),
-        ("list_type", str),
-        ("model_type", str),
-        ("string_type", list),
-    }
-
-    def is_noise(error: Any) -> bool:
-        of_a_member = len(_place(error, document.values)) < len(error["loc"])  # named there, and not in the file
-        return of_a_member and (error["type"], type(error["input"])) in other_member
-
+    """The experiment, or pydantic's findings."""
     try:
         return Experiment.model_validate(document.values, context={"catalogue": catalogue}), []
     except ValidationError as error:
-        return None, [one for one in error.errors() if not is_noise(one)]
+        return None, error.errors()
 
 
 def _place(error: Any, values: Any) -> Place:
@@ -212,8 +200,8 @@ def _problems_of(error: Any, document: YamlFile) -> list[Problem]:
             return [document.problem(f"'{name}' is missing", place[:-1])]
         case "too_short":
             return [document.problem(f"'{name}' is empty", place, "give at least one")]
-    given = error["input"]
-    return [document.problem(f"'{name}' is {given!r}: {error['msg'][0].lower()}{error['msg'][1:]}", place)]
+    said = f"'{name}' is {error['input']!r}: {error['msg'][0].lower()}{error['msg'][1:]}"
+    return [document.problem(said, place, context.get("hint"))]
 
 
 def _pruned(document: YamlFile, wrong: Sequence[Place]) -> YamlFile:
