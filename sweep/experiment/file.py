@@ -21,7 +21,6 @@ from sweep.experiment import (
     longest_input,
     tasks_used,
     training_chain,
-    uses,
 )
 from trainables import tasks
 from trainables.data import references
@@ -289,15 +288,3 @@ def _check_lengths(experiment: Experiment, document: YamlFile) -> Iterable[Probl
     if seen is not None and given > seen:
         message = f"model '{experiment.model}' sees {seen} tokens at once, and is given up to {given}"
         yield document.problem(message, place if length else ("model",), f"set max_length: {seen}, or less")
-
-
-def read_all_data(experiment: Experiment) -> None:
-    """Parses every file that the experiment will use. Raises UserError with the problems of all of them."""
-    problems: list[Problem] = []
-    for task, split, language in uses(experiment):
-        try:
-            experiment.source.examples(task, split, language)
-        except UserError as error:
-            problems += [one for one in error.problems if one not in problems]
-    if problems:
-        raise UserError(problems)

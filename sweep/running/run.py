@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sweep.experiment import Experiment, longest_input
-from sweep.experiment.file import read_all_data
+from sweep.experiment.data import read_all_data
 from sweep.ledger import DamagedLedger, Ledger, of_earlier_code
 from sweep.planning import history
 from sweep.planning.plan import Plan, Study, make_plan

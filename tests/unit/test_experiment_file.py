@@ -345,23 +345,6 @@ def test_a_benchmark_stands_for_its_tasks_in_its_languages(
     assert len(plan.study("evaluate/none/panx").question.languages) == panx
 
 
-def test_a_malformed_data_file_is_named_before_anything_starts(tmp_path: Path) -> None:
-    data = tmp_path / "data"
-    (data / "udpos").mkdir(parents=True)
-    for split in ("train", "dev", "test"):
-        (data / "udpos" / f"{split}-en.tsv").write_text("a\tNOUN\n\n")
-    (data / "udpos" / "train-en.tsv").write_text("a\tNOUN\nb\tNOUNN\n\n")
-    path = write_experiment(
-        tmp_path, data={"files": str(data)}, conditions=["none"], targets=["udpos"], languages=["en"]
-    )
-    with pytest.raises(UserError) as caught:
-        experiment_file.read_all_data(experiment_file.load(str(path)))
-    (problem,) = caught.value.problems
-    assert problem.file == str(data / "udpos" / "train-en.tsv")
-    assert problem.line == 2
-    assert "NOUNN" in problem.message
-
-
 @pytest.mark.parametrize("name", experiment_file.shipped())
 def test_shipped_experiments_are_valid(name: str, shared_data: Path) -> None:
     reads_files = "files:" in (experiment_file.SHIPPED / f"{name}.yaml").read_text()

@@ -54,6 +54,11 @@ class ReleaseFolder:
         digests = [digest(path, path.stat().st_size, path.stat().st_mtime_ns) for path in paths]
         return content_hash([digests, layout.format, layout.options, split, language])
 
+    def where(self, task: Task, split: str, language: str) -> str:
+        found = self._present(task, split, language)
+        assert found is not None, "callers ask `holds` first"
+        return " and ".join(map(str, found[1]))
+
     def absent(self, task: Task, split: str, language: str) -> Problem:
         looked = [" and ".join(patterns) for _, patterns in self._looked_for(task, split, language)]
         if not looked:

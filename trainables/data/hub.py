@@ -55,14 +55,20 @@ class Hub:
         dataset, names = self._dataset(layout, language), layout.splits[split.removesuffix(CANDIDATES)]
         return content_hash([dataset.name, dataset.config, names, dataset.version(names), split, layout.options])
 
+    def where(self, task: Task, split: str, language: str) -> str:
+        layout = _layout(task, split, language)
+        assert layout is not None, "callers ask `holds` first"
+        names = ", ".join(layout.splits[split.removesuffix(CANDIDATES)])
+        return f"{self._dataset(layout, language)}, split {names}"
+
     def absent(self, task: Task, split: str, language: str) -> Problem:
         looked = f"no {split} split of '{task.name}' in '{language}'"
         layout = _layout(task, split, language)
         if layout is None:
             return Problem(f"{looked} on the hub", hint=task.note or "use release files: data: {files: DIR}")
-        dataset, names = self._dataset(layout, language), ", ".join(layout.splits[split.removesuffix(CANDIDATES)])
+        dataset = self._dataset(layout, language)
         hint = None if dataset.is_there else dataset.download
-        return Problem(f"{looked}: looked for {dataset}, split {names}", hint=hint)
+        return Problem(f"{looked}: looked for {self.where(task, split, language)}", hint=hint)
 
     def _dataset(self, layout: HubLayout, language: str) -> HubDataset:
         code = layout.codes.get(language, language)

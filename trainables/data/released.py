@@ -9,6 +9,7 @@ from dataclasses import replace
 from itertools import zip_longest
 from typing import Protocol
 
+from trainables.data.demands import unmet
 from trainables.data.examples import Example, MultipleChoice, Passage, Question
 from trainables.errors import Problem, UserError
 from trainables.spec import content_hash
@@ -39,6 +40,10 @@ class Place(Protocol):
         """Says what was looked for where."""
         ...
 
+    def where(self, task: Task, split: str, language: str) -> str:
+        """What a split that is there is read from, for messages."""
+        ...
+
 
 class ReleasedSource:
     """The source over one or more places (see `trainables.data.source.Source`).
@@ -61,12 +66,19 @@ class ReleasedSource:
         return tuple(one for one in task.languages if self._holder(task, self._released(task, split, one), one))
 
     def examples(self, task: Task, split: str, language: str) -> list[Example]:
-        """All examples, with ids made unique: behind the second of an id stands #2."""
+        """All examples, with ids made unique: behind the second of an id stands #2.
+
+        Raises:
+            UserError: files are missing or malformed, or lack what training and scoring need.
+        """
         if task.parts:
             parts = [self.examples(part, split, language) for part in self._parts(task)]
             return _with_own_ids(_in_turn(parts))
         released = self._released(task, split, language)
-        found = _with_own_ids(self._held(task, split, language).read(task, released, language))
+        place = self._held(task, split, language)
+        found = _with_own_ids(place.read(task, released, language))
+        if problems := unmet(task, split, found, place.where(task, released, language)):
+            raise UserError(problems)
         if not self._holds_back(task, split, language):
             return found
         held_back = _last_passages(found, max(1, round(task.holdout * len(found))))

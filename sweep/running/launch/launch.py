@@ -16,7 +16,7 @@ from pyarrow import fs
 from rich.console import Console
 
 from sweep.experiment import Experiment
-from sweep.experiment.file import read_all_data
+from sweep.experiment.data import read_all_data
 from sweep.ledger import DamagedLedger, Ledger
 from sweep.planning.plan import make_plan
 from sweep.planning.pricing import load_gpus

@@ -1,0 +1,53 @@
+"""All the data of an experiment, read before anything runs, so that every mistake in it is said at once."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+
+import trainables.data
+import trainables.tasks
+from sweep.experiment import Experiment, uses
+from trainables.errors import Problem, UserError
+from trainables.spec import content_hash
+from trainables.store import cache_folder
+
+FOLDER = "checked"
+"""Where the cache folder has an empty file for each split that was read and found right."""
+
+
+def read_all_data(experiment: Experiment) -> None:
+    """Reads every split that the experiment uses, once and for all: what was right stays right while nothing changes.
+
+    Raises:
+        UserError: with the problems of all of them.
+    """
+    source, problems = experiment.source, dict[Problem, None]()
+    for task, split, language in uses(experiment):
+        try:
+            mark = _mark(source.fingerprint(task, split, language))
+            if mark.exists():
+                continue
+            source.examples(task, split, language)
+        except UserError as error:
+            problems.update(dict.fromkeys(error.problems))
+            continue
+        with suppress(OSError):  # a machine whose cache cannot be written reads the data anew each time
+            mark.parent.mkdir(parents=True, exist_ok=True)
+            mark.touch()
+    if problems:
+        raise UserError(problems)
+
+
+def _mark(fingerprint: str) -> Path:
+    return cache_folder() / FOLDER / content_hash([fingerprint, _readers()])
+
+
+@cache
+def _readers() -> str:
+    """A hash of the code that finds mistakes: what an earlier one found right is read again."""
+    folders = (Path(str(package.__file__)).parent for package in (trainables.data, trainables.tasks))
+    return content_hash(
+        [path.read_text(encoding="utf-8") for folder in folders for path in sorted(folder.glob("*.py"))]
+    )

@@ -1,0 +1,115 @@
+"""All data is read before anything runs: each mistake is said with file and line, and what was right is read once."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sweep.experiment import file as experiment_file
+from sweep.experiment.data import read_all_data
+from tests.conftest import write_experiment
+from trainables.data import files
+from trainables.errors import Problem, UserError
+
+
+@pytest.fixture(autouse=True)
+def _cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SWEEP_CACHE", str(tmp_path / "cache"))
+
+
+def tags(folder: Path, train: str = "a\tNOUN\n") -> Path:
+    """An experiment on three files of UDPOS."""
+    data = folder / "data"
+    (data / "udpos").mkdir(parents=True, exist_ok=True)
+    for split in ("dev", "test"):
+        (data / "udpos" / f"{split}-en.tsv").write_text("a\tNOUN\n\n")
+    (data / "udpos" / "train-en.tsv").write_text(train)
+    return write_experiment(folder, data={"files": str(data)}, conditions=["none"], targets=["udpos"], languages=["en"])
+
+
+def problems(path: Path) -> list[Problem]:
+    try:
+        read_all_data(experiment_file.load(str(path)))
+    except UserError as error:
+        return error.problems
+    return []
+
+
+def test_a_malformed_data_file_is_named_before_anything_starts(tmp_path: Path) -> None:
+    (problem,) = problems(tags(tmp_path, "a\tNOUN\nb\tNOUNN\n\n"))
+    assert (problem.file, problem.line) == (str(tmp_path / "data" / "udpos" / "train-en.tsv"), 2)
+    assert "NOUNN" in problem.message
+
+
+def test_what_was_right_is_read_again_only_when_it_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tags(tmp_path)
+    assert not problems(path)
+    read: list[str] = []
+    original = files.ReleaseFolder.read
+
+    def spy(folder: files.ReleaseFolder, *arguments: Any) -> Any:
+        read.append(arguments[1])
+        return original(folder, *arguments)
+
+    monkeypatch.setattr(files.ReleaseFolder, "read", spy)
+    assert not problems(path)
+    assert read == []
+    tags(tmp_path, "a\tNOUN\nb\tNOUNN\n")
+    assert len(problems(path)) == 1
+    assert len(problems(path)) == 1  # what was wrong is not remembered
+    assert read == ["train", "train"]
+    tags(tmp_path, "a\tNOUN\nb\tVERB\n")
+    assert not problems(path)
+    assert read == ["train"] * 3
+
+
+def test_a_cache_that_cannot_be_written_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("SWEEP_CACHE", str(tmp_path / "file" / "cache"))
+    assert not problems(tags(tmp_path))
+
+
+def own_task(folder: Path, kind: str, metric: str, columns: dict[str, Any], **splits: list[dict[str, Any]]) -> Path:
+    """An experiment on a task of the user's own, in lines of JSON."""
+    (folder / "mine.yaml").write_text(
+        json.dumps(
+            {
+                "name": "mine", "kind": kind, "title": "t", "metric": metric, "languages": ["en"],
+                "training_set": "mine", "score_on": "dev",
+                "files": [{"format": "jsonl", "columns": columns, **{split: [f"{split}.jsonl"] for split in splits}}],
+            }
+        )
+    )  # fmt: skip
+    for split, rows in splits.items():
+        (folder / f"{split}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    data = {"files": str(folder)}
+    return write_experiment(
+        folder, tasks=[str(folder / "mine.yaml")], data=data, conditions=["none"], targets=["mine"], languages=["en"]
+    )
+
+
+PAIR = {"text_a": "a", "text_b": "b", "label": "y"}
+ASKED = {"question": "q", "context": "c", "answers": "a"}
+RIGHT = {"q": "where?", "c": "in Ulm", "a": {"text": ["Ulm"], "answer_start": [3]}}
+NO_ANSWER = {**RIGHT, "a": {"text": [], "answer_start": []}}
+
+
+@pytest.mark.parametrize(
+    ("split", "why"), [("train", "there is nothing to train on"), ("dev", "there is nothing to choose trials by")]
+)
+def test_what_is_learned_from_needs_labels(tmp_path: Path, split: str, why: str) -> None:
+    rows = {one: [{"a": "x", "b": "y", "y": label} for label in ("0", "1")] for one in ("train", "dev")}
+    rows[split] = [{"a": "x", "b": "y", "y": ""}]
+    (problem,) = problems(own_task(tmp_path, "pair_classification", "accuracy", PAIR, **rows))
+    assert problem.file == str(tmp_path / f"{split}.jsonl")
+    assert problem.message == f"the {split} examples of 'mine' have no labels: {why}"
+
+
+def test_a_question_without_an_answer_needs_a_metric_that_takes_it(tmp_path: Path) -> None:
+    path = own_task(tmp_path, "span_qa", "squad", ASKED, train=[RIGHT], dev=[RIGHT, NO_ANSWER])
+    (problem,) = problems(path)
+    assert "question 'dev-1' has no answer, and metric squad needs one" in str(problem)
+    assert "squad2 with unanswerable: true" in str(problem)
