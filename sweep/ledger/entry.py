@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from sweep.planning.pricing import Measured
 from sweep.search import Outcome, Status
+from trainables.errors import Problem, UserError
 from trainables.reports import PredictionRow, Score
 from trainables.spec import CODE_VERSION, TrialSpec
 
@@ -160,4 +161,12 @@ def measured(row: Mapping[str, Any]) -> Measured:
 
 
 def _spec(row: Mapping[str, Any]) -> TrialSpec:
-    return TrialSpec.from_dict(json.loads(row["spec"]))
+    """The spec of a row. Raises UserError where it is one of another version of this package."""
+    try:
+        return TrialSpec.from_dict(json.loads(row["spec"]))
+    except (ValueError, TypeError, AttributeError) as error:
+        reason = str(error).removeprefix("TrialSpec.__init__() ")
+        hint = "a newer version of this package wrote it, it seems: update this one"
+        raise UserError(
+            Problem(f"a trial of the ledger has a spec that is not known here: {reason}", hint=hint)
+        ) from error

@@ -10,9 +10,10 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from typing import Any
+from typing import Annotated, Any
 
 from filelock import FileLock, Timeout
+from pydantic import BaseModel, ConfigDict, Field
 
 from trainables.errors import Problem, UserError
 from trainables.spec import content_hash
@@ -29,6 +30,30 @@ SETTLING = 1.0
 """Seconds after which one of two runs that wrote at the same time sees that it was not the last."""
 
 Record = Mapping[str, Any]
+
+Time = Annotated[float, Field(ge=0, le=1e11)]
+"""Seconds since the epoch, so few that they have a date."""
+
+
+class _Running(BaseModel):
+    model_config = ConfigDict(extra="allow")
+    study: str
+    settings: str
+    progress: Annotated[float, Field(ge=0, le=1)]
+
+
+class _Record(BaseModel):
+    """What must be right in a record before anything of it is used."""
+
+    model_config = ConfigDict(extra="allow")
+    run: str
+    host: str
+    pid: Annotated[int, Field(ge=0, lt=2**31)]
+    beat: Time
+    started: Time = 0.0
+    experiment: str | None = None
+    running: list[_Running] = []
+    waits: str | None = None
 
 
 class Lease:
@@ -116,19 +141,19 @@ def hold(store: Store, describe: Callable[[], Record], wait: Callable[[Record], 
 
 
 def read(store: Store) -> Record | None:
-    """What the run that holds the store said last; None where there is none."""
+    """What the run that holds the store said last; None where there is none. A record that is none is of no run."""
+    nobody = {"run": "", "host": "?", "pid": 0, "beat": 0.0}
     try:
-        found = json.loads(store.read(NAME))
+        return {**nobody, **_Record.model_validate_json(store.read(NAME)).model_dump(exclude_unset=True)}
     except FileNotFoundError:
         return None
     except ValueError:
-        found = {}
-    return {"run": "", "host": "?", "pid": 0, "beat": 0.0, **found} if isinstance(found, dict) else None
+        return nobody
 
 
 def is_alive(record: Record) -> bool:
     """Whether the run gave a sign of life lately, going by this machine's clock."""
-    return not _is_gone(record) and time.time() - float(record["beat"]) < SILENCE
+    return not _is_gone(record) and time.time() - record["beat"] < SILENCE
 
 
 def _is_gone(record: Record) -> bool:
@@ -136,18 +161,18 @@ def _is_gone(record: Record) -> bool:
     if record["host"] != socket.gethostname():
         return False
     try:
-        os.kill(int(record["pid"]), 0)
-    except (ProcessLookupError, ValueError):
+        os.kill(record["pid"], 0)
+    except ProcessLookupError:
         return True
     except PermissionError:
         return False
-    return int(record["pid"]) in (0, os.getpid())
+    return record["pid"] in (0, os.getpid())
 
 
 def _in_use(store: Store, record: Record | None) -> Problem:
     if record is None:
         return Problem(f"another run is taking the store '{store.uri}'", hint="start this one when it has ended")
-    ago = max(0, time.time() - float(record["beat"]))
+    ago = max(0, time.time() - record["beat"])
     who = f"process {record['pid']} on {record['host']}, last sign of life {ago:.0f} s ago"
     message = f"another run works on the store '{store.uri}': {who}"
     return Problem(message, hint="wait for its end, or give this experiment another store: store=DIR")

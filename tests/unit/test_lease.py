@@ -127,3 +127,21 @@ def test_a_damaged_record_does_not_shut_the_store_for_good(store: Store, content
     with hold(store):
         pass
     assert lease.read(store) is None
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"pid": "x"}, {"pid": 10**30}, {"pid": -1}, {"beat": "late"}, {"beat": 1e300}, {"host": 3}, {"running": [1]},
+     {"running": [{"study": "x", "settings": "y", "progress": "half"}]}, {"started": None}, {"waits": ["x"]}],
+)  # fmt: skip
+def test_a_record_that_is_none_is_of_no_run(store: Store, changes: dict[str, Any]) -> None:
+    leave_behind(store, **changes)
+    record = lease.read(store)
+    assert record == {"run": "", "host": "?", "pid": 0, "beat": 0.0}
+    assert not lease.is_alive(record)
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff", b"[1]", b"3", b"{", b"[" * 100_000, b'{"run": "\\ud800"}'])
+def test_a_file_that_is_no_record_is_of_no_run(store: Store, content: bytes) -> None:
+    store.write(lease.NAME, content)
+    assert lease.read(store) == {"run": "", "host": "?", "pid": 0, "beat": 0.0}

@@ -267,3 +267,13 @@ def test_predictions_are_read_only_for_those_who_ask(store: Store, monkeypatch: 
     query(store, "select count(*) from scores")
     query(store, "select count(*) from Predictions")
     assert ["predictions" in columns for columns in asked] == [False, True]
+
+
+@pytest.mark.parametrize("spec", ['{"phase": "target", "tutor": "x"}', "{}", "[]", "null", "{"])
+def test_a_trial_of_another_version_is_said(store: Store, spec: str) -> None:
+    name = Ledger(store).files()[0]
+    table = pq.read_table(store.path(name))
+    column = table.schema.get_field_index("spec")
+    store.write(name, sealed.write(table.set_column(column, SCHEMA.field("spec"), [[spec]])))
+    with pytest.raises(UserError, match=r"a spec that is not known here: .*\n    a newer version of this package"):
+        list(Ledger(store).outcomes())

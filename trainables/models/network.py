@@ -79,13 +79,23 @@ def load_base(model: str, weights: str | None = None) -> Base:
             torch.manual_seed(0)
             return Base(XLMRobertaModel(config, add_pooling_layer=False).eval(), tokenizer)
     try:
-        encoder = AutoModel.from_pretrained(place, revision=revision, add_pooling_layer=False, dtype=torch.float32)
-        return Base(encoder.eval(), AutoTokenizer.from_pretrained(place, revision=revision))
-    except (OSError, ValueError) as error:
+        encoder, told = AutoModel.from_pretrained(
+            place, revision=revision, add_pooling_layer=False, dtype=torch.float32, output_loading_info=True
+        )
+        tokenizer = AutoTokenizer.from_pretrained(place, revision=revision)
+    except Exception as error:  # of whatever library reads what is in the files: a bad config has many ways to be bad
         if _is_unreached(error) and not is_offline_mode():
-            reason = str(error).splitlines()[0]
-            raise ConnectionError(f"model '{model}' cannot be downloaded now: {reason}") from error
+            raise ConnectionError(f"model '{model}' cannot be downloaded now: {_first_line(error)}") from error
         raise _no_model(model, error) from error
+    drawn = [*told["missing_keys"], *told["mismatched_keys"]]  # at random, and with a warning alone
+    if drawn:
+        message = f"model '{model}' has no weights for {len(drawn)} parts of its encoder, such as {drawn[0]}"
+        raise UserError(Problem(message, hint="is it a whole checkpoint of that architecture?"))
+    known = encoder.get_input_embeddings().num_embeddings
+    if not known / 2 < len(tokenizer) <= known:  # without its file transformers makes a tokenizer of special tokens
+        message = f"the tokenizer of model '{model}' has {len(tokenizer)} pieces, and its encoder knows {known}"
+        raise UserError(Problem(message, hint="are both there, and of the same checkpoint?"))
+    return Base(encoder.eval(), tokenizer)
 
 
 def check_model(model: str, weights: str, tokens: int, masks: str) -> None:
@@ -102,8 +112,10 @@ def check_model(model: str, weights: str, tokens: int, masks: str) -> None:
     place, revision = _locate(model, weights)
     try:
         config = AutoConfig.from_pretrained(place, revision=revision)
-    except (OSError, ValueError) as error:
+    except Exception as error:  # as in load_base
         raise _no_model(model, error) from error
+    if not is_on_hub(model):
+        load_base(model, weights)  # its files are here: whatever is wrong with them shows
     longest = positions(config.to_dict())
     if longest is not None and tokens > longest:
         message = f"model '{model}' sees {longest} tokens at once, and the tasks give it up to {tokens}"
@@ -134,13 +146,17 @@ def _is_unreached(error: Exception) -> bool:
 
 
 def _no_model(model: str, error: Exception) -> UserError:
-    reason = str(error).splitlines()[0]
+    reason = _first_line(error)
     hint = "give a hub id such as xlm-roberta-large, a folder, minilm or random:tiny"
     if _is_unreached(error) and is_offline_mode():
         name, _ = name_and_revision(model)
         reason = "HF_HUB_OFFLINE is set, and it is not in the cache on this machine"
         hint = f"run `hf download {name}` here once with network, or set HF_HOME to a cache that has it"
     return UserError(Problem(f"model '{model}' cannot be loaded: {reason}", hint=hint))
+
+
+def _first_line(error: Exception) -> str:
+    return f"{error}".strip().partition("\n")[0] or type(error).__name__
 
 
 class Network(nn.Module):
