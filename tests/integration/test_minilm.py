@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
 
+from trainables.errors import UserError
+from trainables.models import minilm
+from trainables.models.identity import wheel
 from trainables.models.network import load_base
 
 pytestmark = pytest.mark.integration
@@ -33,3 +38,15 @@ def test_translations_are_nearest_neighbours() -> None:
         similarity = embed(english) @ embed(texts).T
         assert similarity.argmax(dim=1).tolist() == [0, 1, 2], language
         assert similarity.diagonal().min() > 0.75
+
+
+@pytest.mark.parametrize("size", [0, 3, 8, 40, 100, 5000, 5_000_000])
+def test_a_wheel_that_is_cut_off_is_said(tmp_path: Path, size: int) -> None:
+    path = tmp_path / "e5.bin"
+    with Path(str(wheel().locate_file(minilm.FILE))).open("rb") as whole:
+        path.write_bytes(whole.read(size))
+    with pytest.raises(UserError) as caught:
+        minilm._read_wheel(path)
+    (problem,) = caught.value.problems
+    assert "damaged" in problem.message or "unknown format" in problem.message
+    assert "install" in str(problem.hint)
