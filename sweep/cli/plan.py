@@ -31,6 +31,7 @@ def plan(
     overrides: OverridesArgument = None,
     gpu: Annotated[str | None, typer.Option(help="The type that trials run on: a row of the table.")] = None,
     gpus: Annotated[Path | None, typer.Option(help="A table of GPU types of your own.")] = None,
+    check: Annotated[bool, typer.Option("--check", help="Read all data and try the model, as `run` begins.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False,
 ) -> None:
     """Show an experiment's studies and trials, what of them is in the store, and what the rest costs; runs nothing."""
@@ -41,6 +42,11 @@ def plan(
     from trainables.store import Store
 
     loaded = load(experiment, overrides or [])
+    if check:
+        from sweep.planning.weights import known_weights
+        from sweep.running.check import check as check_all
+
+        check_all(loaded, known_weights(loaded))
     made = make_plan(loaded)
     rows = Ledger(Store(loaded.store)).read([*OUTCOME, *MEASURED]).to_pylist()
     outcomes = [outcome(row) for row in rows]

@@ -10,14 +10,14 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sweep.experiment import Experiment, longest_input
-from sweep.experiment.data import read_all_data
+from sweep.experiment import Experiment
 from sweep.ledger import DamagedLedger, Ledger, of_earlier_code
 from sweep.planning import history
 from sweep.planning.plan import Plan, Study, make_plan
 from sweep.planning.pricing import disk
 from sweep.planning.weights import known_weights, record
 from sweep.running import lease
+from sweep.running.check import check
 from sweep.running.cluster import RayLost, ray_cluster
 from sweep.running.doctor.ready import quick
 from sweep.running.driver import Driver
@@ -27,8 +27,7 @@ from sweep.running.scratch import scratch
 from sweep.running.stop import Stop, Stopped
 from sweep.search import Outcome, Search
 from trainables.errors import Problem, UserError
-from trainables.models.minilm import minilm_folder
-from trainables.models.shapes import is_built_in, name_and_revision
+from trainables.models.shapes import name_and_revision
 from trainables.store import Store
 from trainables.workers.environment import Environment, keep_out_of_logs
 
@@ -107,8 +106,7 @@ def run(
             driver.tidy()
     if not search.is_over:
         environment = Environment.of_command(experiment.environment)
-        read_all_data(experiment)
-        _prepare_model(experiment, weights)
+        check(experiment, weights)
         store.check_writable()
         with lease.hold(store, progress.describe, progress.wait_for) as held:
             record(experiment, weights)
@@ -200,16 +198,6 @@ def _check_disk(experiment: Experiment, search: Search, store: Store) -> None:
         )
         hint = f"free some, or give a larger one: store=DIR ({room.why})"
         raise UserError(Problem(message, hint=hint))
-
-
-def _prepare_model(experiment: Experiment, weights: str) -> None:
-    """Imports or checks a model once, before several workers ask for it."""
-    if is_built_in(experiment.model):
-        minilm_folder()
-    else:
-        from trainables.models.network import check_model  # imports torch, which the driver does not need otherwise
-
-        check_model(experiment.model, weights, longest_input(experiment), experiment.dropout_masks)
 
 
 def _group_config(experiment: Experiment, weights: str | None, environment: Environment) -> GroupConfig:

@@ -1,0 +1,40 @@
+"""What can be known to be wrong before a trial: all of it is said at once, before anything costs."""
+
+from __future__ import annotations
+
+from sweep.experiment import Experiment, longest_input
+from sweep.experiment.data import read_all_data
+from trainables.errors import Problem, UserError
+from trainables.models.minilm import minilm_folder
+from trainables.models.shapes import is_built_in
+
+
+def check(experiment: Experiment, weights: str) -> None:
+    """Reads the data, and imports or tries the model, once, before several workers ask for it.
+
+    Args:
+        weights: what the model stands for, as `sweep.planning.weights` says.
+
+    Raises:
+        UserError: with every problem of both.
+    """
+    problems: list[Problem] = []
+    try:
+        read_all_data(experiment)
+    except UserError as error:
+        problems += error.problems
+    try:
+        _check_model(experiment, weights)
+    except UserError as error:
+        problems += error.problems
+    if problems:
+        raise UserError(problems)
+
+
+def _check_model(experiment: Experiment, weights: str) -> None:
+    if is_built_in(experiment.model):
+        minilm_folder()
+    else:
+        from trainables.models.network import check_model  # imports torch, which the driver does not need otherwise
+
+        check_model(experiment.model, weights, longest_input(experiment), experiment.dropout_masks)
