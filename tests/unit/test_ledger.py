@@ -49,9 +49,9 @@ def plan_of(*specs: TrialSpec) -> Plan:
     return Plan("test", "store", (search, evaluation))
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> Store:
-    store = Store(str(tmp_path / "store"))
+def filled_store(folder: Path) -> Store:
+    """A store with a finished, a failed and an evaluated trial, and their plan."""
+    store = Store(str(folder / "store"))
     ledger = Ledger(store)
     ledger.write(entry(SPEC))
     ledger.write(entry(FAILED, objective=None, error="the loss is nan"))
@@ -60,6 +60,11 @@ def store(tmp_path: Path) -> Store:
     ledger.write(entry(EVALUATION, objective=None, scores=scores, predictions=predictions))
     history.keep(store, plan_of(SPEC, FAILED))
     return store
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return filled_store(tmp_path)
 
 
 def test_a_trial_comes_back_as_it_was_written(store: Store) -> None:

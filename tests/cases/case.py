@@ -1,0 +1,109 @@
+"""One odd input: how it is given to `sweep`, and what becomes of it."""
+
+from __future__ import annotations
+
+import dataclasses
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from sweep.experiment.data import read_all_data
+from sweep.experiment.file import load
+from sweep.scoring import benchmark as benchmarks
+from sweep.scoring.score import score
+from trainables import tasks
+from trainables.data import open_source
+from trainables.errors import UserError
+
+EXPECTED = Path(__file__).parent / "expected.yaml"
+
+
+@dataclass(frozen=True)
+class Case:
+    """A file, or a folder of them, and what is right: `reads` or `scores` something, or is refused with `says`.
+
+    Attributes:
+        name: below the folder of cases: a task's file, a folder of gold and predictions, or a file of data.
+        task: of data without a task file, the shipped task (and split and language) whose file it is.
+    """
+
+    name: str
+    reads: str | None = None
+    scores: float | None = None
+    says: str | None = None
+    task: str | None = None
+
+    @property
+    def expected(self) -> str:
+        """What is right, for a table."""
+        return f"refused: {self.says}" if self.says is not None else f"scores {self.scores}" if self.scores is not None else str(self.reads)
+
+
+def expected() -> Iterator[Case]:
+    """All cases that have a file of their own. What is right about the rest stands in tests beside the code."""
+    values: Mapping[str, Mapping[str, object]] = yaml.safe_load(EXPECTED.read_text(encoding="utf-8"))
+    for name, one in values.items():
+        yield Case(name, **one)  # type: ignore[arg-type]
+
+
+def outcome(case: Case, folder: Path) -> tuple[bool, str]:
+    """Whether it is right, and what was said or read."""
+    try:
+        found = _outcome(case, folder / case.name)
+    except UserError as error:
+        said = str(error)
+        return case.says is not None and case.says in said, f"refused: {said}"
+    if case.scores is not None:
+        return found == f"{case.scores:g}", f"scores {found}"
+    return case.reads is not None and case.reads in found, found
+
+
+def _outcome(case: Case, path: Path) -> str:
+    if path.is_dir():
+        return _score(path)
+    if case.task is not None:
+        name, split, language = case.task.split()
+        return _shown(list(open_source({"files": str(path.parent)}).examples(_at(name, path), split, language)))
+    return _checked(path)
+
+
+def _at(name: str, path: Path) -> tasks.Task:
+    """A shipped task whose files are this one alone."""
+    task = tasks.load(name)
+    layout = dataclasses.replace(task.files[0], splits=dict.fromkeys(task.files[0].splits, (path.name,)))
+    return dataclasses.replace(task, files=(layout,))
+
+
+def _checked(path: Path) -> str:
+    """What a run would find in a task of the user's own, before its first trial, and the first example."""
+    with tempfile.TemporaryDirectory() as made:
+        experiment = Path(made) / "e.yaml"
+        task = tasks.parse(path)
+        values = {
+            "name": "case", "model": "random:tiny", "tasks": [str(path)], "store": f"{made}/store", "search_space": "smoke",
+            "data": {"hub": str(path.parent / "mirror")} if task.hub else {"files": str(path.parent)},
+            "trials": {"intermediate": 1, "target": 1}, "conditions": ["none"], "targets": [task.name],
+        }  # fmt: skip
+        experiment.write_text(yaml.safe_dump(values))
+        loaded = load(str(experiment))
+        read_all_data(loaded)
+        split = "train" if task.is_trainable else task.score_on
+        return _shown(loaded.source.examples(task, split, task.source_language))
+
+
+def _shown(examples: list[object]) -> str:
+    return f"{len(examples)} examples, {examples[0]}"
+
+
+def _score(path: Path) -> str:
+    (file,) = (path / "gold").glob("*/*")
+    for name in ("xtreme-r", "xtreme"):
+        benchmark = benchmarks.load(name)
+        if file.parent.name in {task.name for task in benchmark.tasks}:
+            found = score(benchmark, path / "pred", path / "gold").scores.tasks[file.parent.name]
+            (values,) = (one for one in found.languages.values() if None not in one.values())
+            return f"{next(iter(values.values())):g}"
+    raise AssertionError(f"no benchmark has {file}")

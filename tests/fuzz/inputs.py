@@ -1,0 +1,342 @@
+"""The kinds of input that people give, each as a strategy of cases: files to write, a command, what a refusal names."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from hypothesis import strategies as st
+
+from tests.fuzz.odd import TEXTS, VALUES, changed, flipped, scribbled
+
+EXPERIMENT: dict[str, Any] = {
+    "name": "fuzz", "model": "random:tiny", "data": "mini", "store": "{folder}/store", "search_space": "smoke",
+    "sampler": "tpe",
+    "strategy": "staged", "warm_start": True, "pruning": "median", "trials": {"intermediate": 1, "target": 2,
+    "parallel": 1},
+    "seeds": [1, 2], "conditions": ["none", "mini-nli", {"name": "two", "tasks": ["mini-nli", "mini-pos"],
+    "languages": ["en"]}],
+    "targets": ["mini-pos", "mini-ner"], "languages": ["en", "de"], "resources": {"workers": 1, "gpus_per_worker": 0,
+    "concurrent": 2},
+    "limits": {"train_examples": 16, "eval_examples": 8}, "sentence_vectors": {"layer": "1/2", "pooling": "mean"},
+    "max_length": 128, "checkpoint": "last", "dropout": 0.1, "precision": "fp32", "keep": "winners", "save_minutes": 15,
+    "retries": 3, "environment": ["WANDB_API_KEY"], "tasks": [],
+}  # fmt: skip
+
+RATES = {"learning_rate": {"low": 1e-5, "high": 1e-4, "log": True, "first": 2e-5}, "epochs": {"values": [1, 2],
+"first": 1},
+         "batch_size": {"values": [8, 32]}, "warmup": 0.1, "weight_decay": 0.01}  # fmt: skip
+SPACE: dict[str, Any] = {
+    "sampler": "tpe",
+    "intermediate": {"all": RATES, "mnli": {"epochs": {"values": [1, 2]}}},
+    "target": {
+        "all": {**RATES, "learning_rate": {"by": "batch_size", "cases": {8: {"values": [1e-5, 2e-5]}, 32: 3e-5}}}
+    },
+}
+
+PAIRS = [{"a": f"text {n}", "b": "other", "y": str(n % 2), "i": f"id{n}"} for n in range(6)]
+CHOICES = [{"q": f"what {n}", "a": "x", "b": "y", "y": n % 2} for n in range(4)]
+ASKED = [
+    {"i": f"q{n}", "q": "where?", "c": "it is in Ulm now", "a": {"text": ["Ulm"], "answer_start": [9]}}
+    for n in range(3)
+]
+WORDS = [{"t": ["Amina", "joined"], "g": ["B-PER", "O"]}, {"t": ["Umoja", "Bank"], "g": ["B-ORG", "I-ORG"]}]
+SQUAD = {"version": "1.1", "data": [{"title": "t", "paragraphs": [{"context": "it is in Ulm now", "qas": [
+    {"id": f"q{n}", "question": "where?", "answers": [{"text": "Ulm",
+    "answer_start": 9}]} for n in range(3)]}]}]}  # fmt: skip
+CONLL = "Amina B-PER\njoined O\n\nUmoja B-ORG\nBank I-ORG\n"
+CONLLU = (
+    "# id = 1\n1-2\tim\t_\t_\t_\t_\t_\t_\t_\t_\n1\tin\tin\tADP\t_\t_\t0\troot\t_\t_\n"
+    "2\tdem\tder\tDET\t_\t_\t1\tdet\t_\t_\n\n1\tja\tja\tINTJ\t_\t_\t0\troot\t_\t_\n"
+)
+
+
+@dataclass(frozen=True)
+class Shape:
+    """A task of the user's own: its keys, its layout, and what its files hold."""
+
+    keys: Mapping[str, Any]
+    layout: Mapping[str, Any]
+    content: str
+
+
+def _lines(rows: Sequence[Mapping[str, Any]]) -> str:
+    return "".join(json.dumps(row) + "\n" for row in rows)
+
+
+SHAPES: Mapping[str, Shape] = {
+    "jsonl": Shape(
+        {"kind": "pair_classification", "metric": "accuracy", "labels": ["0", "1"]},
+        {"format": "jsonl", "columns": {"text_a": "a", "text_b": "{b} {a}", "label": "y", "id": "i"}},
+        _lines(PAIRS),
+    ),
+    "tsv": Shape(
+        {"kind": "pair_classification", "metric": "accuracy_f1"},
+        {"format": "tsv", "header": True, "quoting": True, "columns": {"text_a": "a", "text_b": "b", "label": "y"}},
+        "a\tb\ty\n" + "".join(f"one {n}\t\"two\"\t{n % 2}\n" for n in range(5)),
+    ),
+    "csv": Shape(
+        {"kind": "pair_classification", "metric": "accuracy", "max_length": 64},
+        {"format": "csv", "columns": {"text_a": 0, "text_b": 1, "label": 2}, "label_map": {"y": "yes"},
+        "drop_labels": ["-"]},
+        "".join(f'one {n},"two, or ""three""",{"y" if n % 2 else "no"}\n' for n in range(5)),
+    ),
+    "choices": Shape(
+        {"kind": "multiple_choice", "metric": "accuracy", "labels": ["0", "1"]},
+        {"format": "jsonl", "columns": {"context": "q", "choices": ["a", "b"], "label": "y"}},
+        _lines(CHOICES),
+    ),
+    "answers": Shape(
+        {"kind": "span_qa", "metric": "squad", "max_question": 16},
+        {"format": "jsonl", "columns": {"question": "q", "context": "c", "answers": "a", "id": "i"}},
+        _lines(ASKED),
+    ),
+    "words": Shape(
+        {"kind": "tagging", "metric": "entity_f1"},
+        {"format": "jsonl", "columns": {"tokens": "t", "tags": "g"}},
+        _lines(WORDS),
+    ),
+    "conll": Shape(
+        {"kind": "tagging", "metric": "entity_f1"},
+        {"format": "conll", "separator": " ", "token_column": 0, "tag_column": -1, "skip": ["-DOCSTART-"]},
+        CONLL,
+    ),
+    "conllu": Shape({"kind": "tagging", "metric": "pos_f1"}, {"format": "conllu"}, CONLLU),
+    "squad": Shape({"kind": "span_qa", "metric": "squad"}, {"format": "squad"}, json.dumps(SQUAD, indent=1)),
+}  # fmt: skip
+
+
+def own_task(shape: Shape) -> dict[str, Any]:
+    """The file of a task of that shape."""
+    layout = {**shape.layout, "train": ["data/train"], "dev": ["data/dev"]}
+    base = {"name": "mine", "title": "t", "languages": ["en"], "training_set": "mine", "score_on": "dev"}
+    return {**base, **shape.keys, "files": [layout]}
+
+
+@dataclass(frozen=True)
+class Case:
+    """Files to write below a folder, the command, and what a refusal must name.
+
+    `{folder}` in an argument or a name stands for the folder.
+    """
+
+    files: Mapping[str, bytes]
+    arguments: tuple[str, ...]
+    names: str = ""
+
+    def command(self, folder: Path) -> list[str]:
+        """Writes the files, and returns the arguments."""
+        for name, content in self.files.items():
+            path = folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+        return [one.replace("{folder}", str(folder)) for one in self.arguments]
+
+
+def _yaml(values: Any) -> bytes:
+    return yaml.safe_dump(values, sort_keys=False, allow_unicode=True).encode("utf-8", "surrogateescape")
+
+
+def _text(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape" if "\udc80" in text else "surrogatepass")
+
+
+CHECK = ("plan", "{folder}/e.yaml", "--check")
+
+
+@st.composite
+def experiments(draw: st.DrawFn) -> Case:
+    """An experiment in which a value or two is odd."""
+    return Case({"e.yaml": _yaml(draw(changed(EXPERIMENT)))}, ("plan", "{folder}/e.yaml"), "e.yaml")
+
+
+@st.composite
+def yaml_texts(draw: st.DrawFn) -> Case:
+    """An experiment's text, scribbled into."""
+    text = draw(scribbled(yaml.safe_dump(EXPERIMENT, sort_keys=False)))
+    return Case({"e.yaml": _text(text)}, ("plan", "{folder}/e.yaml"), "e.yaml")
+
+
+@st.composite
+def spaces(draw: st.DrawFn) -> Case:
+    """A search space in which something is odd."""
+    odd = draw(st.one_of(changed(SPACE).map(_yaml), scribbled(yaml.safe_dump(SPACE)).map(_text)))
+    experiment = {**EXPERIMENT, "search_space": "{folder}/space.yaml"}
+    return Case({"space.yaml": odd, "e.yaml": _yaml(experiment)}, ("plan", "{folder}/e.yaml"), ".yaml")
+
+
+def _with_task(task: bytes, content: bytes, arguments: tuple[str, ...] = CHECK) -> Case:
+    experiment = {
+        **EXPERIMENT, "tasks": ["{folder}/mine.yaml"], "data": {"files": "{folder}"}, "conditions": ["none"],
+        "warm_start": False, "targets": ["mine"], "languages": ["en"],
+    }  # fmt: skip
+    files = {"mine.yaml": task, "e.yaml": _yaml(experiment), "data/train": content, "data/dev": content}
+    return Case(files, arguments, "{folder}")
+
+
+@st.composite
+def task_files(draw: st.DrawFn) -> Case:
+    """A task of the user's own in whose file something is odd."""
+    shape = draw(st.sampled_from(sorted(SHAPES)))
+    good = own_task(SHAPES[shape])
+    odd = draw(
+        st.one_of(changed(good).map(_yaml), changed(good).map(_yaml), scribbled(_yaml(good).decode()).map(_text))
+    )
+    return _with_task(odd, SHAPES[shape].content.encode())
+
+
+@st.composite
+def data_files(draw: st.DrawFn) -> Case:
+    """A task's data in which something is odd."""
+    shape = SHAPES[draw(st.sampled_from(sorted(SHAPES)))]
+    ways = [scribbled(shape.content).map(_text), flipped(shape.content.encode())]
+    if shape.content.startswith("{"):
+        rows = [json.loads(line) for line in shape.content.splitlines()] if shape.layout["format"] == "jsonl" else None
+        odd = changed(rows).map(_lines_of) if rows else changed(json.loads(shape.content)).map(_json)
+        ways += [odd, odd]
+    return _with_task(_yaml(own_task(shape)), draw(st.one_of(ways)))
+
+
+def _lines_of(rows: Any) -> bytes:
+    return _text("".join(json.dumps(row, default=str) + "\n" for row in rows))
+
+
+def _json(value: Any) -> bytes:
+    return _text(json.dumps(value, default=str))
+
+
+KEYS = (
+    "trials.target", "trials", "seeds", "seeds.0", "conditions.0", "conditions.1.name", "data.files", "data",
+    "languages", "targets.0", "name", "store", "model", "resources.workers", "", ".", "x", "trials..target", "name.x",
+    "conditions.9.name",
+)  # fmt: skip
+
+
+@st.composite
+def arguments(draw: st.DrawFn) -> Case:
+    """Overrides and options that nobody means."""
+    values = st.one_of(
+        st.sampled_from(VALUES).map(str), st.sampled_from(TEXTS), st.sampled_from(["4", "[1,2]", "{a: 1}"])
+    )
+    shown = values.map(lambda one: one.replace("\0", "").encode("utf-8", "ignore").decode())
+    over = st.builds(lambda key, value: f"{key}={value}", st.sampled_from(KEYS), shown)
+    overrides = draw(st.lists(st.one_of(over, shown), max_size=3))
+    options = draw(
+        st.lists(st.sampled_from(["--json", "--gpu", "--gpus", "--chekc", "--gpu=H100", "--studies"]), max_size=2)
+    )
+    return Case({"e.yaml": _yaml(EXPERIMENT)}, ("plan", "{folder}/e.yaml", *overrides, *options))
+
+
+SQL = (
+    "select * from trials",
+    "select condition, mean from best",
+    "from scores",
+    "from transfer order by delta desc limit 3",
+)
+WORDS_OF_SQL = (
+    "select", "from", "trials", "scores", "best", "means", "ledger", "predictions", "where", "1/0", "count(*)", "*",
+    "group by all",
+    "order by", "limit", "-1", "'[/x]'", "'", '"', ";", "--", "/*", "$x", "?", "copy trials to '/tmp/x'",
+    "attach 'x'", "install httpfs",
+    "read_csv('/etc/passwd')", "pragma version", "set threads=1", "with", "as", "union", "pivot", "unnest", "null",
+    "nan", "1e999",
+    "'\x1b[31m'", "[1,[2]]", "{'a': 1}", "map {1: 2}", "'\\'", "now()", "uuid()", "interval 1 day", "x" * 300,
+    "(" * 300, "", "drop table",
+)  # fmt: skip
+
+
+@st.composite
+def statements(draw: st.DrawFn) -> Case:
+    """SQL of all sorts over a store."""
+    parts = st.lists(st.sampled_from(WORDS_OF_SQL), max_size=6).map(" ".join)
+    sql = draw(st.one_of(parts, scribbled(draw(st.sampled_from(SQL)), 2), parts.map(lambda one: f"select {one}")))
+    shown = draw(st.sampled_from(["table", "csv", "json", "markdown", "latex"]))
+    clean = sql.replace("\0", " ").encode("utf-8", "ignore").decode()
+    return Case(store_files(), ("query", "{folder}/store", clean, "--format", shown))
+
+
+@st.composite
+def stores(draw: st.DrawFn) -> Case:
+    """A store with a file that somebody changed."""
+    files = dict(store_files())
+    name = draw(st.sampled_from(sorted(files)))
+    content = files[name]
+    if name.endswith(".json"):
+        values = json.loads(content)
+        files[name] = draw(
+            st.one_of(changed(values).map(_json), scribbled(content.decode()).map(_text), flipped(content))
+        )
+    else:
+        files[name] = draw(flipped(content))
+    command = draw(
+        st.sampled_from(
+            [("status", "{folder}/store"), ("query", "{folder}/store", "from best"), ("doctor", "{folder}/store")]
+        )
+    )
+    return Case(files, command)
+
+
+GOLD: Mapping[str, str] = {
+    "xnli/test-de.tsv": "entailment\nneutral\ncontradiction\n",
+    "panx/test-en.tsv": "B-PER\nO\n\nB-ORG\nI-ORG\n",
+    "udpos/test-en.tsv": "NOUN\nVERB\n\nADP\n",
+    "xquad/test-de.json": json.dumps(SQUAD),
+    "tatoeba/test-de.tsv": "0\n1\n2\n",
+    "bucc2018/test-de.tsv": "de-1\ten-1\nde-2\ten-2\n",
+}
+PREDICTED = {**GOLD, "xquad/test-de.json": json.dumps({f"q{n}": "Ulm" for n in range(3)})}
+
+
+@st.composite
+def submissions(draw: st.DrawFn) -> Case:
+    """A submission, or its gold, with a file that is odd."""
+    files = {f"gold/{name}": content.encode() for name, content in GOLD.items()}
+    files |= {f"predictions/{name}": content.encode() for name, content in PREDICTED.items()}
+    name = draw(st.sampled_from(sorted(files)))
+    odd = [scribbled(files[name].decode()).map(_text), flipped(files[name])]
+    if name.endswith(".json"):
+        odd.append(changed(json.loads(files[name])).map(_json))
+    files[name] = draw(st.one_of(odd))
+    asked = ("score", "--benchmark", "xtreme", "--predictions", "{folder}/predictions", "--labels", "{folder}/gold")
+    return Case(files, asked)
+
+
+KINDS: Mapping[str, Callable[[], st.SearchStrategy[Case]]] = {
+    "experiment values": experiments,
+    "YAML texts": yaml_texts,
+    "search spaces": spaces,
+    "task files": task_files,
+    "data files": data_files,
+    "arguments": arguments,
+    "SQL": statements,
+    "changed stores": stores,
+    "submissions": submissions,
+}
+"""What is tried, by the name that the table of verdicts shows."""
+
+_STORE: dict[str, bytes] = {}
+
+
+def store_files() -> Mapping[str, bytes]:
+    """The files of a small store with three trials, a plan and the record of a run that was killed."""
+    if not _STORE:
+        import tempfile
+
+        from tests.unit.test_ledger import filled_store
+
+        with tempfile.TemporaryDirectory() as folder:
+            store = filled_store(Path(folder))
+            store.write("run.json", json.dumps(
+                {"run": "x", "host": "elsewhere", "pid": 1, "started": 1.0, "beat": 1.0, "experiment": "test",
+                 "running": [{"trial_id": "t", "study": "s", "settings": "lr 1e-5", "progress": 0.5}], "waits": None}
+            ).encode())  # fmt: skip
+            for root, _, names in os.walk(folder):
+                for name in names:
+                    path = Path(root) / name
+                    _STORE[path.relative_to(folder).as_posix()] = path.read_bytes()
+    return _STORE

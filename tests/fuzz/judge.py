@@ -1,0 +1,87 @@
+"""What became of one command: a valid answer, or a refusal that says what is wrong. There is no other right end."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import signal
+import sys
+import traceback
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from sweep.cli import main
+
+PATIENCE = 20
+"""Seconds after which a command hangs: none of these has more than a few lines to read."""
+
+RIGHT = ("answered", "refused")
+"""The verdicts that an input may get."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """How a command ended, and what it said."""
+
+    name: str
+    said: str
+
+    @property
+    def is_right(self) -> bool:
+        """Whether a command may end like that."""
+        return self.name in RIGHT
+
+
+class _Hang(BaseException):
+    """No `except Exception` on the way catches it."""
+
+
+def judge(arguments: Sequence[str], names: str = "") -> Verdict:
+    """Runs a command in this process.
+
+    Args:
+        names: what a refusal must say, such as the file that is wrong.
+    """
+    out, err = io.StringIO(), io.StringIO()
+    try:
+        with _patience(), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            code = _run(arguments)
+    except _Hang:
+        return Verdict("hang", f"after {PATIENCE} s:\n{err.getvalue()}")
+    except Exception:
+        return Verdict("traceback", traceback.format_exc())
+    said = err.getvalue()
+    if "Traceback (most recent call last)" in said + out.getvalue():
+        return Verdict("traceback", said + out.getvalue())
+    if code == 0:
+        return Verdict("answered", out.getvalue())
+    if not said.strip() and not out.getvalue().strip():
+        return Verdict("silence", f"exit {code}")
+    if code == 2 and names not in said:
+        return Verdict("vague", said)
+    return Verdict("refused", said) if code in (1, 2) else Verdict(f"exit {code}", said)
+
+
+def _run(arguments: Sequence[str]) -> int:
+    before, sys.argv = sys.argv, ["sweep", *arguments]
+    try:
+        main()
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else int(end.code is not None)
+    finally:
+        sys.argv = before
+    return 0
+
+
+@contextlib.contextmanager
+def _patience() -> Iterator[None]:
+    def give_up(*_: object) -> None:
+        raise _Hang
+
+    before = signal.signal(signal.SIGALRM, give_up)
+    signal.alarm(PATIENCE)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
