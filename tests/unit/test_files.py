@@ -180,6 +180,8 @@ def test_repeated_ids_become_unique(tmp_path: Path) -> None:
     source = write(tmp_path, a="7\ta\tb\n8\tc\td\n7\te\tf\n7\tg\th\n")
     own = nli(layout(dev=["a"], options={"columns": {"id": 0, "text_a": 1, "text_b": 2}}))
     assert [one.id for one in source.examples(own, "dev", "en")] == ["7", "8", "7#2", "7#3"]
+    (tmp_path / "a").write_text("x\ta\tb\nx\tc\td\nx#2\te\tf\nx\tg\th\nx#2\ti\tj\n")
+    assert [one.id for one in source.examples(own, "dev", "en")] == ["x", "x#3", "x#2", "x#4", "x#2#2"]
 
 
 def test_the_fingerprint_follows_content_and_reading(tmp_path: Path) -> None:

@@ -172,7 +172,7 @@ def test_a_readme_says_which_files(tmp_path: Path, own_task: Task) -> None:
 
 def answer(dataset: HubDataset, split: str) -> str:
     with pytest.raises(UserError) as caught:
-        dataset.rows(split)
+        list(dataset.rows(split))
     return str(caught.value)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -13,6 +13,7 @@ from trainables.data.files import digest
 from trainables.errors import Problem, UserError, nearest
 from trainables.spec import content_hash
 
+_AT_ONCE = 1000  # rows that are Python objects at the same time
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _SHARD = re.compile(r"-of-(\d+)$")
 _LISTED = re.compile(r"(Available|Should be one of|configs in the cache)[^\[]*\[(.*)\]")  # in errors of `datasets`
@@ -50,23 +51,25 @@ class HubDataset:
         at = f" --revision {self.revision}" if self.revision else ""
         return f"hf download {self.name} --repo-type dataset{at} --local-dir {self._folder}"
 
-    def rows(self, split: str) -> list[dict[str | int, Any]]:
+    def rows(self, split: str) -> Iterator[dict[str | int, Any]]:
         """The rows of a split, with the names of classes instead of their numbers; -1, no class, is "-1".
+
+        Few of them are in memory at once.
 
         Raises:
             UserError: there is no such dataset, configuration or split, or the hub cannot be reached.
         """
         loaded = self._load(split)
         names = {name: _class_names(feature) for name, feature in loaded.features.items()}
-        rows: list[dict[str | int, Any]] = loaded.with_format("arrow")[:].to_pylist()
-        for row in rows:
-            for name, value in row.items():
-                if classes := names[name]:
-                    row[name] = _named(value, classes)
-                elif isinstance(value, str):
-                    # The sentences of google/xtreme's Tatoeba keep the line breaks of the files they come from.
-                    row[name] = value.rstrip("\r\n")
-        return rows
+        for batch in loaded.with_format("arrow").iter(_AT_ONCE):
+            for row in batch.to_pylist():
+                for name, value in row.items():
+                    if classes := names[name]:
+                        row[name] = _named(value, classes)
+                    elif isinstance(value, str):
+                        # The sentences of google/xtreme's Tatoeba keep the line breaks of the files they come from.
+                        row[name] = value.rstrip("\r\n")
+                yield row
 
     def version(self, splits: Sequence[str]) -> str:
         """The commit that is read, or a hash of the mirrored files. A revision that is a commit needs no network.
