@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from functools import partial
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from trainables.data import passages
@@ -11,7 +10,7 @@ from trainables.data.examples import Example, Question
 from trainables.data.findings import Findings
 from trainables.data.hub_dataset import HubDataset
 from trainables.data.records import to_examples
-from trainables.data.tables import Record, Table
+from trainables.data.tables import Table
 from trainables.errors import Problem, nearest
 from trainables.spec import content_hash
 from trainables.tasks import HubLayout, Task
@@ -40,11 +39,11 @@ class Hub:
         assert layout is not None, "callers ask `holds` first"
         dataset = self._dataset(layout, language)
         found: list[Example] = []
-        for name in layout.splits[split.removesuffix(CANDIDATES)]:
-            findings = Findings(f"{dataset}, split '{name}'")
-            own = _of_language(Table(partial(_records, dataset, name)), layout, language, findings)
-            code = layout.codes.get(language, language)
-            found += to_examples(task, own, layout.options, code, findings, name, split.removesuffix(CANDIDATES))
+        base, code = split.removesuffix(CANDIDATES), layout.codes.get(language, language)
+        for name in layout.splits[base]:
+            for findings, table in dataset.tables(name):
+                own = _of_language(table, layout, language, findings)
+                found += to_examples(task, own, layout.options, code, findings, name, base)
         if task.kind == "retrieval":
             questions = [one for one in found if isinstance(one, Question)]
             return passages.of_questions(questions, language, split.endswith(CANDIDATES))
@@ -77,10 +76,6 @@ def _layout(task: Task, split: str, language: str) -> HubLayout | None:
     if base != split and task.kind != "retrieval":
         return None
     return next((one for one in task.hub if base in one.splits and language in one.languages), None)
-
-
-def _records(dataset: HubDataset, split: str) -> Iterator[Record]:
-    return (Record(number, row) for number, row in enumerate(dataset.rows(split), 1))
 
 
 def _of_language(rows: Table, layout: HubLayout, language: str, findings: Findings) -> Table:
