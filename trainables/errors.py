@@ -35,4 +35,4 @@ class UserError(Exception):
 def nearest(wrong: str, right: Sequence[str]) -> str:
     """A hint that names the closest of the `right` names, or all of them where none is close."""
     close = difflib.get_close_matches(wrong, right, n=1, cutoff=0.6)
-    return f"did you mean '{close[0]}'?" if close else f"known: {', '.join(right)}"
+    return f"did you mean '{close[0]}'?" if close else f"known: {', '.join(right)}" if right else "there are none"

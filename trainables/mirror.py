@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Protocol
 
@@ -35,7 +36,11 @@ class Folder(Protocol):
     """Files, by their paths on this machine. `str` says where they come from."""
 
     def find(self, pattern: str) -> list[Path]:
-        """The files whose path in the folder fits a pattern, in which `*` stands for any text without a slash."""
+        """The files whose path in the folder fits a pattern.
+
+        In it `*` stands for any text without a slash, `?` for a character, `[a-z]` for one of these. But a file whose
+        name is the pattern itself, such as `train [v2].txt`, is the one that is meant.
+        """
         ...
 
     def size(self, path: Path) -> int:
@@ -74,7 +79,8 @@ class LocalFolder:
         return str(self.path)
 
     def find(self, pattern: str) -> list[Path]:
-        return [path for path in self.path.glob(pattern) if path.is_file()]
+        named = self.path / pattern
+        return [named] if named.is_file() else [path for path in self.path.glob(pattern) if path.is_file()]
 
     def size(self, path: Path) -> int:
         return path.stat().st_size
@@ -116,11 +122,12 @@ class Mirror:
         return self.uri
 
     def find(self, pattern: str) -> list[Path]:
-        if "*" not in pattern:
-            path = self._folder / pattern
-            return [path] if path in self._infos else []
-        fits = re.compile(re.escape(f"{self._folder}/{pattern}").replace(r"\*", "[^/]*"))
-        return [path for path in self._infos if fits.fullmatch(str(path))]
+        named = self._folder / pattern
+        if named in self._infos:
+            return [named]
+        if not set(pattern) & set("*?["):
+            return []
+        return [path for path in self._infos if _fits(path.relative_to(self._folder).parts, pattern.split("/"))]
 
     def size(self, path: Path) -> int:
         return int(self._infos[path].size)
@@ -156,6 +163,10 @@ class Mirror:
     def _nothing(self) -> UserError:
         hint = "copy the folder that the downloads filled there: aws s3 sync DIR s3://BUCKET/PREFIX"
         return UserError(Problem(f"there is no data under '{self.uri}'", hint=hint))
+
+
+def _fits(parts: Sequence[str], patterns: Sequence[str]) -> bool:
+    return len(parts) == len(patterns) and all(map(fnmatchcase, parts, patterns))
 
 
 def _is_current(path: Path, info: fs.FileInfo) -> bool:

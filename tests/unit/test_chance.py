@@ -200,6 +200,13 @@ def test_tags_are_guessed_by_their_frequency() -> None:
     assert shares == pytest.approx({"NOUN": 0.6, "VERB": 0.2, "PUNCT": 0.2}, abs=0.03)
 
 
+def test_a_split_without_any_entity_has_a_score_and_a_chance() -> None:
+    known = tagged(NER, "OO", "O")
+    for guessed in ([("O", "O"), ("O",)], [("B-LOC", "O"), ("O",)]):
+        main = known.evaluation(guessed).main
+        assert (main.value, main.chance) == (0, 0)
+
+
 def test_where_words_are_counted_all_get_the_most_common_tag() -> None:
     counted = dataclasses.replace(NER, metric="tag_accuracy")
     known = tagged(counted, "OOOB", "OB")

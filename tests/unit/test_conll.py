@@ -67,6 +67,39 @@ def test_skipped_lines_end_a_sentence(save: Save) -> None:
     assert [one.tokens for one in read] == [("Ulm",), ("da",)]
 
 
+MULTICONER = """# id 5f1c\tdomain=en
+Amina _ _ B-PER
+# _ _ O
+1 _ _ O
+
+# id 77\tdomain=en
+Ulm _ _ B-LOC
+"""
+
+
+def test_comments_stand_above_a_sentence(save: Save) -> None:
+    read = tagged(save(MULTICONER), "panx", separator=" ", comments="# ")
+    assert [(one.tokens, one.tags) for one in read] == [
+        (("Amina", "#", "1"), ("B-PER", "O", "O")),
+        (("Ulm",), ("B-LOC",)),
+    ]
+    path = save("-DOCSTART- O\n# id 1\n\n# id 2\n# _ _ O\nUlm _ _ B-LOC\n")
+    (only,) = tagged(path, "panx", separator=" ", comments="# id", skip=["-DOCSTART-"])
+    assert only.tokens == ("#", "Ulm")
+
+
+@pytest.mark.parametrize("content", ["-DOCSTART- O\n\n-DOCSTART- O\n", "# a\n\n# b\n"])
+def test_a_file_without_sentences_is_a_problem(save: Save, content: str) -> None:
+    path = save(content)
+    found = problem(lambda: tagged(path, "panx", separator=" ", comments="# ", skip=["-DOCSTART-"]))
+    assert (found.message, found.line) == ("has no sentences", 1)
+    assert found.hint == "all its lines are blank, comments, or begin with what `skip` says"
+
+
+def test_blanks_around_a_tag_are_no_part_of_it(save: Save) -> None:
+    assert tagged(save("Ein\t DET \nHund\tNOUN \n"))[0].tags == ("DET", "NOUN")
+
+
 def test_tags_may_be_named_otherwise(save: Save) -> None:
     path = save("Ulm\tLOC\n")
     assert tagged(path, "panx", label_map={"LOC": "B-LOC"})[0].tags == ("B-LOC",)

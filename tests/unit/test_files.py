@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import gzip
 import json
+import tracemalloc
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
@@ -176,10 +178,39 @@ def test_a_limit_takes_as_many_of_each_part_in_each_language(tmp_path: Path, lan
         assert abs(counts["one"] - counts["two"]) < 30, "a language must not give one part alone"
 
 
+def test_a_compressed_file_is_read_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / "dev.gz").write_bytes(gzip.compress(b"a\tb\tneutral\n"))
+    (tmp_path / "qa.gz").write_bytes(gzip.compress(squad({"q": "Ulm."}).encode()))
+    source = open_source({"files": str(tmp_path)})
+    assert texts(source.examples(nli(layout(dev=["dev.gz"])), "dev", "en")) == ["a"]
+    own = task("squad", files=(layout("squad", ("en",), dev=["qa.gz"]),))
+    assert [one.id for one in source.examples(own, "dev", "en")] == ["q"]
+
+
+@pytest.mark.parametrize("format", ["jsonl", "tsv", "csv"])
+def test_a_large_table_is_never_in_memory(tmp_path: Path, format: str) -> None:
+    rows = [{"a": f"one {n}", "b": f"two {n}", "y": "neutral", "parse": "( word ) " * 100} for n in range(2000)]
+    separator = "," if format == "csv" else "\t"
+    lines = [separator.join(rows[0]), *(separator.join(row.values()) for row in rows)]
+    source = write(tmp_path, t=json_lines(*rows) if format == "jsonl" else "".join(f"{line}\n" for line in lines))
+    options = {"columns": {"text_a": "a", "text_b": "b", "label": "y"}, "header": True}
+    own = nli(layout(format, train=["t"], options=options))
+    tracemalloc.start()
+    try:
+        examples = source.examples(own, "train", "en")
+        kept, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert len(examples) == 2000
+    assert peak < 1.6 * kept, "beside the examples there is no more than what their ids need"
+
+
 def test_repeated_ids_become_unique(tmp_path: Path) -> None:
     source = write(tmp_path, a="7\ta\tb\n8\tc\td\n7\te\tf\n7\tg\th\n")
     own = nli(layout(dev=["a"], options={"columns": {"id": 0, "text_a": 1, "text_b": 2}}))
     assert [one.id for one in source.examples(own, "dev", "en")] == ["7", "8", "7#2", "7#3"]
+    (tmp_path / "a").write_text("x\ta\tb\nx\tc\td\nx#2\te\tf\nx\tg\th\nx#2\ti\tj\n")
+    assert [one.id for one in source.examples(own, "dev", "en")] == ["x", "x#3", "x#2", "x#4", "x#2#2"]
 
 
 def test_the_fingerprint_follows_content_and_reading(tmp_path: Path) -> None:

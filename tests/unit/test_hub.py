@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import gzip
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -170,9 +171,90 @@ def test_a_readme_says_which_files(tmp_path: Path, own_task: Task) -> None:
     assert source.fingerprint(own_task, "dev", "de") == source.fingerprint(own_task, "dev", "de")
 
 
+PAIRS = {"one": ["a", "b"], "two": ["c", "d"], "same": [1, 0]}
+READ = [TextPair("validation-0", "a", "c", "1"), TextPair("validation-1", "b", "d", "0")]
+
+
+@pytest.fixture
+def mine(tmp_path: Path) -> Path:
+    """The folder of me/mine in a mirror."""
+    folder = tmp_path / "me" / "mine"
+    folder.mkdir(parents=True)
+    return folder
+
+
+@pytest.fixture
+def one_config(own_task: Task) -> Task:
+    return dataclasses.replace(own_task, hub=(dataclasses.replace(own_task.hub[0], config=None),))
+
+
+def test_what_save_to_disk_wrote_is_read(mine: Path, one_config: Task) -> None:
+    source = open_source({"hub": str(mine.parents[1])})
+    features = Features({"one": Value("string"), "two": Value("string"), "same": ClassLabel(names=["0", "1"])})
+    rows = Dataset.from_dict(PAIRS, features=features)
+    datasets.DatasetDict({"validation": rows}).save_to_disk(mine)
+    assert source.examples(one_config, "dev", "de") == READ
+    before = source.fingerprint(one_config, "dev", "de")
+    datasets.DatasetDict({"validation": rows.select([1])}).save_to_disk(mine)
+    assert source.fingerprint(one_config, "dev", "de") != before
+    text = answer(HubDataset("me/mine", None, None, mine.parents[1]), "validatoin")
+    assert "did you mean 'validation'?" in text or "known: validation" in text
+    (mine / "validation" / "data-00000-of-00001.arrow").unlink()
+    with pytest.raises(UserError, match=r"has no data-00000-of-00001\.arrow\n    was it copied as a whole\?"):
+        source.examples(one_config, "dev", "de")
+    (mine / "validation" / "state.json").write_text("{}")
+    with pytest.raises(UserError, match="is not what save_to_disk writes: KeyError '_data_files'"):
+        source.examples(one_config, "dev", "de")
+
+
+def test_one_split_that_was_saved_alone_is_read_by_its_name(mine: Path, one_config: Task) -> None:
+    source = open_source({"hub": str(mine.parents[1])})
+    Dataset.from_dict(PAIRS, split="validation").save_to_disk(mine)
+    assert source.examples(one_config, "dev", "de") == READ
+    Dataset.from_dict(PAIRS).save_to_disk(mine)
+    with pytest.raises(UserError, match="which is the split 'train', not 'validation'"):
+        source.examples(one_config, "dev", "de")
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("validation.csv", "one,two,same\na,c,1.0\nb,d,0.0\n"),
+        ("validation.tsv", "one\ttwo\tsame\na\tc\t1\nb\td\t0\n"),
+        ("validation.jsonl", '{"one": "a", "two": "c", "same": 1}\n{"one": "b", "two": "d", "same": 0}\n'),
+        ("validation.json", '[{"one": "a", "two": "c", "same": 1}, {"one": "b", "two": "d", "same": 0}]'),
+    ],
+)
+def test_files_of_text_need_no_readme(mine: Path, one_config: Task, name: str, content: str) -> None:
+    source = open_source({"hub": str(mine.parents[1])})
+    (mine / name).write_text(content)
+    assert source.examples(one_config, "dev", "de") == READ
+    before = source.fingerprint(one_config, "dev", "de")
+    (mine / name).unlink()
+    (mine / "data").mkdir()
+    (mine / "data" / f"{name}.gz").write_bytes(gzip.compress(content.encode()))
+    assert source.examples(one_config, "dev", "de") == READ
+    assert source.fingerprint(one_config, "dev", "de") != before
+    (mine / "data" / "validation.csv").write_text("one,two,same\na,c\n")
+    if name != "validation.csv":
+        with pytest.raises(UserError, match="has 'validation' in two formats"):
+            source.examples(one_config, "dev", "de")
+
+
+def test_files_of_text_tell_their_lines(mine: Path, one_config: Task) -> None:
+    (mine / "validation.csv").write_text("one,two,same\na,c,1\nb,d,2\n")
+    with pytest.raises(UserError, match=r"validation\.csv:3: unknown label '2'"):
+        open_source({"hub": str(mine.parents[1])}).examples(one_config, "dev", "de")
+
+
+def test_an_empty_folder_is_said(mine: Path) -> None:
+    text = answer(HubDataset("me/mine", None, None, mine.parents[1]), "train")
+    assert text.endswith("no README.md that names other files\n    is the download complete?")
+
+
 def answer(dataset: HubDataset, split: str) -> str:
     with pytest.raises(UserError) as caught:
-        dataset.rows(split)
+        [list(table) for _, table in dataset.tables(split)]
     return str(caught.value)
 
 

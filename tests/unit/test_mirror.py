@@ -14,7 +14,14 @@ from trainables.data import open_source
 from trainables.errors import UserError
 from trainables.mirror import LocalFolder, Mirror, open_folder
 
-FILES = {"a/train-en.tsv": "x\ty\tneutral\n", "a/train-de.tsv": "d\te\tneutral\n", "b/c/odd name, ü.tsv": ""}
+FILES = {
+    "a/train-en.tsv": "x\ty\tneutral\n",
+    "a/train-de.tsv": "d\te\tneutral\n",
+    "b/c/odd name, ü.tsv": "",
+    "b/c/train [v2].txt": "",
+    "b/01/x.auto": "",
+    "b/12/x.auto": "",
+}
 
 
 @pytest.fixture
@@ -50,7 +57,11 @@ def test_what_is_asked_for_is_fetched_and_nothing_else(bucket: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "pattern", ["a/*", "a/train-*.tsv", "*/*.tsv", "*", "a/train-en.tsv", "b/*/odd*", "a", "x/y.tsv"]
+    "pattern",
+    [
+        *("a/*", "a/train-*.tsv", "*/*.tsv", "*", "a/train-en.tsv", "b/*/odd*", "a", "x/y.tsv"),
+        *("b/0[0-9]/*.auto", "b/1?/*.auto", "b/c/train [v2].txt", "b/c/*[[]v2].txt"),
+    ],
 )
 def test_patterns_find_what_they_find_in_a_folder(bucket: Path, pattern: str) -> None:
     (there, local) = (Mirror(f"file://{bucket}"), LocalFolder(bucket))
@@ -60,6 +71,12 @@ def test_patterns_find_what_they_find_in_a_folder(bucket: Path, pattern: str) ->
     }
     for path in there.find(pattern):
         assert there.size(path) == local.size(bucket / path.relative_to(root))
+
+
+def test_a_name_that_is_a_pattern_too_is_found(bucket: Path) -> None:
+    for folder in (Mirror(f"file://{bucket}"), LocalFolder(bucket)):
+        assert [path.name for path in folder.find("b/c/train [v2].txt")] == ["train [v2].txt"]
+        assert [path.parent.name for path in folder.find("b/0[12]/*.auto")] == ["01"]
 
 
 def test_only_what_has_changed_is_fetched_again(bucket: Path) -> None:

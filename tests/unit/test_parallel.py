@@ -90,3 +90,13 @@ def test_a_gold_pair_of_another_release_is_a_problem(pools: tuple[Path, Path, Pa
 def test_a_line_that_is_not_an_id_and_a_text_is_a_problem(pools: tuple[Path, Path, Path], line: str) -> None:
     pools[0].write_text(f"de-1\teins\n{line}\nde-3\tdrei\n", encoding="utf-8")
     assert problem(lambda: read_bucc(pools[:2], {})).line == 2
+
+
+def test_an_id_stands_for_one_sentence(pools: tuple[Path, Path, Path]) -> None:
+    pools[0].write_text("de-1\teins\nde-2\tzwei\nde-1\tdrei\n", encoding="utf-8")
+    found = problem(lambda: read_bucc(pools[:2], {}))
+    assert (found.message, found.file, found.line) == ("the id 'de-1' stands here again", str(pools[0]), 3)
+    assert found.hint == "first in line 1"
+    pools[0].write_text("de-1\teins\nen-5\tzwei\n", encoding="utf-8")
+    found = problem(lambda: read_bucc(pools[:2], {}))
+    assert (found.message, found.file, found.line) == ("the id 'en-5' is one of de-en.sample.de, too", str(pools[1]), 3)

@@ -133,6 +133,52 @@ def test_a_key_missing_from_one_row_names_the_nearest() -> None:
     assert (found.message, found.line, found.hint) == ("has no text 'sentence2'", 2, "did you mean 'sentence_2'?")
 
 
+@pytest.mark.parametrize("known", [("0", "1"), ("0.0", "1.0")])
+def test_whole_numbers_that_pandas_wrote_as_fractions_are_labels(known: tuple[str, ...]) -> None:
+    own = task("pawsx", labels=known)
+    typed = [{**BARE, "gold_label": value} for value in (1.0, "1.0", 1, "1", "0.00")]
+    assert labels(made(own, *typed, columns=MNLI)) == [known[1]] * 4 + [known[0]]
+    mapped = made("pawsx", *typed, columns=MNLI, label_map={"1": "0", "0": "1"})
+    assert labels(mapped) == ["0"] * 4 + ["1"]
+    assert labels(made(task("pawsx", labels=()), typed[0], columns=MNLI)) == ["1"]
+    assert labels(made(own, *typed, columns=MNLI, drop_labels=["1"])) == [known[0]]
+
+
+@pytest.mark.parametrize("known", [("true", "false"), ("True", "False")])
+def test_truths_are_labels_in_any_spelling(known: tuple[str, ...]) -> None:
+    own = task("pawsx", labels=known)
+    typed = [{**BARE, "gold_label": value} for value in (True, "true", "True", "TRUE", False)]
+    assert labels(made(own, *typed, columns=MNLI)) == [known[0]] * 4 + [known[1]]
+    assert labels(made(task("pawsx", labels=()), typed[0], columns=MNLI)) == ["true"]
+
+
+def test_nan_is_a_missing_label_and_id() -> None:
+    row = {**BARE, "gold_label": float("nan"), "pairID": float("nan")}
+    assert made("pawsx", row, columns=MNLI) == [TextPair("dev-de-0", "a", "b", None)]
+    assert labels(made("pawsx", {**BARE, "gold_label": -1.0}, row, columns=MNLI)) == [None, None]
+    found = problem(lambda: made("pawsx", {**BARE, "gold_label": 1.0}, row, columns=MNLI))
+    assert (found.message, found.line) == ("no label", 2)
+    assert problem(lambda: made("pawsx", {**BARE, "sentence1": float("nan")}, columns=MNLI)).line == 1
+
+
+@pytest.mark.parametrize("value", [0.5, ["1"], {"label": 1}])
+def test_a_label_must_be_one(value: object) -> None:
+    found = problem(lambda: made(task("pawsx", labels=()), {**BARE, "gold_label": value}, columns=MNLI))
+    assert (found.message, found.line) == ("has no text 'gold_label'", 1)
+
+
+def test_training_data_must_have_the_column_of_its_labels() -> None:
+    columns = {**MNLI, "label": "gold"}
+    records = [Record(1, BARE)]
+
+    def read(split: str) -> list[Example]:
+        return to_examples(task("xnli"), records, {"columns": columns}, "en", Findings("f"), "f", split)
+
+    assert labels(read("dev")) == [None]
+    found = problem(lambda: read("train"))
+    assert (found.message, found.hint) == ("has no label column 'gold'", "known: sentence1, sentence2")
+
+
 def test_only_rows_of_the_language_count() -> None:
     columns = {"language": 0, "text_a": 1, "text_b": 2, "label": 3}
     rows = ("de|a|b|neutral", "sw|c|d|", "de|e|f|entailment")
@@ -166,6 +212,30 @@ def test_a_template_that_a_row_does_not_fill_names_its_line() -> None:
     assert found.message.startswith("does not fill '{question[choices][0]}': IndexError")
 
 
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        (None, "'title' has no value"),
+        (float("nan"), "'title' has no value"),
+        (["a"], "'title' is a list, not a text"),
+        ({"a": "b"}, "'title' is an object, not a text"),
+    ],
+)
+def test_a_template_prints_nothing_but_texts_and_numbers(value: object, message: str) -> None:
+    columns = {"text_a": "{title}: {sentence1}", "text_b": "sentence2"}
+    found = problem(lambda: made("xnli", {**BARE, "title": "t"}, {**BARE, "title": value}, columns=columns))
+    assert (found.message, found.line) == (f"does not fill '{{title}}: {{sentence1}}': {message}", 2)
+    (pair,) = made("xnli", {**BARE, "title": 2.5}, columns=columns)
+    assert isinstance(pair, TextPair)
+    assert pair.text_a == "2.5: a"
+
+
+def test_a_choice_may_be_a_number() -> None:
+    columns = {"context": "q", "choices": ["a", "b"], "label": "y"}
+    (read,) = made("copa", {"q": "?", "a": 3, "b": 2.5, "y": 1.0}, columns=columns)
+    assert read == MultipleChoice("dev-de-0", "?", ("3", "2.5"), "1")
+
+
 TAGGED = {"tokens": "words", "tags": "ner"}
 
 
@@ -186,6 +256,28 @@ def test_uneven_or_unknown_tags_are_problems() -> None:
     assert problem(lambda: made("panx", {"words": "Ulm", "ner": []}, columns=TAGGED)).message == "has no list of tokens"
 
 
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ({"words": [], "ner": []}, "has no tokens"),
+        ({"words": ["Ulm", None], "ner": ["O", "O"]}, "token 1 is no text, but None"),
+        ({"words": [["Ulm"], "a"], "ner": ["O", "O"]}, "token 0 is no text, but ['Ulm']"),
+        ({"words": ["Ulm", ""], "ner": ["O", "O"]}, "token 1 is empty"),
+        ({"words": ["Ulm", " "], "ner": ["O", "O"]}, "token 1 is empty"),
+        ({"words": ["Ulm", "a"], "ner": ["O", None]}, "no tag"),
+        ({"words": ["Ulm", "a"], "ner": ["O", ["O"]]}, "tag 1 is no text, but ['O']"),
+    ],
+)
+def test_words_and_tags_are_texts(row: dict[str, Any], message: str) -> None:
+    found = problem(lambda: made("panx", {"words": ["\u00a0", 7], "ner": ["O", "O"]}, row, columns=TAGGED))
+    assert (found.message, found.line) == (message, 2)
+
+
+def test_tags_may_be_numbers_with_fractions() -> None:
+    (read,) = made("panx", {"words": ["Ulm"], "ner": [5.0]}, columns=TAGGED, label_map={"5": "B-LOC"})
+    assert read == TaggedSentence("dev-de-0", ("Ulm",), ("B-LOC",))
+
+
 QA = {"question": "question", "context": "context", "answers": "answers", "id": "id"}
 
 
@@ -197,6 +289,50 @@ def test_questions_hold_answers_and_their_offsets() -> None:
         Question("y", "Wo?", " In Ulm", ()),
     ]
     assert made("squad2", none, columns=QA) == [Question("y", "Wo?", " In Ulm", None)]
+
+
+ULM = {"question": "Wo?", "context": "In Ulm"}
+
+
+def test_answers_may_be_squad_s_own_list() -> None:
+    row = {**ULM, "answers": [{"text": "Ulm", "answer_start": 3}, {"text": "In Ulm", "answer_start": 0}]}
+    assert made("squad", row, columns=QA) == [
+        Question("dev-de-0", "Wo?", "In Ulm", (Answer("Ulm", 3), Answer("In Ulm", 0)))
+    ]
+
+
+@pytest.mark.parametrize(
+    ("answers", "message"),
+    [
+        ("Ulm", "answers is no list"),
+        (3, "answers is no list"),
+        (["Ulm"], "answers[0] is not an object"),
+        ({"text": "Ulm", "answer_start": 3}, "answers has no list 'text'"),
+        ({"text": "Ulm", "answer_start": [3]}, "answers has no list 'text'"),
+        ({"text": ["Ulm"]}, "answers has no list 'answer_start'"),
+        ({"texts": ["Ulm"], "answer_start": [3]}, "answers has no list 'text'"),
+        ({"text": ["Ulm"], "answer_start": []}, "answers has 1 in 'text', but 0 in 'answer_start'"),
+        ({"text": ["Ulm"], "answer_start": [3.0]}, "answers[0] has no int 'answer_start'"),
+        ({"text": ["Ulm"], "answer_start": ["3"]}, "answers[0] has no int 'answer_start'"),
+        ({"text": ["Ulm"], "answer_start": [None]}, "answers[0] has no int 'answer_start'"),
+        ({"text": ["Ulm"], "answer_start": [True]}, "answers[0] has no int 'answer_start'"),
+        ({"text": [None], "answer_start": [3]}, "answers[0] has no str 'text'"),
+        ([{"text": "Ulm"}], "answers[0] has no int 'answer_start'"),
+        (None, "has no answers"),
+    ],
+)
+def test_odd_answers_are_problems_of_their_lines(answers: object, message: str) -> None:
+    good = {**ULM, "answers": {"text": ["Ulm"], "answer_start": [3]}}
+    found = problem(lambda: made("squad", good, {**ULM, "answers": answers}, columns=QA))
+    assert (found.message, found.line) == (message, 2)
+
+
+def test_answers_are_hidden_in_all_rows_or_in_none() -> None:
+    for answers in ({}, {"answers": None}, {"answers": []}, {"answers": {"text": [""], "answer_start": [0]}}):
+        row = {**ULM, **answers}
+        assert [one.answers for one in made("squad", row, row, columns=QA) if isinstance(one, Question)] == [None, None]
+    found = problem(lambda: made("squad", {**ULM, "answers": []}, ULM, columns=QA))
+    assert (found.message, found.line) == ("has no answers", 2)
 
 
 def test_translations_are_in_the_order_of_a_submission() -> None:

@@ -73,6 +73,45 @@ def test_impossible_question_has_no_answers_but_not_hidden_ones(save: Save) -> N
     assert answers_of(save(squad_file(qa(is_impossible=True)))) == [()]
 
 
+def test_questions_without_the_key_are_hidden_in_a_whole_file(save: Save) -> None:
+    bare = {"id": "q", "question": "Wo?"}
+    assert answers_of(save(squad_file(bare, {**bare, "answers": None}))) == [None, None]
+    path = save(squad_file(qa(("Ulm", 3)), bare))
+    found = problem(lambda: questions(path))
+    assert found.message == "data[0].paragraphs[0].qas[1] has no list 'answers'"
+    assert answers_of(save(squad_file(qa(("Ulm", 3)), {**bare, "is_impossible": True})))[1] == ()
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [(True, ()), ("true", ()), ("True", ()), (1, ()), (False, 1), ("false", 1), (0, 1), (None, 1)],
+)
+def test_a_question_is_impossible_if_it_says_so(save: Save, value: object, expected: object) -> None:
+    (answers,) = answers_of(save(squad_file(qa(("Ulm", 3), is_impossible=value))))
+    assert answers == (expected if expected == () else (Answer("Ulm", 3),))
+
+
+def test_an_answer_may_be_two_lists(save: Save) -> None:
+    lists = {"question": "Wo?", "answers": {"text": ["Ulm", "in Ulm"], "answer_start": [3, 8]}}
+    assert answers_of(save(squad_file(lists))) == [(Answer("Ulm", 3), Answer("in Ulm", 8))]
+    path = save(squad_file({"question": "Wo?", "answers": {"text": ["Ulm"], "answer_start": ["3"]}}))
+    found = problem(lambda: questions(path))
+    assert found.message == "data[0].paragraphs[0].qas[0].answers[0] has no int 'answer_start'"
+
+
+def test_an_id_that_is_null_is_none(save: Save) -> None:
+    assert questions(save(squad_file(qa(("Ulm", 3), id=None))))[0].id == "dev-de-0"
+
+
+def test_sentences_lie_within_their_context(save: Save) -> None:
+    for breaks in ([[0, 99]], [[3, 1]], [[-1, 2]]):
+        path = save(
+            json.dumps({"data": [{"paragraphs": [{"context": "Ulm.", "qas": [qa()], "sentence_breaks": breaks}]}]})
+        )
+        found = problem(lambda path=path: questions(path))
+        assert found.message.startswith(f"'sentence_breaks' of data[0].paragraphs[0] has {breaks[0]}")
+
+
 def test_squad_json_error_names_the_line(save: Save) -> None:
     path = save('{\n"data": [\n}')
     found = problem(lambda: questions(path))
@@ -102,6 +141,9 @@ def test_squad_json_error_names_the_line(save: Save) -> None:
             )
             for breaks in ([0, 1], [[0, 1, 2]], [["0", "1"]], "0-1", {"0": 1})
         ),
+        (squad_file(qa(is_impossible="no")), "'is_impossible' of data[0].paragraphs[0].qas[0] is 'no'", None),
+        ('{"data": [], "data": []}', 'has the key "data" twice in one object (column 14)', "give each key once"),
+        ('{"data": "\\ud83d"}', r"has half a character, \ud83d without its other half (column 11)", None),
         ("[" * 10**5, "is not JSON: lists or objects within each other without end", "is the download complete?"),
         (f'{{"data": {"1" * 5000}}}', "is not JSON: a number with thousands of digits", "is the download complete?"),
     ],

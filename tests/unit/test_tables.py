@@ -19,7 +19,7 @@ from trainables.data.tables import Record, read_table
 
 
 def table(path: Path, format: str = "tsv", **options: Any) -> list[Record]:
-    return read_table(path, format, options, Findings(path))
+    return list(read_table(path, format, options, Findings(path)))
 
 
 def rows(path: Path, format: str = "tsv", **options: Any) -> list[list[Any]]:
@@ -119,6 +119,59 @@ def test_jsonl_problems_name_their_lines(save: Save) -> None:
     assert [each.line for each in found] == [2, 3, 4]
     assert found[0].message.startswith("is not JSON: ")
     assert found[1].message == "is not a JSON object"
+
+
+def test_a_key_that_stands_twice_and_half_a_character_are_named_with_their_lines(save: Save) -> None:
+    path = save('{"a": 1}\n{"a": 1, "b": 2, "a": 3}\n{"a": "gut \\ud83d"}\n')
+    found = problems(lambda: table(path, "jsonl"))
+    assert [(one.line, one.message) for one in found] == [
+        (2, 'has the key "a" twice in one object (column 18)'),
+        (3, r"has half a character, \ud83d without its other half (column 12)"),
+    ]
+    assert [one.hint for one in found] == [
+        "give each key once",
+        "write both halves, or leave it out: no tokenizer takes one",
+    ]
+
+
+def test_one_json_array_is_read(save: Save) -> None:
+    path = save('[\n {\n  "a": {"b": 1}\n },\n {"a": 2}, {"a": 3}\n]')
+    assert table(path, "jsonl") == [Record(2, {"a": {"b": 1}}), Record(5, {"a": 2}), Record(5, {"a": 3})]
+    assert table(save('[{"a": 1}]'), "jsonl") == [Record(1, {"a": 1})]
+
+
+@pytest.mark.parametrize(
+    ("content", "line", "message"),
+    [
+        ('[\n{"a": 1},\n{"a": 2}', 3, "is not JSON: Expecting ',' delimiter (column 9)"),
+        ('[{"a": 1}]\n[{"a": 2}]\n', 2, "is not JSON: Extra data (column 1)"),
+        ('[{"a": 1},\n2]', 1, "member 1 of its array is not a JSON object"),
+        ("[ ]", 1, "has no examples"),
+        ('{\n "a": 1\n}\n', 1, "has one JSON object over several lines"),
+        ('[\n{"a": 1,\n"a": 2}]', 3, 'has the key "a" twice in one object (column 1)'),
+    ],
+)
+def test_what_is_neither_lines_nor_an_array_is_one_problem(save: Save, content: str, line: int, message: str) -> None:
+    path = save(content)
+    found = problem(lambda: table(path, "jsonl"))
+    assert (found.message, found.line) == (message, line)
+
+
+def test_a_name_that_the_header_has_twice_is_a_problem(save: Save) -> None:
+    path = save("a,b,a,,\n1,2,3,4,5\n")
+    found = problem(lambda: table(path, "csv", header=True))
+    assert (found.message, found.line) == ("the header has 'a' 2 times", 1)
+    assert rows(save("a,b,,\n1,2,3,4\n"), "csv", header=True) == [["1", "2", "4"]]  # a spreadsheet's empty columns
+
+
+def test_a_long_cell_is_read(save: Save) -> None:
+    text = "a, b " * 40_000
+    assert rows(save(f'"{text}",b\n'), "csv") == [[text, "b"]]
+
+
+def test_a_table_is_read_anew_whenever_it_is_gone_through(save: Save) -> None:
+    found = read_table(save("a\n1\n"), "tsv", {"header": True}, Findings(""))
+    assert list(found) == list(found) == [Record(2, {"a": "1"})]
 
 
 cell = st.text(st.characters(codec="utf-8", exclude_characters="\t\r\n"), min_size=1)

@@ -73,14 +73,77 @@ def test_withheld_texts_are_left_out(save: Save) -> None:
     [
         ("1\ta\tb\n", 1, "columns: 3, where CoNLL-U has 10"),
         (block("1 a NOUNS 0"), 2, "unknown tag 'NOUNS'"),
-        (block("1 a NOUN 0", "x b NOUN 1"), 3, "is not the line of a token: 'x' below '1'"),
-        (block("1 a NOUN _"), 2, "is not the line of a token: '1' below '_'"),
+        (block("1 a  0"), 2, "unknown tag ''"),
+        (block("1 a NOUN 0", "x b NOUN 1"), 3, "'x' is no id"),
+        (block("1 a NOUN 0", "1.x b NOUN 1"), 3, "'1.x' is no id"),
+        (block("1 a NOUN x"), 2, "the head 'x' is no number"),
+        (block("1  NOUN 0"), 2, "the form is empty"),
+        (block("1-2  _ _", "1 a NOUN 0", "2 b NOUN 1"), 2, "the form is empty"),
+        (block("1 a NOUN 0", "2 b NOUN 1", "4 c NOUN 1", "5 d NOUN 1"), 4, "the id 4 stands where 3 comes next"),
+        (block("1 a NOUN 0", "2 b NOUN 1", "2 c NOUN 1", "3 d NOUN 1"), 4, "the id 2 stands where 3 comes next"),
+        (block("0 x X 0", "1 a NOUN 0"), 2, "the id 0 stands where 1 comes next"),
+        (block("1-2 ab _ _", "1 a NOUN 0"), 2, "1-2 is no range of its words"),
+        (block("2-1 ab _ _", "1 a NOUN 0", "2 b NOUN 1"), 2, "2-1 is no range of its words"),
+        (
+            block("1-2 ab _ _", "1 a DET 0", "2 b DET 1", "2-3 bc _ _", "3 c DET 1"),
+            5,
+            "the range 2-3 overlaps another one",
+        ),
+        ("# one\n\n# two\n", 1, "has no sentences"),
+        (
+            block("1-2 ab _ _", "1 a DET _", "2 b DET _"),
+            3,
+            "has no head, and the tag of 1-2 follows from heads",
+        ),
     ],
 )
 def test_a_wrong_line_is_named(save: Save, content: str, line: int, message: str) -> None:
     path = save(content)
     found = problem(lambda: read(path))
     assert (found.message, found.line) == (message, line)
+
+
+@pytest.mark.parametrize("second", [block("1 Danke INTJ 0", "2 ! PUNCT 1"), block(*ZUM)])
+@pytest.mark.parametrize("has_comment", [True, False])
+def test_two_sentences_without_a_blank_line_are_not_one(save: Save, second: str, has_comment: bool) -> None:
+    first = block("1 V\u00f6gel NOUN 2", "2 singen VERB 0", "3 laut ADV 2")
+    path = save(first.rstrip("\n") + "\n" + (second if has_comment else second.removeprefix("# sent_id = 1\n")))
+    found = problem(lambda: read(path))
+    assert (found.message, found.line) == ("begins a sentence within another one", 5)
+    assert found.hint == "a blank line is missing above it"
+
+
+def test_a_range_of_one_word_may_stand_anywhere(save: Save) -> None:
+    (sentence,) = read(save(block("2-2 z\u0101 _ _", "1 Zu ADP 2", "2 dem DET 0")))
+    assert sentence.tokens == ("Zu", "z\u0101")
+
+
+def test_what_a_tagger_writes_has_no_heads(save: Save) -> None:
+    rows = ("1 Zu ADP _", "2-2 dem _ _", "2 dem DET _", "3 Tee NOUN _")
+    (sentence,) = read(save(block(*rows)))
+    assert sentence.tags == ("ADP", "DET", "NOUN")
+
+
+def test_blanks_in_a_blank_line_do_not_matter(save: Save) -> None:
+    path = save(block("1 a NOUN 0").rstrip("\n") + "\n \t\n" + block("1 b NOUN 0"))
+    assert [one.tokens for one in read(path)] == [("a",), ("b",)]
+
+
+def test_a_form_of_nothing_but_a_joiner_stays(save: Save) -> None:
+    (sentence,) = read(save(block("1 \u200c PUNCT 0", "2 mi\u200cravad VERB 1")))
+    assert sentence.tokens == ("\u200c", "miravad")
+
+
+def test_tags_that_nobody_wrote_are_hidden(save: Save) -> None:
+    (sentence,) = read(save(block("1 a _ 0", "2 b _ 1")))
+    assert sentence == TaggedSentence("dev-de-0", ("a", "b"), None)
+    path = save(block("1 a _ 0", "2 b X 1"))
+    assert problem(lambda: read(path)).message == "unknown tag '_'"
+
+
+def test_a_task_without_labels_takes_any_tag(save: Save) -> None:
+    (sentence,) = read_conllu(save(block("1 a NN 0")), {}, task("udpos", labels=()), "de")
+    assert sentence.tags == ("NN",)
 
 
 def test_german_is_what_xtreme_makes_of_it(shared_data: Path) -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 from trainables.data.examples import TaggedSentence
-from trainables.data.findings import Findings, read_lines
+from trainables.data.findings import Findings
+from trainables.data.lines import read_lines
 from trainables.errors import nearest
 from trainables.tasks import Task
 
@@ -22,20 +23,19 @@ def read_conll(path: Path, options: Mapping[str, Any], task: Task) -> list[Tagge
 
     Options: `encoding`; `separator`, a tab or " " (any run of blanks and tabs); `token_column` and `tag_column`, which
     count from 0 or, negative, from the end (if not said, the first and the last); `token_prefix`, up to which tokens
-    are cut (":" of en:word); `skip`, the first cells of lines that are left out, such as -DOCSTART-; `label_map`, from
-    the file's tags to the task's. Tags are None where the file has one column only.
+    are cut (":" of en:word); `skip`, the first cells of lines that are left out, such as -DOCSTART-; `comments`, what
+    lines of comment begin with, such as "# id": they stand before a sentence's first token, as a token may look the
+    same; `label_map`, from the file's tags to the task's. Tags are None where the file has one column only.
 
     Raises:
-        UserError: lines differ in width, a token is empty, a tag is unknown.
+        UserError: there are no sentences, lines differ in width, a token is empty, a tag is unknown.
     """
     findings = Findings(path)
     separator = options.get("separator", "\t")
-    lines = read_lines(path, findings, options.get("encoding", "utf-8"))
-    # Not str.strip(): a token may be a no-break or ideographic space.
-    split = [(n, _cells(line, separator) if line.strip(" \t") else []) for n, line in enumerate(lines, 1)]
-    skipped = frozenset(options.get("skip", ()))
-    rows = [(number, [] if cells and cells[0] in skipped else cells) for number, cells in split]
+    rows = list(_rows(read_lines(path, findings, options.get("encoding", "utf-8")), separator, options))
     filled = [(number, cells) for number, cells in rows if cells]
+    if not filled:
+        findings.stop("has no sentences", 1, "all its lines are blank, comments, or begin with what `skip` says")
     width = _even_width(filled, findings)
     hidden = width == 1
     if hidden and all({" ", "\t"} & set(cells[0]) for _, cells in filled):
@@ -49,9 +49,10 @@ def read_conll(path: Path, options: Mapping[str, Any], task: Task) -> list[Tagge
         tokens, tags = [], []
         for number, cells in block:
             tokens.append(_token(cells[token_column], prefix, number, findings))
-            tags.append(named.get(cells[tag_column], cells[tag_column]))
+            tag = cells[tag_column].strip()
+            tags.append(named.get(tag, tag))
             if not hidden:
-                _check_tag(tags[-1], task, number, findings)
+                check_tag(tags[-1], task, number, findings)
         own_id = f"{path.stem}-{len(sentences)}"
         sentences.append(TaggedSentence(own_id, tuple(tokens), None if hidden else tuple(tags)))
     findings.check()
@@ -75,11 +76,24 @@ def read_ccgbank(path: Path, options: Mapping[str, Any], task: Task) -> list[Tag
         if not leaves:
             findings.add("is not a derivation", number, "it has no leaf <L ...>")
         for category, _ in leaves:
-            _check_tag(category, task, number, findings)
+            check_tag(category, task, number, findings)
         words, categories = tuple(word for _, word in leaves), tuple(category for category, _ in leaves)
         sentences.append(TaggedSentence(f"{path.stem}-{len(sentences)}", words, categories))
     findings.check()
     return sentences
+
+
+def _rows(lines: Iterable[str], separator: str, options: Mapping[str, Any]) -> Iterator[Row]:
+    """The lines less comments. Blank and skipped ones have no cells."""
+    skipped, comments = frozenset(options.get("skip", ())), options.get("comments")
+    is_within = False  # a sentence
+    for number, line in enumerate(lines, 1):
+        if comments and not is_within and line.startswith(comments):
+            continue
+        # Not str.strip(): a token may be a no-break or ideographic space.
+        cells = _cells(line, separator) if line.strip(" \t") else []
+        is_within = bool(cells) and cells[0] not in skipped
+        yield number, cells if is_within else []
 
 
 def _cells(line: str, separator: str) -> list[str]:
@@ -99,7 +113,8 @@ def _token(cell: str, prefix: str | None, line: int, findings: Findings) -> str:
     return token
 
 
-def _check_tag(tag: str, task: Task, line: int, findings: Findings) -> None:
+def check_tag(tag: str, task: Task, line: int, findings: Findings) -> None:
+    """Notes a tag that the task does not have."""
     if not tag or (task.labels and tag not in task.labels):
         findings.add(f"unknown tag '{tag}'", line, nearest(tag, task.labels) if task.labels else None)
 

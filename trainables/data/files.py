@@ -105,7 +105,7 @@ def _read(task: Task, split: str, language: str, layout: FileLayout, paths: Sequ
 
 
 def _read_one(task: Task, split: str, language: str, layout: FileLayout, path: Path) -> Sequence[Example]:
-    options, pool = layout.options, split.endswith(CANDIDATES)
+    options, base, pool = layout.options, split.removesuffix(CANDIDATES), split.endswith(CANDIDATES)
     match layout.format:
         case "conll":
             return read_conll(path, options, task)
@@ -123,7 +123,7 @@ def _read_one(task: Task, split: str, language: str, layout: FileLayout, path: P
     findings = Findings(path)
     records = read_table(path, layout.format, options, findings)
     code = layout.codes.get(language, language)
-    examples = to_examples(task, records, options, code, findings, path.stem)
+    examples = to_examples(task, records, options, code, findings, path.stem, base)
     if task.kind != "retrieval":
         return examples
     return passages.of_questions([one for one in examples if isinstance(one, Question)], language, pool)

@@ -1,4 +1,4 @@
-"""The problems of one input, raised together, and the lines of a file."""
+"""The problems of one input, raised together."""
 
 from __future__ import annotations
 
@@ -27,12 +27,15 @@ class Findings:
     def stop(self, message: str, line: int | None, hint: str | None = None) -> NoReturn:
         """Notes a problem behind which nothing can be read, and raises all."""
         self._problems.append(Problem(message, self.where, line, hint))
-        raise UserError(self._problems)
+        raise self._error()
 
     def check(self) -> None:
         """Raises UserError if there was any problem."""
         if self._problems:
-            raise UserError(self._problems)
+            raise self._error()
+
+    def _error(self) -> UserError:
+        return UserError(sorted(self._problems, key=lambda problem: problem.line or 0))
 
 
 def parse_json(text: str, **options: Any) -> Any:
@@ -45,24 +48,3 @@ def parse_json(text: str, **options: Any) -> Any:
         raise json.JSONDecodeError("lists or objects within each other without end", text, 0) from error
     except ValueError as error:
         raise json.JSONDecodeError("a number with thousands of digits", text, 0) from error
-
-
-def read_lines(path: Path, findings: Findings, encoding: str = "utf-8") -> list[str]:
-    """The lines of a text file, less blank ones at its end. Only LF and CRLF end one: U+2028 and U+0085 are text.
-
-    Raises:
-        UserError: the file cannot be read, is empty, or is not in its encoding.
-    """
-    try:
-        text = path.read_bytes().decode(encoding).removeprefix("\ufeff")
-    except OSError as error:
-        findings.stop(f"cannot be read: {error.strerror}", None)
-    except LookupError:
-        findings.stop(f"has an unknown encoding '{encoding}'", None, "for example utf-8, utf-16, latin-1 or cp1252")
-    except UnicodeDecodeError as error:
-        line = error.object.count(b"\n", 0, error.start) + 1
-        hint = "convert the file to UTF-8, or say its encoding in the task's layout"
-        findings.stop(f"is not {encoding.upper()}: byte 0x{error.object[error.start]:02X}", line, hint)
-    if not text.strip():
-        findings.stop("is empty", 1, "is the download complete?")
-    return [line.removesuffix("\r") for line in text.rstrip("\r\n").split("\n")]

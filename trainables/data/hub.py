@@ -10,7 +10,7 @@ from trainables.data.examples import Example, Question
 from trainables.data.findings import Findings
 from trainables.data.hub_dataset import HubDataset
 from trainables.data.records import to_examples
-from trainables.data.tables import Record
+from trainables.data.tables import Table
 from trainables.errors import Problem, nearest
 from trainables.spec import content_hash
 from trainables.tasks import HubLayout, Task
@@ -39,11 +39,11 @@ class Hub:
         assert layout is not None, "callers ask `holds` first"
         dataset = self._dataset(layout, language)
         found: list[Example] = []
-        for name in layout.splits[split.removesuffix(CANDIDATES)]:
-            findings = Findings(f"{dataset}, split '{name}'")
-            rows = [Record(number, row) for number, row in enumerate(dataset.rows(name), 1)]
-            own = _of_language(rows, layout, language, findings)
-            found += to_examples(task, own, layout.options, layout.codes.get(language, language), findings, name)
+        base, code = split.removesuffix(CANDIDATES), layout.codes.get(language, language)
+        for name in layout.splits[base]:
+            for findings, table in dataset.tables(name):
+                own = _of_language(table, layout, language, findings)
+                found += to_examples(task, own, layout.options, code, findings, name, base)
         if task.kind == "retrieval":
             questions = [one for one in found if isinstance(one, Question)]
             return passages.of_questions(questions, language, split.endswith(CANDIDATES))
@@ -84,20 +84,20 @@ def _layout(task: Task, split: str, language: str) -> HubLayout | None:
     return next((one for one in task.hub if base in one.splits and language in one.languages), None)
 
 
-def _of_language(rows: list[Record], layout: HubLayout, language: str, findings: Findings) -> list[Record]:
+def _of_language(rows: Table, layout: HubLayout, language: str, findings: Findings) -> Table:
     """The rows whose id begins with the language, where a dataset such as TyDiQA's mixes several."""
     languages: Mapping[str, str] | None = layout.options.get("language_of_id")
     if languages is None:
         return rows
-    own = []
+    column = layout.options["columns"]["id"]
+    has_own = False
     for row in rows:
-        own_id = str(row.values.get(layout.options["columns"]["id"], ""))
+        own_id = str(row.values.get(column, ""))
         prefix = own_id.split("-")[0]
         if prefix not in languages:
             findings.add(f"the id '{own_id}' begins with no known language", row.line, nearest(prefix, [*languages]))
-        elif languages[prefix] == language:
-            own.append(row)
+        has_own = has_own or languages.get(prefix) == language
     findings.check()
-    if not own:
+    if not has_own:
         findings.stop(f"has no rows in '{language}'", None)
-    return own
+    return Table(lambda: (row for row in rows if languages[str(row.values[column]).split("-")[0]] == language))

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 from trainables.data.files import digest
+from trainables.data.findings import Findings
+from trainables.data.tables import Record, Table, read_table
 from trainables.errors import Problem, UserError, nearest
 from trainables.spec import content_hash
 
+_AT_ONCE = 1000  # rows that are Python objects at the same time
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _SHARD = re.compile(r"-of-(\d+)$")
 _LISTED = re.compile(r"(Available|Should be one of|configs in the cache)[^\[]*\[(.*)\]")  # in errors of `datasets`
+_STATE = "state.json"  # in every folder that `save_to_disk` writes
+_ABOUT = {_STATE, "dataset_info.json", "dataset_dict.json", "dataset_infos.json"}  # JSON that is no data
+_FORMATS = {"jsonl": "jsonl", "json": "jsonl", "csv": "csv", "tsv": "tsv"}
 _ELSEWHERE = "load it once while online, or give a mirror of it: data: {hub: DIR}"
 
 
@@ -27,7 +34,8 @@ class HubDataset:
         name: owner/name.
         config: None: the dataset has one only.
         revision: a commit, or a branch or tag; None: the main branch.
-        mirror: a folder that holds owner/name as `hf download owner/name --repo-type dataset --local-dir` leaves it.
+        mirror: a folder that holds owner/name as `hf download owner/name --repo-type dataset --local-dir` leaves it, or
+            as `save_to_disk` of the library does, or just a file of text for each split.
     """
 
     name: str
@@ -50,23 +58,41 @@ class HubDataset:
         at = f" --revision {self.revision}" if self.revision else ""
         return f"hf download {self.name} --repo-type dataset{at} --local-dir {self._folder}"
 
-    def rows(self, split: str) -> list[dict[str | int, Any]]:
+    def tables(self, split: str) -> Iterator[tuple[Findings, Table]]:
+        """The tables that make a split, each with where its problems are noted. One, unless its files are of text.
+
+        Raises:
+            UserError: there is no such dataset, configuration or split, or the hub cannot be reached.
+        """
+        found = [] if self.mirror is None else self._found(split)
+        texts = [path for path in found if _format(path)]
+        for path in texts:
+            findings = Findings(path)
+            yield findings, read_table(path, _format(path) or "", {"header": True}, findings)
+        if not texts:
+            rows = partial(self.rows, split)
+            numbered = Table(lambda: (Record(number, row) for number, row in enumerate(rows(), 1)))
+            yield Findings(f"{self}, split '{split}'"), numbered
+
+    def rows(self, split: str) -> Iterator[dict[str | int, Any]]:
         """The rows of a split, with the names of classes instead of their numbers; -1, no class, is "-1".
+
+        Few of them are in memory at once.
 
         Raises:
             UserError: there is no such dataset, configuration or split, or the hub cannot be reached.
         """
         loaded = self._load(split)
         names = {name: _class_names(feature) for name, feature in loaded.features.items()}
-        rows: list[dict[str | int, Any]] = loaded.with_format("arrow")[:].to_pylist()
-        for row in rows:
-            for name, value in row.items():
-                if classes := names[name]:
-                    row[name] = _named(value, classes)
-                elif isinstance(value, str):
-                    # The sentences of google/xtreme's Tatoeba keep the line breaks of the files they come from.
-                    row[name] = value.rstrip("\r\n")
-        return rows
+        for batch in loaded.with_format("arrow").iter(_AT_ONCE):
+            for row in batch.to_pylist():
+                for name, value in row.items():
+                    if classes := names[name]:
+                        row[name] = _named(value, classes)
+                    elif isinstance(value, str):
+                        # The sentences of google/xtreme's Tatoeba keep the line breaks of the files they come from.
+                        row[name] = value.rstrip("\r\n")
+                yield row
 
     def version(self, splits: Sequence[str]) -> str:
         """The commit that is read, or a hash of the mirrored files. A revision that is a commit needs no network.
@@ -95,8 +121,11 @@ class HubDataset:
                 # whoever gets the lock next finds it prepared.
                 builder.download_and_prepare()
                 return builder.as_dataset(split=split)
-            if shards := self._shards(split):
-                files = {"rows": [str(path) for path in shards]}
+            found = self._found(split)
+            if any(path.suffix == ".arrow" for path in found):
+                return datasets.load_from_disk(str(found[0].parent))
+            if found:
+                files = {"rows": [str(path) for path in found]}
                 return datasets.load_dataset("parquet", data_files=files, split="rows")
             return datasets.load_dataset(str(self._folder), self.config, split=split)
         except UserError:
@@ -112,10 +141,11 @@ class HubDataset:
     def _folder(self) -> Path:
         return (self.mirror or Path()) / self.name
 
-    def _shards(self, split: str) -> list[Path]:
-        """The mirrored Parquet files of a split, by the names that the hub gives them; none where its README is needed.
+    def _found(self, split: str) -> list[Path]:
+        """The mirrored files of a split, by the names that the hub or `save_to_disk` gives them, or by its own.
 
-        They come before the README because a mirror may hold a few of the configurations that this tells of.
+        None where its README is needed. This comes after files whose names say enough, because a mirror may hold a few
+        of the configurations that it tells of; before those of text, because it may tell how they are read.
         """
         folder = self._folder
         if not folder.is_dir():
@@ -123,28 +153,24 @@ class HubDataset:
         places = [folder / self.config] if self.config else []
         if self.config in (None, "default"):
             places += [folder / "data", folder]
+        has_readme = (folder / "README.md").is_file()
         for place in places:
-            names = (f"{split}-*-of-*.parquet", f"{split}.parquet", f"{split}/*.parquet")
-            found = sorted(path for name in names for path in place.glob(name))
-            count = _SHARD.search(found[0].stem) if found else None
-            if count and int(count[1]) != len(found):
-                hint = "is the download complete?"
-                raise UserError(Problem(f"'{place}' has {len(found)} of {int(count[1])} files of '{split}'", hint=hint))
+            found = _saved(place, split) or _shards(place, split) or ([] if has_readme else _texts(place, split))
             if found:
                 return found
-        if not (folder / "README.md").is_file():
-            wanted = (places[0] / f"{split}-00000-of-00001.parquet").relative_to(folder).as_posix()
-            there = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*.parquet"))
-            hint = nearest(wanted, there)
-            raise UserError(
-                Problem(f"'{folder}' has no '{wanted}', and no README.md that names other files", hint=hint)
-            )
-        return []
+        if has_readme:
+            return []
+        wanted = (places[0] / f"{split}-00000-of-00001.parquet").relative_to(folder).as_posix()
+        known = {path for path in folder.rglob("*") if path.suffix == ".parquet" or _format(path)}
+        known |= {path.parent for path in folder.rglob(_STATE)}
+        there = sorted(path.relative_to(folder).as_posix() for path in known)
+        message = f"'{folder}' has no '{wanted}', and no README.md that names other files"
+        raise UserError(Problem(message, hint=nearest(wanted, there) if there else "is the download complete?"))
 
     def _mirrored(self, split: str) -> list[Path]:
         """The files of a split in the mirror."""
-        if shards := self._shards(split):
-            return shards
+        if found := self._found(split):
+            return found
         import datasets
 
         try:
@@ -161,6 +187,55 @@ class HubDataset:
             hint = nearest(wanted, sorted(re.findall(r"'([^']*)'", listed[2])))
             return Problem(f"{self}, split '{split}': there is no '{wanted}'", hint=hint)
         return Problem(f"{self}, split '{split}': {error}")
+
+
+def _shards(place: Path, split: str) -> list[Path]:
+    """The Parquet files of a split."""
+    names = (f"{split}-*-of-*.parquet", f"{split}.parquet", f"{split}/*.parquet")
+    found = sorted(path for name in names for path in place.glob(name))
+    count = _SHARD.search(found[0].stem) if found else None
+    if count and int(count[1]) != len(found):
+        message = f"'{place}' has {len(found)} of {int(count[1])} files of '{split}'"
+        raise UserError(Problem(message, hint="is the download complete?"))
+    return found
+
+
+def _saved(place: Path, split: str) -> list[Path]:
+    """The files of a split that `save_to_disk` of the library wrote; of a dataset of one split the name may be lost."""
+    folder = place / split if (place / split / _STATE).is_file() else place
+    if not (folder / _STATE).is_file():
+        return []
+    try:
+        state = json.loads((folder / _STATE).read_text(encoding="utf-8"))
+        found = [folder / one["filename"] for one in state["_data_files"]]
+        name = state["_split"] or "train"
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        message = f"'{folder / _STATE}' is not what save_to_disk writes: {type(error).__name__} {error}"
+        raise UserError(Problem(message, hint="save the dataset anew")) from error
+    if folder == place and name != split:
+        message = f"'{folder}' was saved as one dataset, which is the split '{name}', not '{split}'"
+        raise UserError(Problem(message, hint="save all splits together, as a DatasetDict"))
+    if lacking := [path.name for path in found if not path.is_file()]:
+        raise UserError(Problem(f"'{folder}' has no {', '.join(lacking)}", hint="was it copied as a whole?"))
+    return [*found, folder / "dataset_info.json"]
+
+
+def _texts(place: Path, split: str) -> list[Path]:
+    """The files of text of a split."""
+    names = [*(f"{split}.{one}" for one in _FORMATS), f"{split}-*-of-*", f"{split}/*"]
+    found = sorted(path for name in names for end in ("", ".gz") for path in place.glob(name + end))
+    texts = list(dict.fromkeys(path for path in found if _format(path)))
+    if len({_format(path) for path in texts}) > 1:
+        listed = ", ".join(path.relative_to(place).as_posix() for path in texts)
+        raise UserError(Problem(f"'{place}' has '{split}' in two formats: {listed}", hint="leave one of them there"))
+    return texts
+
+
+def _format(path: Path) -> str | None:
+    """Which of the formats of tables a file's name says, if any."""
+    if path.name in _ABOUT:
+        return None
+    return _FORMATS.get(path.name.removesuffix(".gz").rpartition(".")[2])
 
 
 def _class_names(feature: Any) -> Sequence[str]:

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from trainables.data.examples import Sentence, Translation
-from trainables.data.findings import Findings, read_lines
+from trainables.data.findings import Findings
+from trainables.data.lines import read_lines
 
 
 def read_parallel(paths: Sequence[Path], options: Mapping[str, Any]) -> list[Translation]:
@@ -19,7 +20,7 @@ def read_parallel(paths: Sequence[Path], options: Mapping[str, Any]) -> list[Tra
         UserError: line counts differ, or a line is empty.
     """
     text_path, english_path = paths
-    texts, english = (read_lines(path, Findings(path), options.get("encoding", "utf-8")) for path in paths)
+    texts, english = (list(read_lines(path, Findings(path), options.get("encoding", "utf-8"))) for path in paths)
     if len(texts) != len(english):
         message = f"has {len(texts)} lines but {english_path.name} has {len(english)}: they are not line-aligned"
         line = min(len(texts), len(english)) + 1
@@ -49,9 +50,15 @@ def read_bucc(paths: Sequence[Path], options: Mapping[str, Any]) -> list[Sentenc
     A sentence whose text its pool has more than once is left out, as the official scorer does. Option: `encoding`.
 
     Raises:
-        UserError: a line is not an id, a tab and a sentence, or a gold pair names a sentence that is not there.
+        UserError: a line is not an id, a tab and a sentence, an id stands twice in its pool, or a gold pair names a
+            sentence that is not there.
     """
-    foreign, english = (dict(_pairs(path, options)) for path in paths[:2])
+    foreign, english = (_pool(path, options) for path in paths[:2])
+    findings = Findings(paths[1])
+    for line, own_id in enumerate(english, 1):
+        if own_id in foreign:
+            findings.add(f"the id '{own_id}' is one of {paths[0].name}, too", line, "ids tell both languages apart")
+    findings.check()
     gold = list(_pairs(paths[2], options)) if len(paths) > 2 else None
     if gold is not None:
         _check_gold(gold, foreign, english, paths[2])
@@ -65,6 +72,20 @@ def read_bucc(paths: Sequence[Path], options: Mapping[str, Any]) -> list[Sentenc
     sentences |= {own_id: Sentence(own_id, text, True) for own_id, text in _unique(english)}
     in_turn = chain.from_iterable(chain(gold or (), zip_longest(foreign, english)))
     return [sentences[own_id] for own_id in dict.fromkeys(in_turn) if own_id in sentences]
+
+
+def _pool(path: Path, options: Mapping[str, Any]) -> dict[str, str]:
+    """The sentences of one file by their ids."""
+    findings = Findings(path)
+    found: dict[str, str] = {}
+    lines: dict[str, int] = {}
+    for number, (own_id, text) in enumerate(_pairs(path, options), 1):
+        if own_id in found:
+            findings.add(f"the id '{own_id}' stands here again", number, f"first in line {lines[own_id]}")
+        found.setdefault(own_id, text)
+        lines.setdefault(own_id, number)
+    findings.check()
+    return found
 
 
 def _pairs(path: Path, options: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from trainables.data.columns import Columns
+from trainables.data.columns import Columns, label_text
 from trainables.data.examples import Example, MultipleChoice, Question, TaggedSentence, TextPair, Translation
 from trainables.data.findings import Findings
 from trainables.data.parallel import in_submission_order
-from trainables.data.squad import aligned
+from trainables.data.squad import aligned, spans_of
 from trainables.data.tables import Record
 from trainables.errors import nearest
 from trainables.tasks import Task
@@ -18,63 +19,111 @@ _HIDDEN = frozenset({"", "-1"})  # how XTREME and GLUE blank labels
 
 
 def to_examples(
-    task: Task, records: Sequence[Record], options: Mapping[str, Any], language: str, findings: Findings, stem: str
+    task: Task,
+    records: Iterable[Record],
+    options: Mapping[str, Any],
+    language: str,
+    findings: Findings,
+    stem: str,
+    split: str = "test",
 ) -> list[Example]:
-    """The examples of one table.
+    """The examples of one table, which is gone through twice: what it has is known before its rows are looked at.
 
     Options: `columns`, what is where (see Columns); `label_map`, from the table's labels to the task's; `drop_labels`,
     the table's labels whose rows are left out. Where `columns` names a `language`, only its rows of `language` count.
-    Gold is None where the whole table lacks it, or has only blank or "-1" labels. Rows without id are called after
-    `stem` and their number. A task of kind retrieval gives Questions, which `passages` turns into queries.
+    Gold is None where the whole table lacks it, or has only blank or "-1" labels; only a table of training data must
+    have its column. Rows without id are called after `stem` and their number. A task of kind retrieval gives Questions,
+    which `passages` turns into queries.
 
     Raises:
         UserError: a column, text or label is missing or unknown.
     """
-    if not records:
-        findings.stop("has no examples", 1, "it is only a header")
-    reader = _Reader(task, records, options, findings)
-    own = list(records)
-    if "language" in reader.columns:
-        own = [record for record in records if reader.columns.label(record, "language") == language]
-    examples = _MAKERS[task.kind](reader, own, stem)
+    reader = _Reader(task, options, language, findings, stem)
+    reader.survey(records, split)
+    make = _MAKERS[task.kind]
+    made = (make(reader, record, number) for number, record in enumerate(reader.own(records)))
+    examples = [example for example in made if example is not None]
     if not examples:
-        if own:
+        if reader.has_own:
             findings.add("has no examples", 1, "every row has a dropped label")
         else:
             findings.add(f"has no rows whose language is '{language}'", 1)
     findings.check()
-    return examples
+    return [*in_submission_order(examples)] if task.kind == "bitext_retrieval" else examples
 
 
 class _Reader:
-    """The columns of a table, and its labels as the task's."""
+    """The columns of a table, and its labels as the task's.
 
-    def __init__(self, task: Task, records: Sequence[Record], options: Mapping[str, Any], findings: Findings) -> None:
-        self.columns = Columns(options["columns"], records, findings)
+    Attributes:
+        has_own: whether any row is in the language.
+        has_gold: whether any row says something where its gold belongs, if only that there is none.
+        is_told: whether the gold of any row is more than that: else it is hidden in all of them.
+    """
+
+    columns: Columns
+
+    def __init__(self, task: Task, options: Mapping[str, Any], language: str, findings: Findings, stem: str) -> None:
         self.findings = findings
+        self.has_own = self.has_gold = self.is_told = False
+        self._options, self._language, self._stem = options, language, stem
         self._labels = task.labels
         self._map: Mapping[str, str] = options.get("label_map", {})
-        self._drop = frozenset(options.get("drop_labels", ()))
+        self._drop = frozenset(map(_bare, options.get("drop_labels", ())))
+        self._mapped = {_bare(theirs): own for theirs, own in self._map.items()}
+        self._spelt = {_bare(label): label for label in task.labels}
 
-    def labelled(self, records: Sequence[Record]) -> list[tuple[int, Record, str | None]]:
-        """The records that are not dropped, with their number and label."""
-        raw = [self.columns.label(record) for record in records]
-        if _HIDDEN.issuperset(raw):
-            return [(number, record, None) for number, record in enumerate(records)]
-        rows = enumerate(zip(records, raw, strict=True))
-        return [(n, record, self.label(label, record.line)) for n, (record, label) in rows if label not in self._drop]
+    def survey(self, records: Iterable[Record], split: str) -> None:
+        """Looks which columns the table has, and whether its gold is hidden."""
+        keys: dict[str | int, None] = {}
+        columns = self._options["columns"]
+        gold = next((columns[name] for name in ("label", "tags", "answers") if name in columns), None)
+        is_empty = True
+        for record in records:
+            is_empty = False
+            keys.update(dict.fromkeys(record.values))
+            if not self._is_own(record):
+                continue
+            self.has_own = True
+            value = None if gold is None else record.values.get(gold)
+            self.has_gold = self.has_gold or value is not None
+            self.is_told = self.is_told or self._tells(value)
+        if is_empty:
+            self.findings.stop("has no examples", 1, "it is only a header")
+        self.columns = Columns(columns, keys, self.findings, split != "train")
 
-    def label(self, raw: str, line: int, noun: str = "label") -> str:
-        """The task's name of a label."""
-        label = self._map.get(raw, raw)
+    def own(self, records: Iterable[Record]) -> Iterator[Record]:
+        """The rows in the language."""
+        return (record for record in records if self._is_own(record))
+
+    def label(self, record: Record) -> str | None:
+        """The task's name of a row's label; None where labels are hidden."""
+        if not self.is_told:
+            return None
+        text = label_text(self.columns.value(record, "label"))
+        if text is None:
+            self.findings.add(f"has no text '{self._options['columns']['label']}'", record.line)
+            return None
+        return self.named(text, record.line)
+
+    def is_dropped(self, record: Record) -> bool:
+        """Whether a row is left out for its label."""
+        text = label_text(self.columns.value(record, "label"))
+        return self.is_told and text is not None and _bare(text) in self._drop
+
+    def named(self, raw: str, line: int, noun: str = "label") -> str:
+        """The task's name of a label, which may be spelt otherwise."""
+        label = self._map.get(raw) or self._mapped.get(_bare(raw), raw)
+        if self._labels and label not in self._labels:
+            label = self._spelt.get(_bare(label), label)
         if not label or (self._labels and label not in self._labels):
             hint = nearest(raw, [*self._labels, *self._map]) if self._labels else None
             self.findings.add(f"unknown {noun} '{raw}'" if raw else f"no {noun}", line, hint)
         return label
 
-    def id(self, record: Record, number: int, stem: str) -> str:
+    def id(self, record: Record, number: int) -> str:
         """The record's own id, or a running one."""
-        return self.columns.label(record, "id") or f"{stem}-{number}"
+        return self.columns.label(record, "id") or f"{self._stem}-{number}"
 
     def list(self, record: Record, name: str) -> list[Any]:
         """A column that holds a list."""
@@ -84,67 +133,90 @@ class _Reader:
         self.findings.add(f"has no list of {name}", record.line)
         return []
 
+    def _is_own(self, record: Record) -> bool:
+        column = self._options["columns"].get("language")
+        return column is None or label_text(record.values.get(column)) == self._language
 
-def _pairs(reader: _Reader, records: Sequence[Record], stem: str) -> list[Example]:
-    columns = reader.columns
-    return [
-        TextPair(reader.id(record, n, stem), columns.text(record, "text_a"), columns.text(record, "text_b"), label)
-        for n, record, label in reader.labelled(records)
-    ]
-
-
-def _choices(reader: _Reader, records: Sequence[Record], stem: str) -> list[Example]:
-    columns = reader.columns
-    return [
-        MultipleChoice(
-            reader.id(record, n, stem), columns.text(record, "context"), columns.texts(record, "choices"), label
-        )
-        for n, record, label in reader.labelled(records)
-    ]
+    def _tells(self, gold: object) -> bool:
+        """Whether the gold of a row is there: a label, any tag, any answer."""
+        if isinstance(gold, Mapping) and "text" in gold:
+            gold = gold["text"]
+        if isinstance(gold, list | tuple):
+            return any(self._tells(one) for one in gold)
+        text = label_text(gold)
+        return text is None or _bare(text) not in _HIDDEN
 
 
-def _tagged(reader: _Reader, records: Sequence[Record], stem: str) -> list[Example]:
-    found: list[tuple[str, Record, tuple[str, ...], list[str]]] = []
-    for number, record in enumerate(records):
-        tokens = tuple(map(str, reader.list(record, "tokens")))
-        tags = [str(tag) for tag in reader.list(record, "tags")] if "tags" in reader.columns else []
-        found.append((reader.id(record, number, stem), record, tokens, tags))
-    if all(_HIDDEN.issuperset(tags) for *_, tags in found):
-        return [TaggedSentence(own_id, tokens, None) for own_id, _, tokens, _ in found]
-    examples: list[Example] = []
-    for own_id, record, tokens, tags in found:
-        if len(tags) != len(tokens):
-            reader.findings.add(f"tokens: {len(tokens)}, tags: {len(tags)}", record.line)
-        named = tuple(reader.label(tag, record.line, "tag") for tag in tags)
-        examples.append(TaggedSentence(own_id, tokens, named))
-    return examples
+def _bare(label: str) -> str:
+    """One spelling of what tables write in several ways: 1 of 1.0, true of True."""
+    whole = re.fullmatch(r"(-?\d+)\.0+", label)
+    return whole[1] if whole else label.lower() if label.lower() in ("true", "false") else label
 
 
-def _questions(reader: _Reader, records: Sequence[Record], stem: str) -> list[Example]:
-    columns = reader.columns
-    found = []
-    for number, record in enumerate(records):
-        context = columns.text(record, "context")
-        answers = columns.value(record, "answers") or {}
-        pairs = zip(answers.get("text", ()), answers.get("answer_start", ()), strict=False)
-        gold = tuple(aligned(context, text, start) for text, start in pairs)
-        found.append(Question(reader.id(record, number, stem), columns.text(record, "question"), context, gold))
-    if any(answer.text.strip() for question in found for answer in question.answers or ()):
-        return list(found)
-    return [Question(one.id, one.question, one.context, None) for one in found]
+def _pair(reader: _Reader, record: Record, number: int) -> TextPair | None:
+    if reader.is_dropped(record):
+        return None
+    text_a, text_b = reader.columns.text(record, "text_a"), reader.columns.text(record, "text_b")
+    return TextPair(reader.id(record, number), text_a, text_b, reader.label(record))
 
 
-def _translations(reader: _Reader, records: Sequence[Record], stem: str) -> list[Example]:
-    columns = reader.columns
-    texts = [(columns.text(record, "text"), columns.text(record, "english")) for record in records]
-    return list(in_submission_order(Translation(str(row), *both) for row, both in enumerate(texts)))
+def _choice(reader: _Reader, record: Record, number: int) -> MultipleChoice | None:
+    if reader.is_dropped(record):
+        return None
+    context, choices = reader.columns.text(record, "context"), reader.columns.texts(record, "choices")
+    return MultipleChoice(reader.id(record, number), context, choices, reader.label(record))
 
 
-_MAKERS: Mapping[str, Callable[[_Reader, Sequence[Record], str], list[Example]]] = {
-    "pair_classification": _pairs,
-    "multiple_choice": _choices,
+def _tagged(reader: _Reader, record: Record, number: int) -> TaggedSentence:
+    tokens = tuple(_tokens(reader, record))
+    if not reader.is_told:
+        return TaggedSentence(reader.id(record, number), tokens, None)
+    tags = reader.list(record, "tags")
+    if len(tags) != len(tokens):
+        reader.findings.add(f"tokens: {len(tokens)}, tags: {len(tags)}", record.line)
+    named = []
+    for place, tag in enumerate(tags):
+        text = label_text(tag)
+        if text is None:
+            reader.findings.add(f"tag {place} is no text, but {tag!r}", record.line)
+        named.append(reader.named(text or "", record.line, "tag") if text is not None else "")
+    return TaggedSentence(reader.id(record, number), tokens, tuple(named))
+
+
+def _tokens(reader: _Reader, record: Record) -> Iterator[str]:
+    """The words of a sentence: texts or numbers."""
+    tokens = reader.list(record, "tokens")
+    if not tokens and isinstance(reader.columns.value(record, "tokens"), list | tuple):
+        reader.findings.add("has no tokens", record.line, "leave the sentence out")
+    for place, token in enumerate(tokens):
+        if not isinstance(token, str | int | float) or token != token:
+            reader.findings.add(f"token {place} is no text, but {token!r}", record.line)
+        elif not str(token).strip(" "):
+            reader.findings.add(f"token {place} is empty", record.line, "leave it out, and its tag")
+        yield str(token)
+
+
+def _question(reader: _Reader, record: Record, number: int) -> Question:
+    context = reader.columns.text(record, "context")
+    spans: list[tuple[str, int]] = []
+    value = reader.columns.value(record, "answers")
+    if value is not None:
+        spans = spans_of(value, lambda message, _, hint: reader.findings.add(message, record.line, hint))
+    elif reader.has_gold:
+        reader.findings.add("has no answers", record.line, "where there are none: an empty list; hidden: none at all")
+    answers = tuple(aligned(context, text, start) for text, start in spans) if reader.is_told else None
+    return Question(reader.id(record, number), reader.columns.text(record, "question"), context, answers)
+
+
+def _translation(reader: _Reader, record: Record, number: int) -> Translation:
+    return Translation(str(number), reader.columns.text(record, "text"), reader.columns.text(record, "english"))
+
+
+_MAKERS: Mapping[str, Callable[[_Reader, Record, int], Any]] = {
+    "pair_classification": _pair,
+    "multiple_choice": _choice,
     "tagging": _tagged,
-    "span_qa": _questions,
-    "retrieval": _questions,
-    "bitext_retrieval": _translations,
+    "span_qa": _question,
+    "retrieval": _question,
+    "bitext_retrieval": _translation,
 }

@@ -156,10 +156,15 @@ def _passage(example: Example) -> str:
 
 def _with_own_ids(found: Sequence[Example]) -> list[Example]:
     """Answers are looked up by id, and TyDiQA's and joined tasks' ids are not unique. Passages keep theirs."""
+    released = {example.id for example in found}
     seen: Counter[str] = Counter()
     unique: list[Example] = []
     for example in found:
         seen[example.id] += 1
-        again = seen[example.id] > 1 and not isinstance(example, Passage)
-        unique.append(replace(example, id=f"{example.id}#{seen[example.id]}") if again else example)
+        if seen[example.id] == 1 or isinstance(example, Passage):
+            unique.append(example)
+            continue
+        while (own_id := f"{example.id}#{seen[example.id]}") in released:  # which is another one's already
+            seen[example.id] += 1
+        unique.append(replace(example, id=own_id))
     return unique

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 from trainables.data.examples import Answer, Question
-from trainables.data.findings import Findings, parse_json, read_lines
+from trainables.data.findings import Findings
+from trainables.data.json_text import object_lines, parse_strictly, told
+from trainables.data.lines import read_text
 from trainables.errors import nearest
 
 T = TypeVar("T")
+Complain = Callable[[str, Any, str | None], None]  # what is wrong, about which object, what to do
+_EXPECTED = 'expected: [{"text": "Ulm", "answer_start": 13}]'
+_TRUTHS = {"true": True, "1": True, "false": False, "0": False}
 _NEAR = 20  # code points: a stripped context moves its answers by a few
 
 
@@ -43,17 +48,18 @@ def read_paragraphs(path: Path, options: Mapping[str, Any], language: str) -> li
         UserError: the file is no JSON of that structure, or has no questions.
     """
     findings = Findings(path)
-    text = "\n".join(read_lines(path, findings, options.get("encoding", "utf-8")))
+    text = read_text(path, findings, options.get("encoding", "utf-8"))
     try:
-        tree = _JsonTree(text, parse_json(text), findings)
+        tree = _JsonTree(text, parse_strictly(text), findings)
     except json.JSONDecodeError as error:
-        findings.stop(f"is not JSON: {error.msg} (column {error.colno})", error.lineno, "is the download complete?")
+        findings.stop(*told(error, "is the download complete?"))
     reader = _Reader(tree, options.get("language_of_id"), language, path.stem)
     paragraphs = [
         reader.paragraph(paragraph, at_paragraph)
         for article, at_article in tree.items(tree.root, "", "data")
         for paragraph, at_paragraph in tree.items(article, at_article, "paragraphs")
     ]
+    reader.check_hidden()
     findings.check()
     if not any(paragraph.questions for paragraph in paragraphs):
         findings.stop(f"has no questions in '{language}'" if reader.number else "has no questions", 1)
@@ -76,42 +82,113 @@ def aligned(context: str, text: str, start: int) -> Answer:
     return Answer(form, place) if sure else Answer(text, -1)
 
 
+def spans_of(answers: object, complain: Complain) -> list[tuple[str, int]]:
+    """The text and start of each answer, of SQuAD's list of objects or the hub's object of two lists.
+
+    Args:
+        complain: told what is wrong, and about which object of them, if it is one of those.
+    """
+    whole = None
+    if isinstance(answers, Mapping):
+        whole = answers
+        for key in ("text", "answer_start"):
+            if not isinstance(whole.get(key), list):
+                complain(f"answers has no list '{key}'", whole, _nearest_of(key, whole))
+                return []
+        texts, starts = whole["text"], whole["answer_start"]
+        if len(texts) != len(starts):
+            complain(f"answers has {len(texts)} in 'text', but {len(starts)} in 'answer_start'", whole, None)
+            return []
+        answers = [{"text": text, "answer_start": start} for text, start in zip(texts, starts, strict=True)]
+    if not isinstance(answers, list):
+        complain("answers is no list", None, _EXPECTED)
+        return []
+    found = []
+    for number, answer in enumerate(answers):
+        if not isinstance(answer, Mapping):
+            complain(f"answers[{number}] is not an object", None, _EXPECTED)
+            continue
+        text, start = answer.get("text"), answer.get("answer_start")
+        if not isinstance(text, str):
+            complain(f"answers[{number}] has no str 'text'", whole or answer, _nearest_of("text", answer))
+        elif not isinstance(start, int) or isinstance(start, bool):
+            hint = _nearest_of("answer_start", answer)
+            complain(f"answers[{number}] has no int 'answer_start'", whole or answer, hint)
+        else:
+            found.append((text, start))
+    return found
+
+
+def _nearest_of(key: str, members: Mapping[str, Any]) -> str | None:
+    """Which key of an object may be meant, where it lacks one."""
+    return None if key in members or not members else nearest(key, list(members))
+
+
 class _Reader:
     """Takes paragraphs out of the tree. `hidden`: no question so far had an answer, or was impossible."""
 
     def __init__(self, tree: _JsonTree, languages: Mapping[str, str] | None, language: str, stem: str) -> None:
         self._tree, self._languages, self._language, self._stem = tree, languages, language, stem
+        self._silent: list[tuple[dict[str, Any], str]] = []  # questions without the key, and their paths
         self.number = 0
         self.hidden = True
+        self._has_key = False
 
     def paragraph(self, values: dict[str, Any], at: str) -> Paragraph:
         context = self._tree.member(values, at, "context", str) or ""
         questions = []
         for qa, at_qa in self._tree.items(values, at, "qas"):
-            own_id = str(qa.get("id", f"{self._stem}-{self.number}"))
+            own_id = str(f"{self._stem}-{self.number}" if qa.get("id") is None else qa["id"])
             self.number += 1
             if self._languages is None or self._language_of(own_id, qa) == self._language:
                 questions.append(self._question(qa, at_qa, own_id, context))
-        return Paragraph(context, tuple(questions), self._spans(values, at))
+        return Paragraph(context, tuple(questions), self._spans(values, at, context))
+
+    def check_hidden(self) -> None:
+        """Either all questions say their answers, or none of them."""
+        for qa, at in self._silent if self._has_key else ():
+            hint = "where there are none: an empty list; hidden: in no question of the file"
+            self._tree.complain(f"{at} has no list 'answers'", qa, hint)
 
     def _question(self, qa: dict[str, Any], at: str, own_id: str, context: str) -> Question:
-        answers = []
-        for answer, at_answer in self._tree.items(qa, at, "answers"):
-            text = self._tree.member(answer, at_answer, "text", str) or ""
-            start = self._tree.member(answer, at_answer, "answer_start", int)
-            answers.append(aligned(context, text, -1 if start is None else start))
-        impossible = bool(qa.get("is_impossible"))
+        answers, impossible = [], self._is_impossible(qa, at)
+        if qa.get("answers") is not None:
+            self._has_key = True
+            for text, start in spans_of(qa["answers"], self._complaint_about(qa, at)):
+                answers.append(aligned(context, text, start))
+        elif not impossible:
+            self._silent.append((qa, at))
         self.hidden = self.hidden and not impossible and not any(answer.text.strip() for answer in answers)
         asked = self._tree.member(qa, at, "question", str) or ""
         return Question(own_id, asked, context, () if impossible else tuple(answers))
 
-    def _spans(self, values: dict[str, Any], at: str) -> tuple[tuple[int, int], ...] | None:
+    def _complaint_about(self, qa: dict[str, Any], at: str) -> Complain:
+        def complain(message: str, about: Any, hint: str | None) -> None:
+            self._tree.complain(f"{at}.{message}", qa if about is None else about, hint)
+
+        return complain
+
+    def _is_impossible(self, qa: dict[str, Any], at: str) -> bool:
+        """Also where a script wrote true or false as a text."""
+        value = qa.get("is_impossible")
+        if value is None:
+            return False
+        known = _TRUTHS.get(str(value).lower())
+        if known is None:
+            self._tree.complain(f"'is_impossible' of {at} is {value!r}", qa, "it is true or false")
+        return bool(known)
+
+    def _spans(self, values: dict[str, Any], at: str, context: str) -> tuple[tuple[int, int], ...] | None:
         breaks = values.get("sentence_breaks")
         if breaks is None:
             return None
         if not isinstance(breaks, list) or not all(map(_is_span, breaks)):
             self._tree.complain(f"'sentence_breaks' of {at} are no spans", values, "expected: [[0, 31], [32, 80]]")
             return None
+        for start, end in breaks:
+            if not 0 <= start <= end <= len(context):
+                message = f"'sentence_breaks' of {at} has [{start}, {end}], which is not in its context"
+                self._tree.complain(message, values, f"it has {len(context)} characters")
         return tuple((start, end) for start, end in breaks)
 
     def _language_of(self, own_id: str, qa: dict[str, Any]) -> str | None:
@@ -136,7 +213,7 @@ class _JsonTree:
 
     def complain(self, message: str, about: dict[str, Any], hint: str | None = None) -> None:
         """Notes a problem at the line of an object of the tree."""
-        line = next(line for node, line in _object_lines(self._text, self.root) if node is about)
+        line = next(line for node, line in object_lines(self._text, self.root) if node is about)
         self._findings.add(message, line, hint)
 
     def member(self, parent: dict[str, Any], at: str, key: str, kind: type[T]) -> T | None:
@@ -144,8 +221,7 @@ class _JsonTree:
         value = parent.get(key)
         if isinstance(value, kind) and not isinstance(value, bool):
             return value
-        hint = None if key in parent else nearest(key, list(parent))
-        self.complain(f"{at or 'the file'} has no {kind.__name__} '{key}'", parent, hint)
+        self.complain(f"{at or 'the file'} has no {kind.__name__} '{key}'", parent, _nearest_of(key, parent))
         return None
 
     def items(self, parent: dict[str, Any], at: str, key: str) -> Iterator[tuple[dict[str, Any], str]]:
@@ -167,23 +243,4 @@ def question_lines(text: str, root: Any) -> list[int]:
     """
     articles = [paragraph for article in root["data"] for paragraph in article["paragraphs"]]
     questions = {id(question) for paragraph in articles for question in paragraph["qas"]}
-    return [line for node, line in _object_lines(text, root) if id(node) in questions]
-
-
-def _object_lines(text: str, root: Any) -> Iterator[tuple[dict[str, Any], int]]:
-    """Each object of a parsed text with its line, in their order."""
-    # json drops positions, but the nth object of the tree is the nth brace outside of a string.
-    braces = (match for match in re.finditer(r'"(?:[^"\\]+|\\.)*"|\{', text) if match[0] == "{")
-    line, counted = 1, 0
-    for brace, node in zip(braces, _objects(root), strict=False):
-        line, counted = line + text.count("\n", counted, brace.start()), brace.start()
-        yield node, line
-
-
-def _objects(root: Any) -> Iterator[dict[str, Any]]:
-    nodes = [root]
-    while nodes:  # no recursion: a file may nest as deep as it likes
-        node = nodes.pop()
-        if isinstance(node, dict):
-            yield node
-        nodes += reversed([*node.values()] if isinstance(node, dict) else node if isinstance(node, list) else [])
+    return [line for node, line in object_lines(text, root) if id(node) in questions]

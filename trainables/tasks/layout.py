@@ -17,7 +17,9 @@ OPTIONS: Mapping[str, frozenset[str]] = {
     "tsv": _TABLE | {"header", "quoting", "drop_ragged"},
     "csv": _TABLE | {"header"},
     "jsonl": _TABLE,
-    "conll": frozenset({"separator", "token_column", "tag_column", "token_prefix", "skip", "label_map", "encoding"}),
+    "conll": frozenset(
+        {"separator", "token_column", "tag_column", "token_prefix", "skip", "comments", "label_map", "encoding"}
+    ),
     "conllu": frozenset({"encoding"}),
     "ccgbank": frozenset({"encoding"}),
     "squad": frozenset({"encoding", "language_of_id"}),

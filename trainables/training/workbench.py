@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 import threading
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, TypeVar
@@ -26,6 +27,10 @@ from trainables.tasks import Catalogue, Task
 from trainables.training.shares import Part
 
 T = TypeVar("T")
+log = logging.getLogger("sweep")
+
+SHOWN = 5
+"""Labels that are named where there are more."""
 
 TOKENISED_AT_ONCE = 20_000
 """Examples whose features are Python objects at the same time."""
@@ -67,6 +72,7 @@ class Workbench:
         self._bases = _Recent(1)
         self._checkpoints = _Recent(2)
         self._tasks, self._examples, self._features = _Recent(1000), _Recent(1000), _Recent(1000)
+        self._learnt: set[str] = set()  # tasks whose labels are those of training data
 
     def task(self, name: str) -> Task:
         """A task with its labels: where its file names none, those of its training set's training data."""
@@ -78,10 +84,8 @@ class Workbench:
         trained = self._catalogue[task.training_set]
         labels: set[str] = set()
         for example in self.examples(trained, "train", trained.source_language):
-            if isinstance(example, TextPair):
-                labels.add(example.label or "")
-            elif isinstance(example, TaggedSentence):
-                labels.update(example.tags or ())
+            labels.update(_labels(example))
+        self._learnt.add(task.name)
         return dataclasses.replace(task, labels=tuple(sorted(labels)))
 
     def base(self, spec: TrialSpec) -> Base:
@@ -114,8 +118,28 @@ class Workbench:
             raise DamagedCheckpoint(spec.parent, str(error)) from error
 
     def examples(self, task: Task, split: str, language: str) -> list[Example]:
-        """All examples of a split in one language, read once."""
-        return self._examples.get((task.name, split, language), lambda: self.source.examples(task, split, language))
+        """All examples of a split in one language, read once.
+
+        Gold may have labels that the training data has not, where these are the task's: they are not trained on, and
+        whatever is predicted instead is wrong. That is said.
+        """
+
+        def read() -> list[Example]:
+            if task.name not in self._learnt:
+                return self.source.examples(task, split, language)
+            found = self.source.examples(dataclasses.replace(task, labels=()), split, language)
+            self._tell_unseen(task, f"the {split} split in '{language}'", found)
+            return found
+
+        return self._examples.get((task.name, split, language), read)
+
+    def _tell_unseen(self, task: Task, place: str, examples: Sequence[Example]) -> None:
+        gold = (one for example in examples for one in _labels(example))
+        unseen = Counter(one for one in gold if one not in task.labels)
+        if unseen and self.rank == 0:
+            told = ", ".join(f"'{label}' ({count})" for label, count in unseen.most_common(SHOWN))
+            more = f" and {len(unseen) - SHOWN} more" if len(unseen) > SHOWN else ""
+            log.warning("%s of '%s' has labels that the training data has not: %s%s", place, task.name, told, more)
 
     def features(self, task: Task, split: str, language: str, spec: TrialSpec, part: Part) -> Features:
         """A part of the examples of a split in one language as a trial's model reads them, tokenised once for all."""
@@ -177,6 +201,16 @@ class Workbench:
     def autocast(self, spec: TrialSpec) -> AbstractContextManager[Any]:
         """The arithmetic that a trial asks for."""
         return torch.autocast(self.device.type, torch.bfloat16, enabled=spec.precision == "bf16")
+
+
+def _labels(example: Example) -> Sequence[str]:
+    """The labels of an example's gold; none where it is hidden."""
+    match example:
+        case TextPair(label=str(label)):
+            return (label,)
+        case TaggedSentence(tags=tuple(tags)):
+            return tags
+    return ()
 
 
 class _Recent:

@@ -1,0 +1,85 @@
+"""Labels that a task's file leaves to its training data, and gold that this has not."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.toy import tokenizer
+from trainables import tasks
+from trainables.data import open_source
+from trainables.errors import UserError
+from trainables.features import IGNORED
+from trainables.kinds import Encoded, kind_of
+from trainables.store import Store
+from trainables.tasks import Catalogue, FileLayout, Task
+from trainables.training.evaluate import Split, scored
+from trainables.training.workbench import Workbench
+
+SEEN = "Vinken\tNP\nsleeps\tS[dcl]\\NP\n.\t.\n\n"
+UNSEEN = "Vinken\tNP\nsleeps\t(S[dcl]\\NP)/PP\n.\t.\n\n"
+
+
+def bench(folder: Path, *own: Task, rank: int = 0) -> Workbench:
+    source, catalogue = open_source({"files": str(folder)}), Catalogue(own)
+    return Workbench(Store(str(folder / "store")), source, rank=rank, catalogue=catalogue)
+
+
+@pytest.fixture
+def ccg(tmp_path: Path) -> Path:
+    (tmp_path / "ccg").mkdir()
+    (tmp_path / "ccg" / "train.tsv").write_text(SEEN * 3)
+    (tmp_path / "ccg" / "dev.tsv").write_text(UNSEEN * 2)
+    return tmp_path
+
+
+def test_ccg_runs_with_categories_that_only_its_dev_set_has(ccg: Path, caplog: pytest.LogCaptureFixture) -> None:
+    place = bench(ccg)
+    task = place.task("ccg")
+    assert task.labels == (".", "NP", "S[dcl]\\NP")
+    with caplog.at_level(logging.WARNING):
+        examples = place.examples(task, "dev", "en")
+        place.examples(dataclasses.replace(task, max_length=64), "dev", "en")
+    told = "the dev split in 'en' of 'ccg' has labels that the training data has not: '(S[dcl]\\NP)/PP' (2)"
+    assert caplog.messages == [told]
+    features = kind_of(task).features(task, examples, tokenizer())
+    assert [[one for one in feature.target if one != IGNORED] for feature in features] == [[1, 0], [1, 0]]
+    outputs = [np.eye(3)[[2 if one == IGNORED else one for one in feature.target]] for feature in features]
+    predicted = kind_of(task).predictions(task, Encoded(examples, features, outputs), [])
+    evaluation = scored(Split(task, "dev", "en", examples, features), [], predicted)
+    assert evaluation.main.value == pytest.approx(100 * 2 / 3)
+
+
+def test_only_the_first_worker_says_it(ccg: Path, caplog: pytest.LogCaptureFixture) -> None:
+    place = bench(ccg, rank=1)
+    assert len(place.examples(place.task("ccg"), "dev", "en")) == 2
+    assert caplog.messages == []
+
+
+def test_pairs_with_a_label_of_their_own_are_wrong_not_an_error(tmp_path: Path) -> None:
+    (tmp_path / "train").write_text("a\tb\tyes\nc\td\tno\n")
+    (tmp_path / "test").write_text("a\tb\tyes\nc\td\tmaybe\n")
+    options: dict[str, Any] = {"columns": {"text_a": 0, "text_b": 1, "label": 2}}
+    layout = FileLayout("tsv", {"train": ("train",), "test": ("test",)}, ("en",), options=options)
+    mnli = tasks.load("mnli")
+    own = dataclasses.replace(mnli, name="mine", training_set="mine", labels=(), files=(layout,))
+    place = bench(tmp_path, own)
+    task = place.task("mine")
+    assert task.labels == ("no", "yes")
+    examples = place.examples(task, "test", "en")
+    features = kind_of(task).features(task, examples, tokenizer())
+    assert [list(feature.target) for feature in features] == [[1], [IGNORED]]
+    assert scored(Split(task, "test", "en", examples, features), [], ["yes", "no"]).main.value == 50
+
+
+def test_labels_of_the_task_s_own_file_are_held_to(tmp_path: Path) -> None:
+    (tmp_path / "panx").mkdir()
+    (tmp_path / "panx" / "dev-sw.tsv").write_text("Jumatatu\tB-DATE\n")
+    place = bench(tmp_path)
+    with pytest.raises(UserError, match="unknown tag 'B-DATE'"):
+        place.examples(place.task("panx"), "dev", "sw")
