@@ -39,7 +39,13 @@ class Case:
     @property
     def expected(self) -> str:
         """What is right, for a table."""
-        return f"refused: {self.says}" if self.says is not None else f"scores {self.scores}" if self.scores is not None else str(self.reads)
+        return (
+            f"refused: {self.says}"
+            if self.says is not None
+            else f"scores {self.scores}"
+            if self.scores is not None
+            else str(self.reads)
+        )
 
 
 def expected() -> Iterator[Case]:
@@ -83,7 +89,8 @@ def _checked(path: Path) -> str:
         experiment = Path(made) / "e.yaml"
         task = tasks.parse(path)
         values = {
-            "name": "case", "model": "random:tiny", "tasks": [str(path)], "store": f"{made}/store", "search_space": "smoke",
+            "name": "case", "model": "random:tiny", "tasks": [str(path)], "store": f"{made}/store",
+            "search_space": "smoke",
             "data": {"hub": str(path.parent / "mirror")} if task.hub else {"files": str(path.parent)},
             "trials": {"intermediate": 1, "target": 1}, "conditions": ["none"], "targets": [task.name],
         }  # fmt: skip

@@ -114,7 +114,7 @@ def test_unknown_tag_names_the_nearest(save: Save) -> None:
 
 @pytest.mark.parametrize(
     ("line", "message"),
-    [("Hund", "columns: 1, where the file has 2"), ("\tNOUN", "empty token"), ("Hund\t", "unknown tag ''")],
+    [("Hund", "columns: 1, where the file has 2"), ("\tNOUN", "empty token"), ("Hund\t", "no tag")],
 )
 def test_incomplete_token_line_is_a_problem(save: Save, line: str, message: str) -> None:
     path = save(f"Ein\tDET\n{line}\nJa\tINTJ\n")

@@ -73,7 +73,7 @@ def test_withheld_texts_are_left_out(save: Save) -> None:
     [
         ("1\ta\tb\n", 1, "columns: 3, where CoNLL-U has 10"),
         (block("1 a NOUNS 0"), 2, "unknown tag 'NOUNS'"),
-        (block("1 a  0"), 2, "unknown tag ''"),
+        (block("1 a  0"), 2, "no tag"),
         (block("1 a NOUN 0", "x b NOUN 1"), 3, "'x' is no id"),
         (block("1 a NOUN 0", "1.x b NOUN 1"), 3, "'1.x' is no id"),
         (block("1 a NOUN x"), 2, "the head 'x' is no number"),

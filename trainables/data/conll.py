@@ -12,7 +12,6 @@ from typing import Any
 from trainables.data.examples import TaggedSentence
 from trainables.data.findings import Findings
 from trainables.data.lines import read_lines
-from trainables.errors import nearest
 from trainables.tasks import Task
 
 Row = tuple[int, list[str]]  # its line, its cells; no cells: the end of a sentence
@@ -114,9 +113,9 @@ def _token(cell: str, prefix: str | None, line: int, findings: Findings) -> str:
 
 
 def check_tag(tag: str, task: Task, line: int, findings: Findings) -> None:
-    """Notes a tag that the task does not have."""
-    if not tag or (task.labels and tag not in task.labels):
-        findings.add(f"unknown tag '{tag}'", line, nearest(tag, task.labels) if task.labels else None)
+    """Notes a tag that cannot be one of the task's."""
+    if (wrong := task.unfit(tag, "tag")) is not None:
+        findings.add(wrong[0], line, wrong[1])
 
 
 def _even_width(rows: Sequence[Row], findings: Findings) -> int:

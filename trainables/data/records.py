@@ -67,7 +67,7 @@ class _Reader:
         self.findings = findings
         self.has_own = self.has_gold = self.is_told = False
         self._options, self._language, self._stem = options, language, stem
-        self._labels = task.labels
+        self._task, self._labels = task, task.labels
         self._map: Mapping[str, str] = options.get("label_map", {})
         self._drop = frozenset(map(_bare, options.get("drop_labels", ())))
         self._mapped = {_bare(theirs): own for theirs, own in self._map.items()}
@@ -116,9 +116,9 @@ class _Reader:
         label = self._map.get(raw) or self._mapped.get(_bare(raw), raw)
         if self._labels and label not in self._labels:
             label = self._spelt.get(_bare(label), label)
-        if not label or (self._labels and label not in self._labels):
-            hint = nearest(raw, [*self._labels, *self._map]) if self._labels else None
-            self.findings.add(f"unknown {noun} '{raw}'" if raw else f"no {noun}", line, hint)
+        if (wrong := self._task.unfit(label, noun)) is not None:
+            hint = nearest(raw, [*self._labels, *self._map]) if raw and self._labels else wrong[1]
+            self.findings.add(wrong[0], line, hint)
         return label
 
     def id(self, record: Record, number: int) -> str:
@@ -164,7 +164,11 @@ def _choice(reader: _Reader, record: Record, number: int) -> MultipleChoice | No
     if reader.is_dropped(record):
         return None
     context, choices = reader.columns.text(record, "context"), reader.columns.texts(record, "choices")
-    return MultipleChoice(reader.id(record, number), context, choices, reader.label(record))
+    label = reader.label(record)
+    if label is not None and label not in map(str, range(len(choices))):
+        hint = "labels are the positions of the choices, from 0: translate those of the data with label_map"
+        reader.findings.add(f"label '{label}' is none of the {len(choices)} choices", record.line, hint)
+    return MultipleChoice(reader.id(record, number), context, choices, label)
 
 
 def _tagged(reader: _Reader, record: Record, number: int) -> TaggedSentence:

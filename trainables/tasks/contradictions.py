@@ -58,8 +58,8 @@ def _of_labels(document: YamlFile, task: Task) -> Iterator[Problem]:
             yield document.problem(message, ("labels",), hint.replace("'", '"'))
     else:
         for position, label in enumerate(task.labels):
-            if (why := task.unfit_label(label)) is not None:
-                yield document.problem(f"label '{label}' {why[0]}", ("labels", position), why[1])
+            if (wrong := task.unfit(label)) is not None:
+                yield document.problem(wrong[0], ("labels", position), wrong[1])
         if task.metric == "accuracy_f1" and task.labels and "1" not in task.labels:
             hint = 'metric: accuracy, or labels ["0", "1"] with a label_map'
             yield document.problem("accuracy_f1 is the F1 of label 1, which is none", ("labels",), hint)

@@ -125,17 +125,20 @@ class Task:
                 return SPECIAL_TOKENS + 2
         return 3  # a start, an end, and something between
 
-    def unfit_label(self, label: str) -> tuple[str, str] | None:
-        """Why a label cannot be one of the task's, and what to do; None: it can."""
-        if not label or label != label.strip() or not label.isprintable():
-            return "is blank, or more than one line of text", "a submission has one label on each line"
+    def unfit(self, label: str, noun: str = "label") -> tuple[str, str | None] | None:
+        """Why a label or tag cannot be one of the task's, and what to do; None: it can."""
+        if not label.strip():
+            return f"no {noun}", None
+        if label != label.strip() or not label.isprintable():
+            return f"{noun} {label!r} is more than a line of text", "a submission has one label on each line"
         if self.labels and label not in self.labels:
-            return "is none of the task's", nearest(label, self.labels)
+            return f"unknown {noun} '{label}'", nearest(label, self.labels)
         if self.metric == "entity_f1" and not _TAG_OF_A_NAME.fullmatch(label):
             hint = "tags of names are O, B-kind, I-kind (and S-kind, E-kind); metric tag_accuracy is for others"
-            return "is no tag of a name", hint
+            return f"{noun} '{label}' is no tag of a name", hint
         if self.metric == "accuracy_f1" and label not in ("0", "1"):
-            return "is neither 0 nor 1, whose F1 the metric is", "translate it: label_map, or take metric accuracy"
+            hint = "translate it: label_map, or take metric accuracy"
+            return f"{noun} '{label}' is neither 0 nor 1, whose F1 the metric is", hint
         return None
 
     @property
