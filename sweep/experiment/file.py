@@ -111,9 +111,9 @@ def _own_tasks(document: YamlFile) -> tuple[Catalogue, list[Problem]]:
     """The shipped tasks and those of the files under `tasks`; files that are no tasks are taken out of the document."""
     own: dict[Path, Task] = {}
     paths = document.values.get("tasks", [])
-    if not isinstance(paths, list):
+    if not isinstance(paths, list) or not all(isinstance(path, str) and path for path in paths):
         return Catalogue(), []  # said when the whole document is validated
-    files = [Path(str(path)).resolve() for path in paths]
+    files = [Path(path).resolve() for path in paths]
     problems: list[Problem] = []
     for position, path in enumerate(paths):
         if files[position] in files[:position]:
@@ -121,7 +121,7 @@ def _own_tasks(document: YamlFile) -> tuple[Catalogue, list[Problem]]:
             problems.append(document.problem(message, ("tasks", position), "remove one"))
             continue
         try:
-            task = tasks.parse(Path(str(path)))
+            task = tasks.parse(Path(path))
         except UserError as error:
             problems += error.problems
             continue
@@ -129,7 +129,7 @@ def _own_tasks(document: YamlFile) -> tuple[Catalogue, list[Problem]]:
             message = f"there is a task called '{task.name}' already"
             problems.append(document.problem(message, ("tasks", position), "give it, and its file, another name"))
         else:
-            own[Path(str(path))] = task
+            own[Path(path)] = task
     catalogue = Catalogue([*own.values()])
     for path, task in own.items():
         problems += [read_yaml(path).problem(said, (key,), hint) for key, said, hint in misfits(task, catalogue)]

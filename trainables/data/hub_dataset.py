@@ -175,7 +175,13 @@ class HubDataset:
 
         try:
             builder = datasets.load_dataset_builder(str(self._folder), self.config)
-            return [Path(file) for file in builder.config.data_files[split]]
+            if split not in (found := builder.config.data_files or {}):
+                raise UserError(
+                    Problem(f"{self}: there is no split '{split}'", hint=nearest(split, sorted(map(str, found))))
+                )
+            return [Path(file) for file in found[split]]
+        except UserError:
+            raise
         except Exception as error:  # as in _load
             raise UserError(self._explained(split, error)) from error
 

@@ -62,7 +62,7 @@ _OPTION_CHECKS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
         ),
     ),
     **dict.fromkeys(("token_prefix", "comments"), (_is_text, 'a text, such as ":"')),
-    "separator": (_is_text, '"\\t" or " "'),
+    "separator": (lambda value: _is_text(value) and len(value) == 1, 'one character: "\\t" or " "'),
     "encoding": (_is_encoding, "the name of an encoding, for example utf-8, utf-16, latin-1 or cp1252"),
 }
 """What the value of an option must be, and how that is told."""
