@@ -88,6 +88,31 @@ def test_comments_stand_above_a_sentence(save: Save) -> None:
     assert only.tokens == ("#", "Ulm")
 
 
+def test_comments_that_nobody_told_of_are_no_tokens(save: Save) -> None:
+    path = save(MULTICONER)
+    found = problem(lambda: tagged(path, "ccg", separator=" "))
+    assert (found.message, found.line) == ("every sentence begins with #", 1)
+    assert found.hint == 'comments? leave them out with comments: "# "'
+    assert tagged(save("#\tX\n1\tNUM\n"))[0].tokens == ("#", "1")
+
+
+def test_a_header_is_no_token_where_any_tag_will_do(save: Save) -> None:
+    path = save("Token\tner_tag\nUlm\tB-LOC\n")
+    found = problem(lambda: tagged(path, "ccg"))
+    assert (found.message, found.line) == ("begins with a header: Token ner_tag", 1)
+    assert tagged(save("word\tO\nUlm\tB-LOC\n"), "ccg")[0].tokens == ("word", "Ulm")
+
+
+@pytest.mark.parametrize("tag", ["", " ", "_", "-1"])
+def test_stand_ins_for_all_tags_hide_them(save: Save, tag: str) -> None:
+    assert tagged(save(f"Ein\t{tag}\n\nHund\t{tag}\n")) == [
+        TaggedSentence("dev-de-0", ("Ein",), None),
+        TaggedSentence("dev-de-1", ("Hund",), None),
+    ]
+    path = save(f"Ein\t{tag}\nHund\tNOUN\n")
+    assert problem(lambda: tagged(path)).message == f"unknown tag '{tag.strip()}'"
+
+
 @pytest.mark.parametrize("content", ["-DOCSTART- O\n\n-DOCSTART- O\n", "# a\n\n# b\n"])
 def test_a_file_without_sentences_is_a_problem(save: Save, content: str) -> None:
     path = save(content)
@@ -114,7 +139,12 @@ def test_unknown_tag_names_the_nearest(save: Save) -> None:
 
 @pytest.mark.parametrize(
     ("line", "message"),
-    [("Hund", "columns: 1, where the file has 2"), ("\tNOUN", "empty token"), ("Hund\t", "no tag")],
+    [
+        ("Hund", "columns: 1, where the file has 2"),
+        ("\tNOUN", "empty token"),
+        (" \tNOUN", "empty token"),
+        ("Hund\t", "no tag"),
+    ],
 )
 def test_incomplete_token_line_is_a_problem(save: Save, line: str, message: str) -> None:
     path = save(f"Ein\tDET\n{line}\nJa\tINTJ\n")
@@ -145,6 +175,19 @@ def test_a_line_without_leaves_is_a_problem(save: Save) -> None:
     path = save(AUTO + "(S sleeps)\n")
     found = problem(lambda: read_ccgbank(path, {}, task("ccg")))
     assert (found.message, found.line) == ("is not a derivation", 3)
+
+
+@pytest.mark.parametrize(
+    ("content", "line", "message"),
+    [
+        (AUTO.replace("VBZ VBZ sleeps", "VBZ sleeps"), 2, "leaves: 2 of 3 are as CCGbank's"),
+        ("ID=wsj_0001.1 PARSER=GOLD NUMPARSE=1\n", 1, "has no derivations"),
+    ],
+)
+def test_a_word_is_never_lost(save: Save, content: str, line: int, message: str) -> None:
+    path = save(content)
+    found = problem(lambda: read_ccgbank(path, {}, task("ccg")))
+    assert (found.message, found.line) == (message, line)
 
 
 tokens = st.text(st.characters(codec="utf-8", exclude_characters="\t\r\n \ufeff"), min_size=1)

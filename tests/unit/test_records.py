@@ -79,6 +79,17 @@ def test_a_task_without_labels_takes_any() -> None:
     assert labels(made(task("xnli", labels=()), {0: "a", 1: "b", 2: "new"}, columns=THREE)) == ["new"]
 
 
+def test_a_header_is_no_example_where_any_label_will_do() -> None:
+    own = task("xnli", labels=())
+
+    def read(*rows: str) -> list[Example]:
+        return made(own, *(dict(enumerate(row.split("|"))) for row in rows), columns=THREE)
+
+    found = problem(lambda: read("premise|hypothesis|Label", "a|b|pos"))
+    assert (found.message, found.line) == ("begins with a header: its label is 'Label'", 1)
+    assert labels(read("a|b|target", "a|b|source", "c|d|target")) == ["target", "source", "target"]
+
+
 def test_table_without_examples_is_a_problem() -> None:
     assert problem(lambda: pairs("a|b|-", drop_labels=["-"])).hint == "every row has a dropped label"
     assert problem(pairs).message == "has no examples"
@@ -228,6 +239,12 @@ def test_a_template_prints_nothing_but_texts_and_numbers(value: object, message:
     (pair,) = made("xnli", {**BARE, "title": 2.5}, columns=columns)
     assert isinstance(pair, TextPair)
     assert pair.text_a == "2.5: a"
+
+
+@pytest.mark.parametrize("template", ["{title", "title}{a}", "{a!}"])
+def test_a_template_that_is_none_is_said(template: str) -> None:
+    found = problem(lambda: made("xnli", BARE, columns={"text_a": template, "text_b": "sentence2"}))
+    assert found.message.startswith(f"does not fill '{template}': ")
 
 
 def test_a_choice_may_be_a_number() -> None:

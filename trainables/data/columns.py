@@ -92,7 +92,10 @@ class Columns:
         return not get_close_matches(str(column), [str(key) for key in self._keys], n=1)
 
     def _check(self, name: str, column: str | int) -> None:
-        wanted = _fields(column) if _is_template(column) else [column]
+        try:
+            wanted = _fields(column) if _is_template(column) else [column]
+        except ValueError as error:
+            self._findings.stop(f"does not fill '{column}': {error}", None, "fields are {name} or {name[0]}")
         for one in wanted:
             if one not in self._keys:
                 names = [str(key) for key in self._keys]

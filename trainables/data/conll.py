@@ -15,6 +15,11 @@ from trainables.data.lines import read_lines
 from trainables.tasks import Task
 
 Row = tuple[int, list[str]]  # its line, its cells; no cells: the end of a sentence
+_BLANKED = frozenset({"", "_", "-1"})  # what stands for hidden tags
+_TOKEN_NAMES = frozenset({"token", "tokens", "word", "words", "form", "text"})
+_TAG_NAMES = frozenset(
+    {"tag", "tags", "label", "labels", "ner", "ner_tag", "ner_tags", "pos", "pos_tag", "upos", "bio"}
+)
 
 
 def read_conll(path: Path, options: Mapping[str, Any], task: Task) -> list[TaggedSentence]:
@@ -24,10 +29,12 @@ def read_conll(path: Path, options: Mapping[str, Any], task: Task) -> list[Tagge
     count from 0 or, negative, from the end (if not said, the first and the last); `token_prefix`, up to which tokens
     are cut (":" of en:word); `skip`, the first cells of lines that are left out, such as -DOCSTART-; `comments`, what
     lines of comment begin with, such as "# id": they stand before a sentence's first token, as a token may look the
-    same; `label_map`, from the file's tags to the task's. Tags are None where the file has one column only.
+    same; `label_map`, from the file's tags to the task's. Tags are None where the file has one column only, or nothing
+    but stand-ins for tags.
 
     Raises:
-        UserError: there are no sentences, lines differ in width, a token is empty, a tag is unknown.
+        UserError: there are no sentences, comments or a header would be tokens, lines differ in width, a token is
+            empty, a tag is unknown.
     """
     findings = Findings(path)
     separator = options.get("separator", "\t")
@@ -35,13 +42,14 @@ def read_conll(path: Path, options: Mapping[str, Any], task: Task) -> list[Tagge
     filled = [(number, cells) for number, cells in rows if cells]
     if not filled:
         findings.stop("has no sentences", 1, "all its lines are blank, comments, or begin with what `skip` says")
+    _check_first_rows(rows, filled[0], task, options, findings)
     width = _even_width(filled, findings)
-    hidden = width == 1
-    if hidden and all({" ", "\t"} & set(cells[0]) for _, cells in filled):
+    if width == 1 and all({" ", "\t"} & set(cells[0]) for _, cells in filled):
         findings.stop(f"has no {separator!r} to split at", 1, "every line has a space or tab: is it the separator?")
-    token_column, tag_column = options.get("token_column", 0), -1 if hidden else options.get("tag_column", -1)
+    token_column, tag_column = options.get("token_column", 0), -1 if width == 1 else options.get("tag_column", -1)
     if not all(-width <= column < width for column in (token_column, tag_column)):
         findings.stop(f"columns: {width}; wanted: token {token_column}, tag {tag_column}", 1, "columns count from 0")
+    hidden = width == 1 or all(cells[tag_column].strip() in _BLANKED for _, cells in filled)
     prefix, named = options.get("token_prefix"), options.get("label_map", {})
     sentences: list[TaggedSentence] = []
     for block in _blocks(rows):
@@ -64,7 +72,7 @@ def read_ccgbank(path: Path, options: Mapping[str, Any], task: Task) -> list[Tag
     The leaves of a derivation are <L category POS POS word predicate-argument-category>. Option: `encoding`.
 
     Raises:
-        UserError: a derivation has no leaves.
+        UserError: there are no derivations, or one has no leaves, or other ones.
     """
     findings = Findings(path)
     sentences: list[TaggedSentence] = []
@@ -74,11 +82,16 @@ def read_ccgbank(path: Path, options: Mapping[str, Any], task: Task) -> list[Tag
         leaves = re.findall(r"<L (\S+) \S+ \S+ (\S+) \S+>", line)
         if not leaves:
             findings.add("is not a derivation", number, "it has no leaf <L ...>")
+        elif len(leaves) < (begun := line.count("(<L ")):
+            hint = "it has a category, two tags, a word, and a category"
+            findings.add(f"leaves: {len(leaves)} of {begun} are as CCGbank's", number, hint)
         for category, _ in leaves:
             check_tag(category, task, number, findings)
         words, categories = tuple(word for _, word in leaves), tuple(category for category, _ in leaves)
         sentences.append(TaggedSentence(f"{path.stem}-{len(sentences)}", words, categories))
     findings.check()
+    if not sentences:
+        findings.stop("has no derivations", 1, "is the download complete?")
     return sentences
 
 
@@ -95,6 +108,19 @@ def _rows(lines: Iterable[str], separator: str, options: Mapping[str, Any]) -> I
         yield number, cells if is_within else []
 
 
+def _check_first_rows(
+    rows: Sequence[Row], first: Row, task: Task, options: Mapping[str, Any], findings: Findings
+) -> None:
+    """Says what the first lines of sentences are if they are no tokens."""
+    beginnings = [block[0] for block in _blocks(rows)]
+    if len(beginnings) > 1 and all(cells[0] == "#" or cells[0].startswith("# ") for _, cells in beginnings):
+        findings.stop("every sentence begins with #", first[0], 'comments? leave them out with comments: "# "')
+    line, cells = first
+    named = {cell.strip().lower() for cell in cells}
+    if not task.labels and named & _TOKEN_NAMES and named & _TAG_NAMES:
+        findings.stop(f"begins with a header: {' '.join(cells)}", line, "remove this line, the format has none")
+
+
 def _cells(line: str, separator: str) -> list[str]:
     return re.split("[ \t]+", line.strip(" \t")) if separator == " " else line.split(separator)
 
@@ -107,7 +133,7 @@ def _token(cell: str, prefix: str | None, line: int, findings: Findings) -> str:
     before, found, token = cell.partition(prefix) if prefix else ("", "", cell)
     if prefix and not found:
         findings.add(f"no '{prefix}' in '{before}'", line, "tokens are written en:word")
-    elif not token:
+    elif not token.strip(" "):
         findings.add("empty token", line, "a line between sentences has no separator")
     return token
 

@@ -117,8 +117,18 @@ def _check_sign(head: bytes, findings: Findings, encoding: str) -> None:
             findings.stop(f"is {name}", None, hint)
     if head.lstrip().lower().startswith(_PAGES):
         findings.stop("is a web page, not data: the download failed", 1, "look into it, and fetch the file anew")
-    if codecs.lookup(encoding).name == "utf-8" and head.startswith(_MARKED["utf-16"]):
-        findings.stop("is UTF-16, not UTF-8", 1, "say encoding: utf-16 in the task's layout, or convert it to UTF-8")
+    if codecs.lookup(encoding).name != "utf-8":
+        return
+    todo = "say encoding: {} in the task's layout, or convert it to UTF-8"
+    if head.startswith(_MARKED["utf-16"]):
+        findings.stop("is UTF-16, not UTF-8", 1, todo.format("utf-16"))
+    if head and not head.strip(b"\0"):
+        findings.stop("begins with nothing but NUL bytes", 1, "is the download complete?")
+    for name, high_bytes in (("utf-16-le", head[1::2]), ("utf-16-be", head[::2])):
+        if len(high_bytes) >= 8 and not high_bytes.strip(b"\0"):
+            findings.stop(
+                "is UTF-16, not UTF-8", 1, f"say encoding: {name} in the task's layout, or convert it to UTF-8"
+            )
 
 
 def _decoded(file: IO[str], findings: Findings, encoding: str) -> Iterator[str]:

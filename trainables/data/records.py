@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from trainables.data.columns import Columns, label_text
@@ -15,6 +15,7 @@ from trainables.data.tables import Record
 from trainables.errors import nearest
 from trainables.tasks import Task
 
+_LABEL_NAMES = frozenset({"label", "labels", "gold_label", "class", "category", "target", "is_duplicate"})
 _HIDDEN = frozenset({"", "-1"})  # how XTREME and GLUE blank labels
 
 
@@ -48,6 +49,8 @@ def to_examples(
             findings.add("has no examples", 1, "every row has a dropped label")
         else:
             findings.add(f"has no rows whose language is '{language}'", 1)
+    elif not task.labels and not options.get("header"):
+        _check_header(examples, findings)
     findings.check()
     return [*in_submission_order(examples)] if task.kind == "bitext_retrieval" else examples
 
@@ -145,6 +148,13 @@ class _Reader:
             return any(self._tells(one) for one in gold)
         text = label_text(gold)
         return text is None or _bare(text) not in _HIDDEN
+
+
+def _check_header(examples: Sequence[Example], findings: Findings) -> None:
+    """Where any label will do, the name of its column is not one of them."""
+    labels = [example.label for example in examples if isinstance(example, TextPair)]
+    if labels and (labels[0] or "").lower() in _LABEL_NAMES and labels.count(labels[0]) == 1:
+        findings.add(f"begins with a header: its label is '{labels[0]}'", 1, "say header: true, and columns by name")
 
 
 def _bare(label: str) -> str:
