@@ -93,7 +93,18 @@ class Report:
 
 
 class TrialError(Exception):
-    """A trial that cannot go on for a reason of its own: it is recorded as failed, and the others go on."""
+    """A trial that cannot go on for a reason of its own: it is recorded as failed, and the others go on.
+
+    Attributes:
+        report: what it has found all the same: an evaluation has the scores of the targets that could be scored.
+    """
+
+    def __init__(self, reason: str, report: Report | None = None) -> None:
+        super().__init__(reason)
+        self.report = report
+
+    def __reduce__(self) -> tuple[type[TrialError], tuple[str, Report | None]]:
+        return type(self), (str(self), self.report)
 
 
 class MachineLeaves(Exception):  # noqa: N818 - what has happened

@@ -40,13 +40,17 @@ SEEDS = pa.schema(
 
 
 def members(
-    plans: Sequence[KeptPlan], outcomes: Sequence[Outcome], collapsed: Mapping[str, bool]
+    plans: Sequence[KeptPlan],
+    outcomes: Sequence[Outcome],
+    collapsed: Mapping[str, bool],
+    answered: Mapping[str, frozenset[str]],
 ) -> tuple[pa.Table, pa.Table]:
     """MEMBERS and SEEDS of some plans.
 
     Args:
         outcomes: all that the ledger has.
         collapsed: by trial, whether it ended at chance.
+        answered: by evaluation that failed, the targets that it has scores of all the same.
     """
     found: list[dict[str, Any]] = []
     seeds: list[dict[str, Any]] = []
@@ -72,9 +76,12 @@ def members(
                 )
             if study.phase != "evaluate":
                 continue
-            scored = {one.outcome.spec.seed: one.outcome.spec.parent for one in ended}
+            scored = {one.outcome.spec.seed: one.outcome.spec for one in ended}
             for seed in study.seeds:
-                of_seed = {"seed": seed, "fate": search.fate(study, seed)}
-                of_seed["collapsed"] = collapsed.get(scored.get(seed) or "", False)
-                seeds += [{**of_study, "target": target, **of_seed} for target in study.question.tasks]
+                spec, fate = scored.get(seed), search.fate(study, seed)
+                of_seed = {"seed": seed, "collapsed": spec is not None and collapsed.get(spec.parent or "", False)}
+                has = answered.get(spec.trial_id, frozenset()) if spec is not None else frozenset()
+                for target in study.question.tasks:
+                    own_fate = "finished" if target in has else fate
+                    seeds.append({**of_study, "target": target, **of_seed, "fate": own_fate})
     return pa.Table.from_pylist(found, schema=MEMBERS), pa.Table.from_pylist(seeds, schema=SEEDS)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from sweep.ledger import OUTCOME, SCHEMA, Ledger, outcome
 from sweep.planning import history
@@ -33,7 +34,9 @@ def connect(store: Store, sql: str, experiments: Sequence[str] = ()) -> duckdb.D
     ledger = Ledger(store).read(needed)
     rows = ledger.select([*dict.fromkeys(["trial_id", "collapsed", *OUTCOME])]).to_pylist()
     collapsed = {row["trial_id"]: bool(row["collapsed"]) for row in rows}
-    of_studies, of_seeds = members(plans, [outcome(row) for row in rows], collapsed)
+    failed = ledger.filter(pc.field("status") == "failed").select(["trial_id", "scores"]).to_pylist()
+    answered = {row["trial_id"]: frozenset(one["target"] for one in row["scores"] or ()) for row in failed}
+    of_studies, of_seeds = members(plans, [outcome(row) for row in rows], collapsed, answered)
     connection = duckdb.connect()
     connection.execute("set TimeZone = 'UTC'")
     for name, table in (("ledger", ledger), ("members", of_studies), ("seeds", of_seeds)):

@@ -168,7 +168,7 @@ class Search:
 
         def member(one: Outcome) -> Member:
             if study.phase == "evaluate":
-                return Member(one, "evaluation", one.status == "finished")
+                return Member(one, "evaluation", winner=True)
             trial_id = one.spec.trial_id
             return Member(one, "search" if trial_id in searched else "seed", trial_id in winners)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import pickle
 import time
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,9 @@ from datasets import ClassLabel
 
 from tests import hub_mirror
 from trainables import tasks
-from trainables.data import open_source
+from trainables.data import Source, open_source
+from trainables.data.examples import Example
+from trainables.errors import Problem, UserError
 from trainables.models.checkpoint import load_checkpoint, save_checkpoint
 from trainables.models.network import TABLE, Network, load_base, new_network
 from trainables.models.vocabulary import TrimmedVocabulary
@@ -361,6 +364,29 @@ def test_evaluation_scores_every_language_it_was_asked_for(bench: Workbench) -> 
     ]
     assert len(reports[-1].predictions) == 30
     assert len(reports[-1].predictions[0].prediction.split()) > 3  # a tag for every word
+
+
+def test_a_target_that_cannot_be_scored_leaves_the_scores_of_the_others(
+    bench: Workbench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(SPEC, bench)
+    alone = TrialSpec("evaluate", SPEC.model, ("mini-bitext",), ("de", "ru"), "d", SPEC.trial_id, eval_examples=9)
+    expected = run(alone, bench)[-1]
+    original = type(bench.source).examples
+
+    def examples(source: Source, task: tasks.Task, split: str, language: str) -> list[Example]:
+        if (task.name, language) == ("mini-pos", "ru"):
+            raise UserError(Problem("a bad line", "ru.tsv", 3))
+        return original(source, task, split, language)
+
+    monkeypatch.setattr(type(bench.source), "examples", examples)
+    with pytest.raises(TrialError, match=r"^mini-pos \(test, ru\): ru\.tsv:3: a bad line$") as caught:
+        run(dataclasses.replace(alone, tasks=("mini-pos", "mini-bitext")), bench)
+    report = caught.value.report
+    assert report is not None
+    assert (report.scores, report.predictions) == (expected.scores, expected.predictions)
+    again = pickle.loads(pickle.dumps(caught.value))
+    assert (str(again), again.report) == (str(caught.value), report)
 
 
 def test_the_spec_says_which_layer_is_pooled(bench: Workbench) -> None:

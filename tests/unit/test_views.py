@@ -153,6 +153,25 @@ def test_a_seed_that_failed_is_told_wherever_its_mean_stands(tmp_path: Path, pha
     assert all(rig.driver.search.left(study) == 0 for study in rig.plan.studies)
 
 
+def test_a_target_that_cannot_be_scored_takes_no_other_target_with_it(tmp_path: Path) -> None:
+    """mnli and xnli share a training set, so they are scored by one trial."""
+
+    def ends(study: Study, spec: TrialSpec) -> dict[str, Any]:
+        if spec.phase != "evaluate" or spec.seed != 2:
+            return {}
+        scores = tuple(one for one in _scores(study, spec, value) if one.target == "mnli")
+        rows = tuple(one for one in _predictions(spec) if one.target == "mnli")
+        return {"report": Report(1.0, scores=scores, predictions=rows), "error": "xnli (test, de): a bad line"}
+
+    changes = {"data": "mock", "conditions": ["none"], "targets": ["mnli", "xnli"], "seeds": [1, 2]}
+    rig = play(Rig(tmp_path, **changes), ends=ends)
+    main = "language = 'en' and split = 'test' and metric = 'f1'"
+    sql = f"select target, mean, seeds, failed from best where {main} order by all"
+    assert rows(rig, sql) == [("mnli", 80.5, "2 of 2", 0), ("xnli", 80.0, "1 of 2", 1)]
+    assert rows(rig, "select count(*) from predictions where seed = 2 and winner") == [(1,)]
+    assert rows(rig, "select error from trials where status = 'failed'") == [("xnli (test, de): a bad line",)]
+
+
 def test_a_condition_whose_seeds_all_failed_has_its_rows_without_a_number(tmp_path: Path) -> None:
     rig = play(Rig(tmp_path, seeds=[1, 2], **ONE_TARGET), ends=failing("intermediate", seed=1))
     of_it = "where condition = 'mini-nli' order by all"

@@ -175,11 +175,12 @@ class HubDataset:
 
         try:
             builder = datasets.load_dataset_builder(str(self._folder), self.config)
-            if split not in (found := builder.config.data_files or {}):
+            files = builder.config.data_files or {}
+            if split not in files:
                 raise UserError(
-                    Problem(f"{self}: there is no split '{split}'", hint=nearest(split, sorted(map(str, found))))
+                    Problem(f"{self}: there is no split '{split}'", hint=nearest(split, sorted(map(str, files))))
                 )
-            return [Path(file) for file in found[split]]
+            return [Path(file) for file in files[split]]
         except UserError:
             raise
         except Exception as error:  # as in _load

@@ -14,18 +14,22 @@ from torch import distributed
 
 from trainables.data import references as references_of
 from trainables.data.examples import Example
+from trainables.errors import UserError
 from trainables.features import Feature, Features
 from trainables.kinds import Encoded, Prediction, kind_of
 from trainables.metrics import METRICS
 from trainables.models.network import Network
 from trainables.models.vocabulary import TrimmedVocabulary
-from trainables.reports import PredictionRow, Report, Score
+from trainables.reports import PredictionRow, Report, Score, TrialError
 from trainables.spec import TrialSpec
 from trainables.tasks import Task
 from trainables.training.batching import collate, micro_batches
 from trainables.training.memory import in_pieces_that_fit
 from trainables.training.shares import Part
 from trainables.training.workbench import Workbench
+
+_OF_A_TARGET = (UserError, TrialError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError)
+"""What goes wrong with one target and may go well with the next one. Machines and memory have other errors."""
 
 
 class Split(NamedTuple):
@@ -73,6 +77,9 @@ def evaluate(spec: TrialSpec, bench: Workbench, started: float) -> Iterator[Repo
     Args:
         spec: phase evaluate: `parent` is the trial, `tasks` are the targets.
         started: when the trial was sent off, in seconds since the epoch.
+
+    Raises:
+        TrialError: some targets cannot be scored; it has the report of the others.
     """
     targets = [as_asked(bench.task(name), spec) for name in spec.tasks]
     heads = [as_asked(bench.task(name), spec) for name in dict.fromkeys(map(head_name, targets))]
@@ -88,29 +95,40 @@ def evaluate(spec: TrialSpec, bench: Workbench, started: float) -> Iterator[Repo
     startup, done, seconds, halvings = None, 0, 0.0, bench.halvings
     scores: list[Score] = []
     predictions: list[PredictionRow] = []
+    unscored: dict[str, str] = {}  # targets, and why
     for position, (task, name, language) in enumerate(work, start=1):
-        wanted = [(name, language), *references_of(bench.source, task, name, language)]
-        split, *references = (load_split(spec, bench, task, *one) for one in wanted)
-        startup = startup or time.time() - started
-        begun = time.monotonic()
-        found = scorer.score(split, references)
-        seconds += time.monotonic() - begun
-        done += len(split.features)
-        scores += found.scores
-        predictions += found.predictions
         last = position == len(work)
-        yield Report(
+        if task.name not in unscored:
+            begun = time.monotonic()
+            try:
+                wanted = [(name, language), *references_of(bench.source, task, name, language)]
+                split, *references = (load_split(spec, bench, task, *one) for one in wanted)
+                startup = startup or time.time() - started
+                begun = time.monotonic()
+                found = scorer.score(split, references)
+            except _OF_A_TARGET as error:
+                unscored[task.name] = f"{task.name} ({name}, {language}): {error or type(error).__name__}"
+            else:
+                done += len(split.features)
+                scores += found.scores
+                predictions += found.predictions
+            seconds += time.monotonic() - begun
+        report = Report(
             progress=position / len(work),
             startup_seconds=startup,
-            examples_per_second=done / seconds,
-            scores=tuple(scores) if last else (),
-            predictions=tuple(predictions) if last else (),
+            examples_per_second=done / seconds if seconds else None,
+            # A target without some of its languages would have another mean: it has no scores at all.
+            scores=tuple(one for one in scores if one.target not in unscored) if last else (),
+            predictions=tuple(one for one in predictions if one.target not in unscored) if last else (),
             device=bench.device_name,
             features=scorer.features,
             tokens=scorer.tokens,
             halvings=bench.halvings - halvings,
             micro_batch_tokens=bench.micro_batch_tokens,
         )
+        if last and unscored:
+            raise TrialError("; ".join(unscored.values()), report)
+        yield report
 
 
 def as_asked(task: Task, spec: TrialSpec) -> Task:

@@ -33,7 +33,8 @@ class Job:
 
 @dataclass(frozen=True)
 class Message:
-    """What is said about a job: that a group has it, a report, or why the trial failed and whether its group ends.
+    """What is said about a job: that a group has it, a report, or why the trial failed and whether its group ends; with
+    an error a report says what was found all the same.
 
     Attributes:
         group: who says it.

@@ -41,7 +41,7 @@ class FineTuneTrainable(tune.Trainable):
         result: dict[str, Any] = {"trial": self.ours, "group": message.group}
         if message.started is not None:
             return {**result, "progress": 0.0, "started": message.started, "done": False}
-        if message.report is None or message.pruned:
+        if message.report is None or message.error is not None or message.pruned:
             return {**result, "error": message.error, "progress": 1.0, "done": True}
         report = message.report
         return {

@@ -74,7 +74,8 @@ def _do(job: Job, group: str, broker: ActorHandle, bench: Workbench) -> bool:
     except (TrialError, UserError) as error:  # the same on every worker: the group goes on
         if bench.rank == 0:
             bench.drop_state(trial_id)  # from there it would come to the same end
-            tell(Message(trial_id, error=str(error), group=group))
+            found = error.report if isinstance(error, TrialError) else None
+            tell(Message(trial_id, found, error=str(error), group=group))
     except MachineLeaves as error:  # the same on every worker, too
         if bench.rank == 0:
             tell(Message(trial_id, error=str(error), cause="notice", ends_group=True, group=group))

@@ -3,7 +3,7 @@ create view predictions as
 with unnested as (
     select trial_id, unnest(predictions) as prediction, generate_subscripts(predictions, 1) as position
     from ledger
-    where status = 'finished'
+    where status = 'finished' or phase = 'evaluate'
 )
 select experiment, trial_id, condition, seed, chosen, prediction.target, prediction.language, prediction.split,
        prediction.example, prediction.prediction, prediction.gold, position, phase,

@@ -1,8 +1,8 @@
 -- One row per trial, target, language, split and metric, on the 0-100 scale; value is null where labels are hidden.
 -- `winner`: of the evaluation of a winner. `is_source`: the language's development data chose the winner; null for trials
--- of training, and for plans of before, which do not say.
+-- of training, and for plans of before, which do not say. An evaluation that failed of one target has the scores of the others.
 create view scores as
-with unnested as (select trial_id, unnest(scores) as score from ledger where status = 'finished')
+with unnested as (select trial_id, unnest(scores) as score from ledger where status = 'finished' or phase = 'evaluate')
 select experiment, trial_id, condition, score.target, members.training_set, score.language, score.split, score.metric,
        score.value, score.n, seed, chosen, score.main, score.chance, phase, phase = 'evaluate' and winner as winner,
        if(members.training_set is not null and source_language is null, null,
