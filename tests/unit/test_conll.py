@@ -92,7 +92,9 @@ def test_comments_that_nobody_told_of_are_no_tokens(save: Save) -> None:
     path = save(MULTICONER)
     found = problem(lambda: tagged(path, "ccg", separator=" "))
     assert (found.message, found.line) == ("every sentence begins with #", 1)
-    assert found.hint == 'comments? leave them out with comments: "# "'
+    assert found.hint == 'comments? leave them out with comments: "# ", or more of what they begin with'
+    path = save("# text = Ulm\nUlm\tX\n\nJa\tX\n")
+    assert problem(lambda: tagged(path)).hint == found.hint
     assert tagged(save("#\tX\n1\tNUM\n"))[0].tokens == ("#", "1")
 
 

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import datasets
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from datasets import ClassLabel, Dataset, Features, Value
 
@@ -244,6 +246,13 @@ def test_files_of_text_need_no_readme(mine: Path, one_config: Task, name: str, c
 def test_files_of_text_tell_their_lines(mine: Path, one_config: Task) -> None:
     (mine / "validation.csv").write_text("one,two,same\na,c,1\nb,d,2\n")
     with pytest.raises(UserError, match=r"validation\.csv:3: unknown label '2'"):
+        open_source({"hub": str(mine.parents[1])}).examples(one_config, "dev", "de")
+
+
+def test_text_that_is_no_text_is_said(mine: Path, one_config: Task) -> None:
+    wrong = pa.array([b"a", b"caf\xe9"]).view(pa.string())
+    pq.write_table(pa.table({**PAIRS, "two": wrong}), mine / "validation.parquet")
+    with pytest.raises(UserError, match=r"is not UTF-8: b'caf\\xe9', in this row or one of the next 1000"):
         open_source({"hub": str(mine.parents[1])}).examples(one_config, "dev", "de")
 
 

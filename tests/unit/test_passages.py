@@ -140,6 +140,15 @@ def test_entities_are_candidates(save: Save) -> None:
     assert problem(lambda: read_entities(path, {})).line == 2
 
 
+@pytest.mark.parametrize("value", [3012, None])
+def test_ids_are_texts(save: Save, value: object) -> None:
+    path = save(json_lines({**ENTITY, "entity_id": value}))
+    found = problem(lambda: read_entities(path, {}))
+    assert found.message == f"is not an entity of Mewsli-X: TypeError 'entity_id' is {value!r}, not a text"
+    path = save(json_lines({"context": context("de"), "mentions": [{**mention("a"), "example_id": value}]}))
+    assert problem(lambda: read_mentions(path, {}, "de")).line == 1
+
+
 def test_texts_that_were_not_filled_in_are_a_problem(save: Save) -> None:
     path = save(json_lines({"context": {**context("de"), "text": ""}, "mentions": [mention("a")]}))
     found = problem(lambda: read_mentions(path, {}, "de"))

@@ -163,6 +163,13 @@ def test_truths_are_labels_in_any_spelling(known: tuple[str, ...]) -> None:
     assert labels(made(task("pawsx", labels=()), typed[0], columns=MNLI)) == ["true"]
 
 
+def test_a_label_that_is_spelt_as_it_should_be_is_not_taken_for_another() -> None:
+    own = task("pawsx", labels=("1", "1.0", "x"))
+    typed = [{**BARE, "gold_label": value} for value in ("1", "1.0")]
+    assert labels(made(own, *typed, columns=MNLI)) == ["1", "1.0"]
+    assert labels(made(own, *typed, columns=MNLI, label_map={"1": "x"})) == ["x", "1.0"]
+
+
 def test_nan_is_a_missing_label_and_id() -> None:
     row = {**BARE, "gold_label": float("nan"), "pairID": float("nan")}
     assert made("pawsx", row, columns=MNLI) == [TextPair("dev-de-0", "a", "b", None)]

@@ -15,6 +15,7 @@ from trainables.data.lines import read_lines
 from trainables.tasks import Task
 
 Row = tuple[int, list[str]]  # its line, its cells; no cells: the end of a sentence
+_COMMENTS = 'comments? leave them out with comments: "# ", or more of what they begin with'
 _BLANKED = frozenset({"", "_", "-1"})  # what stands for hidden tags
 _TOKEN_NAMES = frozenset({"token", "tokens", "word", "words", "form", "text"})
 _TAG_NAMES = frozenset(
@@ -42,7 +43,7 @@ def read_conll(path: Path, options: Mapping[str, Any], task: Task) -> list[Tagge
     filled = [(number, cells) for number, cells in rows if cells]
     if not filled:
         findings.stop("has no sentences", 1, "all its lines are blank, comments, or begin with what `skip` says")
-    _check_first_rows(rows, filled[0], task, options, findings)
+    _check_first_rows(rows, filled[0], task, findings)
     width = _even_width(filled, findings)
     if width == 1 and all({" ", "\t"} & set(cells[0]) for _, cells in filled):
         findings.stop(f"has no {separator!r} to split at", 1, "every line has a space or tab: is it the separator?")
@@ -108,13 +109,11 @@ def _rows(lines: Iterable[str], separator: str, options: Mapping[str, Any]) -> I
         yield number, cells if is_within else []
 
 
-def _check_first_rows(
-    rows: Sequence[Row], first: Row, task: Task, options: Mapping[str, Any], findings: Findings
-) -> None:
+def _check_first_rows(rows: Sequence[Row], first: Row, task: Task, findings: Findings) -> None:
     """Says what the first lines of sentences are if they are no tokens."""
     beginnings = [block[0] for block in _blocks(rows)]
     if len(beginnings) > 1 and all(cells[0] == "#" or cells[0].startswith("# ") for _, cells in beginnings):
-        findings.stop("every sentence begins with #", first[0], 'comments? leave them out with comments: "# "')
+        findings.stop("every sentence begins with #", first[0], _COMMENTS)
     line, cells = first
     named = {cell.strip().lower() for cell in cells}
     if not task.labels and named & _TOKEN_NAMES and named & _TAG_NAMES:
@@ -150,6 +149,7 @@ def _even_width(rows: Sequence[Row], findings: Findings) -> int:
     width = max(widths, key=lambda width: (widths[width], width), default=0)
     for line, cells in rows:
         if len(cells) != width:
-            findings.add(f"columns: {len(cells)}, where the file has {width}", line, "a separator too few or too many?")
+            hint = _COMMENTS if cells[0].startswith("#") else "a separator too few or too many?"
+            findings.add(f"columns: {len(cells)}, where the file has {width}", line, hint)
     findings.check()
     return width

@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -70,29 +70,8 @@ class HubDataset:
             findings = Findings(path)
             yield findings, read_table(path, _format(path) or "", {"header": True}, findings)
         if not texts:
-            rows = partial(self.rows, split)
-            numbered = Table(lambda: (Record(number, row) for number, row in enumerate(rows(), 1)))
-            yield Findings(f"{self}, split '{split}'"), numbered
-
-    def rows(self, split: str) -> Iterator[dict[str | int, Any]]:
-        """The rows of a split, with the names of classes instead of their numbers; -1, no class, is "-1".
-
-        Few of them are in memory at once.
-
-        Raises:
-            UserError: there is no such dataset, configuration or split, or the hub cannot be reached.
-        """
-        loaded = self._load(split)
-        names = {name: _class_names(feature) for name, feature in loaded.features.items()}
-        for batch in loaded.with_format("arrow").iter(_AT_ONCE):
-            for row in batch.to_pylist():
-                for name, value in row.items():
-                    if classes := names[name]:
-                        row[name] = _named(value, classes)
-                    elif isinstance(value, str):
-                        # The sentences of google/xtreme's Tatoeba keep the line breaks of the files they come from.
-                        row[name] = value.rstrip("\r\n")
-                yield row
+            loaded, findings = self._load(split), Findings(f"{self}, split '{split}'")
+            yield findings, Table(lambda: _records(loaded, findings))
 
     def version(self, splits: Sequence[str]) -> str:
         """The commit that is read, or a hash of the mirrored files. A revision that is a commit needs no network.
@@ -142,10 +121,10 @@ class HubDataset:
         return (self.mirror or Path()) / self.name
 
     def _found(self, split: str) -> list[Path]:
-        """The mirrored files of a split, by the names that the hub or `save_to_disk` gives them, or by its own.
+        """The mirrored files of a split, by the names that the hub, or `save_to_disk`, or people give them.
 
-        None where its README is needed. This comes after files whose names say enough, because a mirror may hold a few
-        of the configurations that it tells of; before those of text, because it may tell how they are read.
+        Empty where its README is needed. This comes after Parquet and saved datasets, because a mirror may hold a few
+        of the configurations that it tells of; before files of text, because it may tell how they are read.
         """
         folder = self._folder
         if not folder.is_dir():
@@ -243,6 +222,26 @@ def _format(path: Path) -> str | None:
     if path.name in _ABOUT:
         return None
     return _FORMATS.get(path.name.removesuffix(".gz").rpartition(".")[2])
+
+
+def _records(loaded: Any, findings: Findings) -> Iterator[Record]:
+    """The rows of a split, with the names of classes instead of their numbers; -1, no class, is "-1"."""
+    names = {name: _class_names(feature) for name, feature in loaded.features.items()}
+    before = 0
+    for batch in loaded.with_format("arrow").iter(_AT_ONCE):
+        try:
+            rows = batch.to_pylist()
+        except UnicodeDecodeError as error:
+            findings.stop(f"is not UTF-8: {error.object[:40]!r}, in this row or one of the next {_AT_ONCE}", before + 1)
+        for number, row in enumerate(rows, before + 1):
+            for name, value in row.items():
+                if classes := names[name]:
+                    row[name] = _named(value, classes)
+                elif isinstance(value, str):
+                    # The sentences of google/xtreme's Tatoeba keep the line breaks of the files they come from.
+                    row[name] = value.rstrip("\r\n")
+            yield Record(number, row)
+        before += len(rows)
 
 
 def _class_names(feature: Any) -> Sequence[str]:

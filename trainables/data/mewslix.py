@@ -64,7 +64,8 @@ def _mentions(values: Mapping[Any, Any], language: str) -> Iterator[Query]:
     if context["language"] != language:
         return
     for mention in pair["mentions"] if "mentions" in pair else [pair["mention"]]:
-        yield Query(mention["example_id"], _query(context, mention["mention_span"]), mention["entity_id"], entity)
+        text = _query(context, mention["mention_span"])
+        yield Query(_id(mention, "example_id"), text, _id(mention, "entity_id"), entity)
 
 
 def _query(context: Mapping[str, Any], mention: Mapping[str, Any]) -> str:
@@ -78,9 +79,16 @@ def _query(context: Mapping[str, Any], mention: Mapping[str, Any]) -> str:
 
 
 def _entity(values: Mapping[Any, Any]) -> Passage:
-    description, own_id = values["description"], values["entity_id"]
+    description, own_id = values["description"], _id(values, "entity_id")
     said = " ".join(description[span["start"] : span["end"]] for span in values["sentence_spans"])
     return Passage(own_id, _one_line(said), "", (own_id,))
+
+
+def _id(values: Mapping[Any, Any], key: str) -> str:
+    own_id = values[key]
+    if not isinstance(own_id, str):
+        raise TypeError(f"'{key}' is {own_id!r}, not a text")
+    return own_id
 
 
 def _one_line(text: str) -> str:

@@ -116,8 +116,10 @@ class _Reader:
 
     def named(self, raw: str, line: int, noun: str = "label") -> str:
         """The task's name of a label, which may be spelt otherwise."""
-        label = self._map.get(raw) or self._mapped.get(_bare(raw), raw)
-        if self._labels and label not in self._labels:
+        label = self._map.get(raw, raw)
+        if raw not in self._map and raw not in self._labels:
+            label = self._mapped.get(_bare(raw), raw)
+        if label not in self._labels:
             label = self._spelt.get(_bare(label), label)
         if (wrong := self._task.unfit(label, noun)) is not None:
             hint = nearest(raw, [*self._labels, *self._map]) if raw and self._labels else wrong[1]
@@ -193,7 +195,8 @@ def _tagged(reader: _Reader, record: Record, number: int) -> TaggedSentence:
         text = label_text(tag)
         if text is None:
             reader.findings.add(f"tag {place} is no text, but {tag!r}", record.line)
-        named.append(reader.named(text or "", record.line, "tag") if text is not None else "")
+        else:
+            named.append(reader.named(text, record.line, "tag"))
     return TaggedSentence(reader.id(record, number), tokens, tuple(named))
 
 
