@@ -23,8 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-
+from sweep.console import Console
 from sweep.experiment import Experiment, Resources
 from sweep.ledger import Entry, Ledger
 from sweep.planning.plan import Study, make_plan

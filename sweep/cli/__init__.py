@@ -2,18 +2,43 @@
 
 from __future__ import annotations
 
-import sys
+import errno
+from importlib.metadata import version
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from sweep.cli import doctor, export, launch, plan, query, run, score, status, tasks
-from trainables.errors import UserError
+from sweep.console import Console
+from trainables.errors import Problem, UserError
+
+
+class Commands(TyperGroup):
+    """What a user got wrong is said without a traceback, and exits with 2."""
+
+    def invoke(self, ctx: typer.Context) -> Any:  # type: ignore[override]
+        """Runs a subcommand."""
+        try:
+            return super().invoke(ctx)
+        except UserError as error:
+            problems = error.problems
+        except OSError as error:  # a store that is away, a file that cannot be read: the message names it
+            if error.errno == errno.EPIPE:  # who read the output has enough
+                raise
+            problems = [Problem(str(error))]
+        console = Console(stderr=True)
+        for problem in problems:
+            console.say(f"error: {problem}")
+        raise typer.Exit(2)
+
 
 app = typer.Typer(
     name="sweep",
+    cls=Commands,
     help="Hyper-parameter sweeps for cross-lingual transfer: which intermediate training helps which target?",
     no_args_is_help=True,
-    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
@@ -21,21 +46,28 @@ app.command("plan")(plan.plan)
 app.command("run")(run.run)
 app.command("launch")(launch.launch)
 app.command("status")(status.status)
-app.command("query")(query.query)
+app.command("query", cls=query.SqlCommand)(query.query)
 app.command("score")(score.score)
 app.command("export")(export.export)
 app.command("tasks")(tasks.tasks)
 app.command("doctor")(doctor.doctor)
 
 
+def _version(is_asked: bool) -> None:
+    if is_asked:
+        Console().say(f"sweep {version('crosslingual-sweep')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    show: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """What stands before a subcommand."""
+
+
 def main() -> None:
-    """The entry point of the `sweep` command. What a user got wrong is said without a traceback, and exits with 2."""
-    try:
-        app()
-    except UserError as error:
-        for problem in error.problems:
-            print(f"error: {problem}", file=sys.stderr)  # noqa: T201
-        sys.exit(2)
-    except OSError as error:  # a store that is away, a file that cannot be read: the message names it
-        print(f"error: {error}", file=sys.stderr)  # noqa: T201
-        sys.exit(2)
+    """The entry point of the `sweep` command."""
+    app()

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.markup import escape
 
+from sweep.cli.completion import experiments
 from sweep.cli.plan import OverridesArgument
+from sweep.console import Console, hand_out, styled
 
 if TYPE_CHECKING:
     from sweep.running.doctor.finding import Finding
@@ -27,7 +26,12 @@ STYLES = {"fine": "green", "warning": "yellow", "wrong": "red"}
 
 def doctor(
     what: Annotated[
-        str | None, typer.Argument(metavar="[EXPERIMENT|STORE]", help="What is to be run, or a store to look through.")
+        str | None,
+        typer.Argument(
+            metavar="EXPERIMENT|STORE",
+            help="What is to be run, or a store to look through.",
+            autocompletion=experiments,
+        ),
     ] = None,
     overrides: OverridesArgument = None,
     address: Annotated[str | None, typer.Option(help="Of a running Ray cluster, whose nodes are looked at.")] = None,
@@ -38,6 +42,7 @@ def doctor(
     as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False,
 ) -> None:
     """Look whether all is ready or whole. Exit code 0: all is fine, 1: there are warnings, 2: something is wrong."""
+    from sweep.results.tables import to_json
     from sweep.running.doctor.finding import exit_code, worst
 
     store = None if what is None else _store(what)
@@ -49,16 +54,16 @@ def doctor(
 
         if mend:
             progress = Console(stderr=True)
-            done = of_store.mend(store, lambda found: progress.print(f"a run on {found['host']} is silent: waiting"))
+            done = of_store.mend(store, lambda found: progress.say(f"a run on {found['host']} is silent: waiting"))
         findings = of_store.check(store).findings
     else:
         findings = _ready(what, overrides or [], address, on)
     if as_json:
         values = {"level": worst(findings), "findings": [dataclasses.asdict(one) for one in findings]}
-        console.print_json(json.dumps({**values, "done": done} if mend else values))
+        hand_out(to_json({**values, "done": done} if mend else values))
     else:
         for line in done:
-            console.print(line, highlight=False, soft_wrap=True, markup=False)
+            console.say(line)
         _show(console, findings)
     raise typer.Exit(exit_code(findings))
 
@@ -114,14 +119,13 @@ def _show(console: Console, findings: Iterable[Finding]) -> None:
         _together(listed).items(), key=lambda item: LEVELS.index(item[0][0])
     ):
         where = f"{_some(places)}: " if places else ""
-        said = f"[{STYLES[level]}]{level:7}[/]  {escape(check):{width}}  {escape(where + message)}"
-        console.print(said, highlight=False, soft_wrap=True)
+        console.say(styled(f"{level:7}", STYLES[level]), f" {check:{width}}  {where}{message}")
         if todo is not None:
-            console.print(f"{'':{width + 11}}{escape(todo)}", style="dim", highlight=False, soft_wrap=True)
+            console.say(f"{'':{width + 11}}{todo}", style="dim")
     counts = {level: sum(one.level == level for one in listed) for level in LEVELS}
     level = worst(listed)
     told = {"fine": "all is fine", "warning": f"warnings: {counts['warning']}", "wrong": f"wrong: {counts['wrong']}"}
-    console.print(f"[{STYLES[level]}]{told[level]}[/]", highlight=False)
+    console.say(told[level], style=STYLES[level])
 
 
 def _together(findings: Sequence[Finding]) -> Mapping[tuple[Any, ...], list[str]]:

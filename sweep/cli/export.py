@@ -15,26 +15,31 @@ def export(
     condition: Annotated[str, typer.Option(help="Whose winners: a condition of the experiment.")],
     output: Annotated[Path, typer.Option(help="A new folder for the predictions.")],
     labels: Annotated[
-        Path | None, typer.Option(help="A new folder for the labels of the same examples, where they are known.")
+        Path | None, typer.Option(help="Another new folder, for the labels of the same examples where they are known.")
     ] = None,
     experiment: ExperimentOption = None,
     seed: Annotated[int | None, typer.Option(help="Of the winners; without it the lowest.")] = None,
 ) -> None:
-    """Write the test predictions of a condition's winners in XTREME's official layout."""
+    """Write a submission folder. It has the test predictions of a condition's winners in XTREME's official layout."""
+    from sweep.cli.output import check_folders
+    from sweep.console import Console, counted
     from sweep.results import export as exporting
     from trainables.store import Store
 
+    check_folders([output, *([labels] if labels else [])])
     done = exporting.export(Store(store), condition, output, labels, seed, experiment)
-    typer.echo(f"{len(done.predictions)} files of predictions (seed {done.seed}): {output}")
+    out, err = Console(), Console(stderr=True)
+    out.say(f"{counted(len(done.predictions), 'file')} of predictions (seed {done.seed}): {output}")
     if labels is not None:
-        typer.echo(f"{len(done.labels)} files of labels: {labels}")
+        out.say(f"{counted(len(done.labels), 'file')} of labels: {labels}")
         for file in done.hidden:
-            typer.echo(f"no labels: {file}, the release hides them", err=True)
+            err.say(f"no labels: {file}, the release hides them")
     if done.elsewhere:
-        typer.echo(f"not written: {', '.join(done.elsewhere)}, which belong to no benchmark", err=True)
+        belong = "belongs" if len(done.elsewhere) == 1 else "belong"
+        err.say(f"not written: {', '.join(done.elsewhere)}, which {belong} to no benchmark")
     if done.unfinished:
-        typer.echo(f"not there: {', '.join(done.unfinished)}, not evaluated with seed {done.seed}", err=True)
+        err.say(f"not there: {', '.join(done.unfinished)}, not evaluated with seed {done.seed}")
     if done.capped:
-        typer.echo("warning: limits.eval_examples was set: each file holds the first examples only", err=True)
+        err.say("warning: limits.eval_examples was set: each file holds the first examples only")
     if not done.predictions or done.unfinished:
         raise typer.Exit(1)

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
 from sweep.cli.command import again
 from sweep.cli.plan import ExperimentArgument, OverridesArgument
+from sweep.console import Console
 from trainables.errors import Problem, UserError
 
 if TYPE_CHECKING:
@@ -36,9 +36,10 @@ def launch(
     down: Annotated[Down | None, typer.Option(help="Take the cluster down once everything is done.")] = None,
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Run failed trials again.")] = False,
 ) -> None:
-    """Run or resume an experiment on a cluster: up, submit, follow, down. Exit codes of `sweep run`.
+    """Run an experiment on a cluster, or go on with one. Exit codes as of `sweep run`.
 
-    The sweep runs on the cluster and does not need this terminal: the same command comes back to it.
+    Up, submit, follow, down. The sweep runs on the cluster and does not need this terminal: the same command comes
+    back to it.
     """
     from sweep.experiment.file import find, load
     from sweep.running.launch.cluster_file import read_cluster_file
@@ -60,8 +61,8 @@ def launch(
         _detach(console, going, on)
         code = DETACHED
     except GaveUpError as error:
-        console.print(f"The head node has not answered for long: {error}. When it does, come back:", markup=False)
-        console.print(f"  {again()}", soft_wrap=True, highlight=False, markup=False)
+        console.say(f"The head node has not answered for long: {error}. When it does, come back:")
+        console.say(f"  {again()}")
         code = BROKEN_DOWN
     else:
         _end(console, going, on, down, code)
@@ -86,23 +87,20 @@ def _end(console: Console, going: Launch, on: Path, down: Down | None, code: int
     """The bill, and the cluster's end. Where something has to be done first it stays, for the same command."""
     from sweep.running.launch.launch import ALL_DONE
 
-    def tell(text: object) -> None:
-        console.print(text, soft_wrap=True, highlight=False, markup=False)
-
     try:
         if not going.is_up():
             return
         for line in going.bill():
-            tell(line)
+            console.say(line)
         if down and code in ALL_DONE:
-            tell("Taking the cluster down.")
+            console.say("Taking the cluster down.")
             going.machines.down()
-            tell("It is down.")
+            console.say("It is down.")
         else:
-            tell(f"The cluster stays up. To take it down:\n  ray down {on}")
+            console.say(f"The cluster stays up. To take it down:\n  ray down {on}")
     except UserError as error:  # the sweep has ended, and how is what counts
-        tell(error)
-        tell(f"Look whether the cluster is still up, and take it down:\n  ray down {on}")
+        console.say(str(error))
+        console.say(f"Look whether the cluster is still up, and take it down:\n  ray down {on}")
 
 
 def _detach(console: Console, going: Launch, on: Path) -> None:
@@ -116,4 +114,4 @@ def _detach(console: Console, going: Launch, on: Path) -> None:
             ("To stop it:", stop_command(on, going.job)),
         ]
     for words, command in ways:
-        console.print(words, f"\n  {command}", soft_wrap=True, highlight=False, markup=False)
+        console.say(f"{words}\n  {command}")

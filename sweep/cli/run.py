@@ -8,10 +8,10 @@ import sys
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
-from rich.console import Console
 
 from sweep.cli.command import again, program, start_anew, starts_so_far
 from sweep.cli.plan import ExperimentArgument, OverridesArgument
+from sweep.console import Console, counted, styled
 
 if TYPE_CHECKING:
     from sweep.experiment import Experiment
@@ -40,7 +40,7 @@ def run(
     ] = None,
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Run failed trials again.")] = False,
 ) -> None:
-    """Run an experiment, or go on with one. Exit code 0: all done, 1: some trial failed, 2: something must be fixed."""
+    """Run an experiment here, or go on with one. Exit code 0: all done, 1: a trial failed, 2: mend something."""
     from sweep.experiment.file import load
     from sweep.running import run as sweep_run
     from sweep.running.cluster import RayLost
@@ -53,7 +53,7 @@ def run(
     def end(stopped: Stopped) -> NoReturn:
         """At once: Python stops listening before it ends, so that a further signal would have the last word."""
         console.show_cursor()  # the live view hid it
-        console.print(STOPPED, f"\n  {again()}", soft_wrap=True, highlight=False)
+        console.say(f"{STOPPED}\n  {again()}")
         kill_children()
         os._exit(stopped.code)
 
@@ -67,11 +67,11 @@ def run(
             end(stopped)
         starts = starts_so_far() + 1
         console.show_cursor()  # the live view hid it
-        console.print(f"[yellow]{reason}.[/] Everything finished is in the store.", soft_wrap=True)
+        console.say(styled(f"{reason}.", "yellow"), "Everything finished is in the store.")
         if starts > MOST_STARTS:
-            console.print("It happens too often; when Ray is well again, go on with:", f"\n  {again()}", soft_wrap=True)
+            console.say(f"It happens too often; when Ray is well again, go on with:\n  {again()}")
             os._exit(BROKEN_DOWN)
-        console.print("Starting over.")
+        console.say("Starting over.")
         start_anew(starts)
 
     try:
@@ -99,20 +99,22 @@ def _tell(console: Console, loaded: Experiment, summary: Summary) -> None:
     if table is not None:
         console.print(table)
     if not summary.started:
-        console.print("Nothing was left to run.")
+        console.say("Nothing was left to run.")
     for outcome in summary.failed:
-        console.print(f"failed: trial {outcome.spec.trial_id} ({outcome.spec.phase} {' '.join(outcome.spec.tasks)})")
+        console.say(f"failed: trial {outcome.spec.trial_id} ({outcome.spec.phase} {' '.join(outcome.spec.tasks)})")
     if summary.collapsed:
-        console.print(f"{summary.collapsed} trials ended no better than chance on the English development set.")
+        console.say(
+            f"{counted(summary.collapsed, 'trial')} ended no better than chance on the English development set."
+        )
     for study in summary.blocked:
-        console.print(f"not run: {study.name}, because every trial of {study.parent} failed")
-    console.print(f"Parquet files: {store.path('ledger')}", soft_wrap=True)
-    console.print("Next:")
+        console.say(f"not run: {study.name}, because every trial of {study.parent} failed")
+    console.say(f"Parquet files: {store.path('ledger')}")
+    console.say("Next:")
     which = f" --experiment {loaded.name}" if len(history.experiments(store)) > 1 else ""
     typed = shlex.join(program())
     for sql in QUERIES if not summary.failed else (*QUERIES, FAILURES):
         asked = f'{typed} query {shlex.quote(loaded.store)} "{sql}"{which}'
-        console.print(f"  {asked}", soft_wrap=True, highlight=False)
+        console.say(f"  {asked}")
     if summary.failed:
-        console.print(f"  {again().removesuffix(' --retry-failed')} --retry-failed", soft_wrap=True, highlight=False)
+        console.say(f"  {again().removesuffix(' --retry-failed')} --retry-failed")
         raise typer.Exit(1)

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sweep.cli.completion import benchmarks
+
 if TYPE_CHECKING:
     from rich.table import Table
 
@@ -14,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def score(
-    benchmark: Annotated[str, typer.Option(help="xtreme or xtreme-r.")],
+    benchmark: Annotated[str, typer.Option(help="xtreme or xtreme-r.", autocompletion=benchmarks)],
     predictions: Annotated[Path, typer.Option(help="The submission: a folder for each task.")],
     labels: Annotated[
         Path, typer.Option(help="The right answers: a folder of the same layout, as `sweep export --labels` writes it.")
@@ -23,22 +25,22 @@ def score(
 ) -> None:
     """Score a submission folder. Exit code 0: all there, 1: a file is missing, 2: something must be fixed."""
     import dataclasses
-    import json
 
-    from rich.console import Console
-
-    from sweep.scoring import benchmark as benchmarks
+    from sweep.console import Console, hand_out
+    from sweep.results.tables import to_json
     from sweep.scoring import score as scoring
+    from sweep.scoring.benchmark import load
 
-    result = scoring.score(benchmarks.load(benchmark), predictions, labels)
+    result = scoring.score(load(benchmark), predictions, labels)
     if as_json:
-        typer.echo(json.dumps(dataclasses.asdict(result.scores), indent=1))
+        hand_out(to_json(dataclasses.asdict(result.scores)))
     else:
         Console().print(_table(result.scores))
+    err = Console(stderr=True)
     for problem in result.warnings:
-        typer.echo(f"warning: {problem}", err=True)
+        err.say(f"warning: {problem}")
     for path in result.missing:
-        typer.echo(f"missing: {path}", err=True)
+        err.say(f"missing: {path}")
     if result.missing:
         raise typer.Exit(1)
 

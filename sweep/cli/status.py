@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
 from sweep.cli.query import ExperimentOption, StoreArgument
+from sweep.console import Console, counted, hand_out
 
 if TYPE_CHECKING:
     from sweep.running.status import ExperimentState, Run
@@ -21,15 +20,16 @@ def status(
     experiment: ExperimentOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False,
 ) -> None:
-    """Show how far an experiment is, what failed and why, and how long the rest takes."""
+    """Show how far an experiment is. What failed and why, and how long the rest takes, is said, too."""
+    from sweep.results.tables import to_json
     from sweep.running import status as of_store
     from trainables.store import Store
 
     found = of_store.status(Store(store), experiment)
-    console = Console()
     if as_json:
-        console.print_json(json.dumps(dataclasses.asdict(found)))
+        hand_out(to_json(dataclasses.asdict(found)))
         return
+    console = Console()
     _show(console, found.experiment)
     _show_run(console, found.run)
 
@@ -53,40 +53,45 @@ def _show(console: Console, experiment: ExperimentState) -> None:
     planned = sum(study.planned for study in experiment.studies)
     done = sum(study.finished + study.pruned for study in experiment.studies)
     pruned, failed = (sum(getattr(one, name) for one in experiment.studies) for name in ("pruned", "failed"))
-    parts = [f"{experiment.name}: {done} of {planned} trials done"]
+    parts = [f"{experiment.name}: {done} of {counted(planned, 'trial')} done"]
     parts += [f"{pruned} of them pruned"] if pruned else []
     parts += [f"{failed} failed"] if failed else []
     parts += [f"{experiment.collapsed} no better than chance"] if experiment.collapsed else []
-    console.print(", ".join(parts))
+    console.say(", ".join(parts))
     if experiment.trials_per_hour is not None:
-        speed = f"{experiment.trials_per_hour:.0f} trials an hour"
+        speed = f"{counted(_rounded(experiment.trials_per_hour), 'trial')} an hour"
         if experiment.examples_per_second is not None:
-            speed += f", {experiment.examples_per_second:.0f} examples a second"
-        console.print(f"pace of the last trials: {speed}")
-    console.print(f"plan {experiment.plan}", highlight=False)
+            speed += f", {counted(_rounded(experiment.examples_per_second), 'example')} a second"
+        console.say(f"pace of the last trials: {speed}")
+    console.say(f"plan {experiment.plan}")
     if experiment.earlier_plans:
         names = ", ".join(f"{experiment.name}@{one}" for one in experiment.earlier_plans)
-        console.print(f"earlier plans, for sweep query --experiment: {names}", highlight=False, soft_wrap=True)
+        console.say(f"earlier plans, for sweep query --experiment: {names}")
     left = sum(study.left for study in experiment.studies)
     if left:
         seconds = experiment.seconds_left
         time_left = "unknown, as none has ended yet" if seconds is None else str(timedelta(seconds=round(seconds)))
-        console.print(f"time for the {left} trials left: {time_left}")
+        console.say(f"time for the {counted(left, 'trial')} left: {time_left}")
     for failure in experiment.failures:
-        console.print(f"failed ({failure.count}, such as {failure.trial_id}): {failure.reason}", highlight=False)
+        console.say(f"failed ({failure.count}, such as {failure.trial_id}): {failure.reason}")
+
+
+def _rounded(rate: float) -> float:
+    """A slow one is not 0."""
+    return round(rate) if rate >= 10 else float(f"{rate:.2g}")
 
 
 def _show_run(console: Console, run: Run | None) -> None:
     if run is None:
-        console.print("no run goes on")
+        console.say("no run goes on")
         return
     since = f"{datetime.fromtimestamp(run.started):%Y-%m-%d %H:%M}"
     who = f"of {run.experiment} since {since}, process {run.pid} on {run.host}"
     if not run.alive:
-        console.print(f"the run {who} was killed or is cut off; the same command goes on")
+        console.say(f"the run {who} was killed or is cut off; the same command goes on")
         return
-    console.print(f"a run {who}:")
+    console.say(f"a run {who}:")
     for one in run.running:
-        console.print(f"  {one['study']} {one['settings']} {one['progress']:.0%}", highlight=False)
+        console.say(f"  {one['study']} {one['settings']} {one['progress']:.0%}")
     if run.waits:
-        console.print(run.waits, highlight=False, soft_wrap=True)
+        console.say(run.waits)

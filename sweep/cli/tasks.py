@@ -16,29 +16,24 @@ def tasks(
     own: Annotated[list[Path] | None, typer.Option("--task", help="A task file of your own; may be repeated.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False,
 ) -> None:
-    """List all tasks: kind, languages, metric, and where their examples come from."""
-    import json
-
-    from rich.console import Console
-
-    from sweep.results.tables import rich_table
+    """List all tasks. With kind, languages, metric, and where their examples come from."""
+    from sweep.console import Console, hand_out
+    from sweep.results.tables import rich_table, to_json
     from trainables.tasks import Catalogue, parse
 
     catalogue = Catalogue([parse(path) for path in own or ()])
     listed = _listed(catalogue, files)
     if as_json:
-        typer.echo(json.dumps(listed, indent=1, ensure_ascii=False))
+        hand_out(to_json(listed))
         return
     rows = [
         [name, task["kind"], task["main_score"], len(task["languages"]), task["training_set"] or "", _found(task)]
         for name, task in listed.items()
     ]
     console = Console()
-    if not console.is_terminal:
-        console.width = 160  # nothing is wrapped in a file
     console.print(rich_table(["task", "kind", "score", "languages", "trained on", "data"], rows))
     if files is None:
-        console.print("With --files DIR: what of it is in a folder of release files.")
+        console.say("With --files DIR: what of it is in a folder of release files.")
 
 
 def _listed(catalogue: Any, files: str | None) -> dict[str, dict[str, Any]]:

@@ -76,8 +76,10 @@ def export(
         seed: of the winners; None: the lowest.
 
     Raises:
-        UserError: the store has no such evaluation, or a folder is not empty.
+        UserError: the store has no such evaluation, a folder is not empty, or one of them lies in the other.
     """
+    if labels is not None:
+        refuse_nested(output, labels)
     refuse_full([folder for folder in (output, labels) if folder])
     experiments = [experiment] if experiment else []
     fates = _fates(store, condition, experiments)
@@ -134,9 +136,17 @@ def refuse_full(folders: Sequence[Path]) -> None:
         raise UserError([Problem(f"'{folder}' is not empty", hint=hint) for folder in full])
 
 
+def refuse_nested(output: Path, labels: Path) -> None:
+    """Raises UserError where the right answers would be part of the submission, or it of them; links are followed."""
+    one, other = output.resolve(), labels.resolve()
+    if one.is_relative_to(other) or other.is_relative_to(one):
+        message = f"labels in '{labels}' and predictions in '{output}' would lie in one folder"
+        raise UserError(Problem(message, hint="give two folders side by side: a submission holds no right answers"))
+
+
 def _fates(store: Store, condition: str, experiments: Sequence[str]) -> dict[str, dict[int, str]]:
     """By target and seed what became of a condition's winner. A target that nothing is trained for has one seed."""
-    rows = query(store, "from seeds order by target, seed", experiments=experiments).to_pylist()
+    rows = query(store, "from internal.seeds order by target, seed", experiments=experiments).to_pylist()
     conditions = sorted({row["condition"] for row in rows})
     if condition not in conditions:
         (name,) = {row["experiment"] for row in rows}

@@ -5,36 +5,33 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 from collections.abc import Callable, Sequence
+from decimal import Decimal
 from typing import Any
 
 import pyarrow as pa
-from rich.console import Console
 from rich.table import Table
 
+from sweep.console import WIDE, Console, visible
 
-def rich_table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> Table:
+Row = Sequence[Any]
+
+
+def rich_table(columns: Sequence[str], rows: Sequence[Row]) -> Table:
     """Rows under their columns, numbers to the right."""
     table = Table()
-    for position, column in enumerate(columns):
-        numbers = all(isinstance(row[position], (int, float, type(None))) for row in rows)
-        table.add_column(column, justify="right" if numbers else "left", overflow="fold")
+    for column, is_of_numbers in zip(columns, _of_numbers(columns, rows), strict=True):
+        table.add_column(column, justify="right" if is_of_numbers else "left", overflow="fold")
     for row in rows:
         table.add_row(*map(_cell, row))
     return table
 
 
-def _cell(value: Any) -> str:
-    if isinstance(value, float):
-        return f"{value:.6g}"
-    return "" if value is None else str(value)
-
-
 def as_text(table: pa.Table) -> str:
     """For a person. Never cut: as wide as it needs to be."""
-    rows = [list(row.values()) for row in table.to_pylist()]
     text = io.StringIO()
-    Console(file=text, width=10_000).print(rich_table(table.column_names, rows))
+    Console(file=text, width=WIDE).print(rich_table(table.column_names, _rows(table)))
     return text.getvalue()
 
 
@@ -43,32 +40,85 @@ def as_csv(table: pa.Table) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(table.column_names)
-    writer.writerows(row.values() for row in table.to_pylist())
+    writer.writerows(_rows(table))
     return text.getvalue()
 
 
 def as_json(table: pa.Table) -> str:
     """A list of objects; times in ISO 8601."""
-    return json.dumps(table.to_pylist(), default=str, ensure_ascii=False, indent=1) + "\n"
+    return to_json(table.to_pylist())
+
+
+def to_json(values: Any) -> str:
+    """JSON for scripts, whatever is in it: it has no NaN and no infinity, so these are null."""
+    return json.dumps(_plain(values), default=str, ensure_ascii=False, allow_nan=False, indent=1) + "\n"
 
 
 def as_markdown(table: pa.Table) -> str:
-    """A pipe table."""
-    rows = [table.column_names, ["---"] * table.num_columns]
-    rows += [[_cell(value).replace("|", "\\|") for value in row.values()] for row in table.to_pylist()]
-    return "".join(f"| {' | '.join(row)} |\n" for row in rows)
+    """A pipe table, numbers to the right. What would end a cell is escaped; line ends are `<br>`."""
+    special = str.maketrans({"\\": "\\\\", "|": "\\|", "\n": "<br>"})
+
+    def line(values: Row) -> str:
+        return f"| {' | '.join(_readable(value).translate(special) for value in values)} |\n"
+
+    rows = _rows(table)
+    rule = "".join("| ---: " if right else "| --- " for right in _of_numbers(table.column_names, rows)) + "|\n"
+    return line(table.column_names) + rule + "".join(map(line, rows))
 
 
 def as_latex(table: pa.Table) -> str:
-    """A booktabs tabular."""
-    special = str.maketrans({char: f"\\{char}" for char in "&%$#_{}"})
+    r"""A booktabs tabular, numbers to the right. A row's first bracket or star would belong to the `\\` before it."""
+    special = str.maketrans(
+        {char: f"\\{char}" for char in "&%$#_{}"}
+        | {"\\": r"\textbackslash{}", "^": r"\textasciicircum{}", "~": r"\textasciitilde{}"}
+        | {"\n": " "}
+    )
 
-    def line(values: Sequence[Any]) -> str:
-        return " & ".join(_cell(value).translate(special) for value in values) + r" \\"
+    def line(values: Row) -> str:
+        text = " & ".join(_readable(value).translate(special) for value in values) + r" \\"
+        return f"{{{text[0]}}}{text[1:]}" if text.startswith(("[", "*")) else text
 
-    body = [line(list(row.values())) for row in table.to_pylist()]
-    head = [rf"\begin{{tabular}}{{{'l' * table.num_columns}}}", r"\toprule", line(table.column_names), r"\midrule"]
-    return "\n".join([*head, *body, r"\bottomrule", r"\end{tabular}"]) + "\n"
+    rows = _rows(table)
+    columns = "".join("r" if right else "l" for right in _of_numbers(table.column_names, rows))
+    head = [rf"\begin{{tabular}}{{{columns}}}", r"\toprule", line(table.column_names), r"\midrule"]
+    return "\n".join([*head, *map(line, rows), r"\bottomrule", r"\end{tabular}"]) + "\n"
+
+
+def _rows(table: pa.Table) -> list[Row]:
+    return [[*row.values()] for row in table.to_pylist()]
+
+
+def _of_numbers(columns: Sequence[str], rows: Sequence[Row]) -> list[bool]:
+    """Which columns have numbers, or nothing."""
+    return [all(_is_number(row[place]) or row[place] is None for row in rows) for place in range(len(columns))]
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float, Decimal)) and not isinstance(value, bool)
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    return "" if value is None else str(value)
+
+
+def _readable(value: Any) -> str:
+    """A cell of a table that is text, in which all line ends are the same."""
+    return visible(_cell(value).replace("\r\n", "\n").replace("\r", "\n").replace("\t", " "))
+
+
+def _plain(value: Any) -> Any:
+    match value:
+        case float():
+            return value if math.isfinite(value) else None
+        case Decimal():  # what DuckDB makes of sums of whole numbers
+            return int(value) if value == value.to_integral_value() else float(value)
+        case dict():
+            return {key: _plain(one) for key, one in value.items()}
+        case list() | tuple():
+            return [_plain(one) for one in value]
+    return value
 
 
 FORMATS: dict[str, Callable[[pa.Table], str]] = {

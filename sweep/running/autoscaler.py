@@ -11,6 +11,8 @@ from typing import Any
 import psutil
 import yaml
 
+from sweep.console import counted
+
 FLAG = "--autoscaling-config="
 
 
@@ -75,10 +77,10 @@ def _first_says() -> Iterator[str]:
     launches = report.get("pending_launches", {})
     starting = sum(launches.values()) + len(report.get("pending_nodes", ()))
     if starting:
-        yield f"{starting} {_machines(starting)} being started"
+        yield counted(starting, "machine is", "machines are") + " being started"
     failed = len(report.get("failed_nodes", ()))
     if failed:
-        yield f"{failed} {_machines(failed)} failed to come up"
+        yield f"{counted(failed, 'machine')} failed to come up"
     for name, found in report.get("node_availability_summary", {}).get("node_availabilities", {}).items():
         if not found["is_available"]:
             why = found.get("unavailable_node_information") or {}
@@ -92,10 +94,6 @@ def _second_says(gcs_address: str) -> Iterator[str]:
     status = get_cluster_status(gcs_address)
     starting = sum(one.count for one in status.pending_launches) + len(status.pending_nodes)
     if starting:
-        yield f"{starting} {_machines(starting)} being started"
+        yield counted(starting, "machine is", "machines are") + " being started"
     for one in status.failed_launches:
         yield f"no machine of type {one.ray_node_type_name} is to be had: {one.details}"
-
-
-def _machines(number: int) -> str:
-    return "machine is" if number == 1 else "machines are"

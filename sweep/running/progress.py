@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
-from rich.text import Text
 
+from sweep.console import Console, counted, styled
 from sweep.ledger import Entry
 from sweep.planning.history import KeptPlan
 from sweep.planning.plan import Plan, Study
@@ -91,29 +91,29 @@ class Progress:
     def wait_for(self, other: Mapping[str, Any]) -> None:
         """Another run's hold on the store is looked at."""
         who = f"process {other['pid']} on {other['host']}"
-        self.console.print(f"Another run ({who}) has not given the store back; watching whether it lives.", style="dim")
+        self.console.say(f"Another run ({who}) has not given the store back; watching whether it lives.", style="dim")
 
     def set_aside(self, problems: Sequence[Problem]) -> None:
         """Files of the store are not what they should be, and were moved out of the way."""
         for problem in problems:
-            self.console.print(f"[yellow]set aside[/] into {DAMAGED}/: ", Text(str(problem)), soft_wrap=True)
+            self.console.say(styled("set aside", "yellow"), f"into {DAMAGED}/: {problem}")
 
     def warn(self, findings: Sequence[Finding]) -> None:
         """Says what was found of the cluster's nodes."""
         for one in findings:
-            self.console.print("[yellow]warning:[/]", Text(str(one.problem)), soft_wrap=True)
+            self.console.say(styled("warning:", "yellow"), str(one.problem))
 
     def replaces(self, before: KeptPlan | None) -> None:
         """The experiment had another plan in the store until now: its results are no longer those of the name."""
         if before is not None:
             name = f"{before.plan.experiment}@{before.hash}"
             told = f"Another plan than before; the results of that one: --experiment {name}"
-            self.console.print(told, style="dim", soft_wrap=True)
+            self.console.say(told, style="dim")
 
     def earlier(self, trials: int) -> None:
         """Trials in the store do not count, as the training maths has changed since."""
         if trials:
-            self.console.print(not_counted(trials), style="dim", soft_wrap=True)
+            self.console.say(not_counted(trials), style="dim")
 
     @contextmanager
     def running(self, plan: Plan, search: Search, log: str) -> Iterator[None]:
@@ -123,8 +123,9 @@ class Progress:
         self._count(study.name for study in plan.studies)
         self._begun = time.monotonic()
         kept = f", {self._done} of them in the store already" if self._done else ""
-        self.console.print(f"{plan.experiment}: {self._total} trials in {len(plan.studies)} studies{kept}")
-        self.console.print(f"Ray's own messages: {log}", style="dim", soft_wrap=True)
+        trials, studies = counted(self._total, "trial"), counted(len(plan.studies), "study")
+        self.console.say(f"{plan.experiment}: {trials} in {studies}{kept}")
+        self.console.say(f"Ray's own messages: {log}", style="dim")
         if self.console.is_terminal:
             view = Live(
                 get_renderable=self.view,
@@ -142,7 +143,7 @@ class Progress:
     def room(self, slots: int) -> None:
         """There is room for so many trials at once, from now on."""
         self.slots = slots
-        self.console.print(f"{slots} trial{'s' if slots > 1 else ''} at a time")
+        self.console.say(f"{counted(slots, 'trial')} at a time")
 
     def look(self, slots: int, need: str, why: Callable[[], str]) -> None:
         """What became of the cluster's room. Called by another thread every few seconds.
@@ -158,11 +159,11 @@ class Progress:
         if not since:
             self._waits, self._reminded = None, float("-inf")
             return
-        trials = "1 trial waits" if len(since) == 1 else f"{len(since)} trials wait"
+        trials = counted(len(since), "trial waits", "trials wait")
         self._waits = f"{trials} for {need} for {(now - min(since)) / 60:.0f} min: {why()}"
         if not self.console.is_terminal and now - self._reminded >= REMINDING:
             self._reminded = now
-            self.console.print(self._waits, soft_wrap=True, highlight=False)
+            self.console.say(self._waits)
 
     def started(self, study: Study, spec: TrialSpec) -> None:
         """A trial was handed out."""
@@ -183,9 +184,7 @@ class Progress:
         """A trial was ended by something else than itself."""
         self._running.pop(spec.trial_id)
         reason = error.splitlines()[0]
-        self.console.print(
-            f"[yellow]starts again[/] {study.name} {settings(spec)}: ", Text(reason), soft_wrap=True, highlight=False
-        )
+        self.console.say(styled("starts again", "yellow"), f"{study.name} {settings(spec)}: {reason}")
 
     def finished(self, study: Study, entry: Entry) -> None:
         """A trial is in the ledger."""
@@ -197,18 +196,16 @@ class Progress:
         if entry.error:
             self._failed += 1
             reason = entry.error.splitlines()[0]
-            self.console.print(f"[red]failed[/] {study.name} {settings(entry.spec)}: ", Text(reason), soft_wrap=True)
+            self.console.say(styled("failed", "red"), f"{study.name} {settings(entry.spec)}: {reason}")
         elif entry.objective is not None and entry.objective >= self._best.get(study.name, (-1.0,))[0]:
             self._best.pop(study.name, None)  # what changed last stands last
             self._best[study.name] = entry.objective, entry.spec
         if not self.console.is_terminal and not entry.error:
-            score = f"dev {entry.objective:.1f}" if entry.objective is not None else f"{len(entry.scores)} scores"
+            score = f"dev {entry.objective:.1f}" if entry.objective is not None else counted(len(entry.scores), "score")
             score = "pruned" if entry.pruned else f"{score}, no better than chance" if entry.collapsed else score
-            self.console.print(
+            self.console.say(
                 f"{datetime.now():%H:%M:%S} {self._done}/{self._total} {study.name} {settings(entry.spec)} "
-                f"{score} in {seconds:.0f} s",
-                soft_wrap=True,
-                highlight=False,
+                f"{score} in {seconds:.0f} s"
             )
 
     def view(self) -> RenderableType:
@@ -217,7 +214,7 @@ class Progress:
         head = Table.grid(padding=(0, 1))
         head.add_row(
             ProgressBar(total=max(1, self._total), completed=self._done, width=30),
-            f"{self._done}/{self._total} trials",
+            f"{self._done}/{counted(self._total, 'trial')}",
             f"{self._failed} failed" if self._failed else "",
             went,
             f"about {_duration(self._left)} left" if self._left is not None else "",
@@ -235,7 +232,7 @@ class Progress:
             best.add_column(name, max_width=width, no_wrap=True, overflow="ellipsis")
         for name, (objective, spec) in list(self._best.items())[-SHOWN_PAIRS:]:
             best.add_row(name, settings(spec), f"{objective:.1f}")
-        waits = [Text(self._waits, style="yellow")] if self._waits else []
+        waits = [styled(self._waits, "yellow")] if self._waits else []
         return Group(head, running, *waits, best) if self._best else Group(head, running, *waits)
 
     def _count(self, changed: Iterable[str]) -> None:
@@ -259,14 +256,14 @@ class Progress:
 
 def not_counted(trials: int) -> str:
     """What is said of trials of an earlier version of the training maths."""
-    are = "trial in the store is" if trials == 1 else "trials in the store are"
-    return f"{trials} {are} of an earlier version of the training maths; what this plan needs of them runs again"
+    are = counted(trials, "trial in the store is", "trials in the store are")
+    return f"{are} of an earlier version of the training maths; what this plan needs of them runs again"
 
 
 def settings(spec: TrialSpec) -> str:
     """A trial's hyper-parameters in a few letters."""
     if spec.phase == "evaluate":
-        return f"{len(spec.languages)} languages"
+        return counted(len(spec.languages), "language")
     return f"lr {spec.learning_rate:.1e} ep {spec.epochs} seed {spec.seed}"
 
 

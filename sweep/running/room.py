@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from sweep.console import counted
 from sweep.experiment import Resources
 from sweep.running.autoscaler import Growth
 from trainables.errors import Problem, UserError
@@ -84,12 +85,12 @@ class Room:
     def need(self) -> str:
         """What a trial needs, in words."""
         resources = self.resources
-        of_each = f"{_count(resources.cpus_per_worker, 'CPU')}"
+        of_each = counted(resources.cpus_per_worker, "CPU")
         if resources.gpus_per_worker:
-            of_each += f" and {_count(resources.gpus_per_worker, 'GPU')}"
+            of_each += f" and {counted(resources.gpus_per_worker, 'GPU')}"
         if resources.workers == 1:
             return f"a machine with {of_each}"
-        return f"room for {resources.workers} workers with {of_each} each"
+        return f"room for {counted(resources.workers, 'worker')} with {of_each} each"
 
     @property
     def there(self) -> str:
@@ -107,12 +108,8 @@ class Room:
             counts[has] = counts.get(has, 0) + number
         told = []
         for (cpus, gpus), number in counts.items():
-            which = f"{number} {'machine' if number == 1 else 'machines'} with {_count(cpus, 'CPU')}"
+            which = f"{counted(number, 'machine')} with {counted(cpus, 'CPU')}"
             if gpus or self.resources.gpus_per_worker:
-                which += f" and {_count(gpus, 'GPU')}"
+                which += f" and {counted(gpus, 'GPU')}"
             told += [which] if number else []
         return ", ".join(told) or "no machine"
-
-
-def _count(number: float, noun: str) -> str:
-    return f"{number:g} {noun}{'' if number == 1 else 's'}"

@@ -8,8 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from rich.console import Console
-
+from sweep.console import Console
 from sweep.running.progress import Progress
 
 VIEW = "SWEEP_VIEW"

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from rich.console import Console
 
+from sweep.console import Console
 from sweep.experiment import Experiment, Resources
 from sweep.ledger import Entry, Ledger
 from sweep.planning.plan import Study, make_plan

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from rich.console import Console
 from rich.table import Table
 
+from sweep.console import Console
 from trainables import tasks
 from trainables.data import DataConfig, Source, open_source, references
 from trainables.data.examples import TaggedSentence, TextPair

@@ -215,9 +215,9 @@ MACHINE = {"CPU": 8.0, "GPU": 1.0}
     ("resources", "machines", "growth", "level", "words"),
     [
         ({}, 2, None, "fine", "2 trials fit now"),
-        ({}, 1, 3, "fine", "1 trials fit now, 3 when the cluster has grown"),
+        ({}, 1, 3, "fine", "1 trial fits now, 3 when the cluster has grown"),
         ({"gpus_per_worker": 2}, 8, 8, "wrong", "a trial needs a machine with 8 CPUs and 2 GPUs"),
-        ({"concurrent": 4}, 1, 3, "warning", "resources.concurrent is 4, and 1 trials fit now, 3 when"),
+        ({"concurrent": 4}, 1, 3, "warning", "resources.concurrent is 4, and 1 trial fits now, 3 when"),
         ({"gpus_per_worker": 2, "concurrent": 4}, 8, None, "warning", "and none is there"),  # others may join
         ({}, 0, 3, "fine", "3 trials fit at most"),
     ],

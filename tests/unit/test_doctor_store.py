@@ -309,7 +309,7 @@ def test_weights_that_are_kept_on_purpose_are_told_and_left(rig: WeightsRig) -> 
     save_checkpoint(rig.store, spec_of(rig, spare), {"encoder.a": torch.ones(1)})
     found = doctor.check(rig.store)
     assert found.faults == ()
-    assert any(one.message.startswith("nothing starts any more from those of 1 trials") for one in found.findings)
+    assert any(one.message.startswith("nothing starts any more from those of 1 trial") for one in found.findings)
     assert mend(rig) == []
 
 

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from rich.console import Console
 
 from sweep import experiment
+from sweep.console import Console
 from sweep.ledger import Ledger
 from sweep.planning import history
 from sweep.planning.plan import make_plan

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 import yaml
-from rich.console import Console
 
+from sweep.console import Console
 from sweep.experiment import Places
 from sweep.experiment.file import SHIPPED, find, load
 from sweep.planning.pricing import load_gpus

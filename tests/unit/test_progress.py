@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from rich.console import Console
 
+from sweep.console import Console
 from sweep.ledger import Entry
 from sweep.running.progress import Progress
 from sweep.search import Outcome, Search

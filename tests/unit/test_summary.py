@@ -5,8 +5,7 @@ from __future__ import annotations
 import io
 from pathlib import Path
 
-from rich.console import Console
-
+from sweep.console import Console
 from sweep.results.summary import result_table
 from tests.unit.test_driver import Rig
 from tests.unit.test_views import ONE_TARGET, collapsing, failing, play

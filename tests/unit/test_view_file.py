@@ -7,9 +7,9 @@ import time
 from pathlib import Path
 
 import pytest
-from rich.console import Console
 from rich.text import Text
 
+from sweep.console import Console
 from sweep.running import view_file
 from sweep.running.progress import Progress
 from sweep.running.view_file import drawn

@@ -37,4 +37,9 @@ def exactly(value: float) -> Bounds:
     return Bounds(value, value, value)
 
 
+def digits(value: float) -> str:
+    """Two digits at least, and no more than whole numbers."""
+    return f"{value:,.0f}" if value >= 10 else f"{value:.2g}"
+
+
 NOTHING = exactly(0)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from sweep.console import counted
 from sweep.experiment import Experiment
 from sweep.planning.plan import Plan, Study
 from sweep.planning.pricing.bounds import NOTHING, Bounds, exactly
@@ -75,7 +76,9 @@ def disk(experiment: Experiment, plan: Plan, left: Mapping[str, int]) -> Disk:
     passing = NOTHING if is_all_kept else _passing(plan, open_studies, at_once)
     running = min(slots, sum(left.values()))
     peak = exactly(kept * checkpoint) + passing * checkpoint + state * running
-    told = f"{kept} checkpoints of {_gigabytes(checkpoint)} stay" + ("" if is_all_kept else ", the conditions' winners")
+    size = _gigabytes(checkpoint)
+    told = counted(kept, f"checkpoint of {size} stays", f"checkpoints of {size} stay")
+    told += "" if is_all_kept else ", the conditions' winners"
     return Disk(exactly(kept * checkpoint), peak, told)
 
 

@@ -7,9 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from sweep.console import counted
 from sweep.experiment import Experiment
 from sweep.planning.plan import Plan, Study
-from sweep.planning.pricing.bounds import NOTHING, Bounds
+from sweep.planning.pricing.bounds import NOTHING, Bounds, digits
 from sweep.planning.pricing.clock import Clock, Measured, too_large, where
 from sweep.planning.pricing.gpus import Gpu, GpuTable
 from sweep.planning.pricing.work import UnknownError
@@ -92,7 +93,7 @@ class Price:
         at_least = "at least " if self.unknown else ""
         told = []
         if self.hours is None:
-            told.append(f"the hours of {_trials(self.trials)} are not known")
+            told.append(f"the hours of {counted(self.trials, 'trial')} are not known")
         elif self.gpu_hours is None:
             told.append(f"{at_least}{_span(self.hours)} hours of trials, one after the other, on CPUs")
         else:
@@ -105,9 +106,9 @@ class Price:
                 priced = f" (${hourly:.3g} an hour of {self.gpu.priced})" if hourly else ""
                 told.append(f"{at_least}${_span(cost)} {name}{priced}" if cost else f"the cost {name} is not known")
         for why, trials in _grouped(study for study in self.studies if study.hours is None):
-            told.append(f"unknown for {_trials(trials)}: {why}")
+            told.append(f"unknown for {counted(trials, 'trial')}: {why}")
         for why, trials in _grouped(study for study in self.studies if study.source and study.trials):
-            told.append(f"{_trials(trials)}: {why}")
+            told.append(f"{counted(trials, 'trial')}: {why}")
         return [*told, *self.notes]
 
     def to_dict(self) -> dict[str, Any]:
@@ -178,18 +179,9 @@ def _grouped(studies: Iterable[StudyPrice]) -> list[tuple[str, int]]:
     return list(trials.items())
 
 
-def _trials(count: int) -> str:
-    return f"{count} trial{'s' if count != 1 else ''}"
-
-
 def _span(bounds: Bounds) -> str:
-    low, expected, high = map(_digits, (bounds.low, bounds.expected, bounds.high))
+    low, expected, high = map(digits, (bounds.low, bounds.expected, bounds.high))
     return expected if low == high else f"{expected} ({low} to {high})"
-
-
-def _digits(value: float) -> str:
-    """Two digits at least, and no more than whole numbers."""
-    return f"{value:,.0f}" if value >= 10 else f"{value:.2g}"
 
 
 def _json(bounds: Bounds | None) -> dict[str, float] | None:

@@ -2,7 +2,7 @@
 create view predictions as
 with unnested as (
     select trial_id, unnest(predictions) as prediction, generate_subscripts(predictions, 1) as position
-    from ledger
+    from internal.predicted
     where status = 'finished' or phase = 'evaluate'
 )
 select experiment, trial_id, condition, seed, chosen, prediction.target, prediction.language, prediction.split,
@@ -10,4 +10,4 @@ select experiment, trial_id, condition, seed, chosen, prediction.target, predict
        phase = 'evaluate' and winner as winner
 from unnested
 join ledger using (trial_id)
-join members using (trial_id);
+join internal.members using (trial_id);

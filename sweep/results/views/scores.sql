@@ -2,11 +2,13 @@
 -- `winner`: of the evaluation of a winner. `is_source`: the language's development data chose the winner; null for trials
 -- of training, and for plans of before, which do not say. An evaluation that failed of one target has the scores of the others.
 create view scores as
-with unnested as (select trial_id, unnest(scores) as score from ledger where status = 'finished' or phase = 'evaluate')
+with unnested as (
+    select trial_id, unnest(list_distinct(scores)) as score from ledger where status = 'finished' or phase = 'evaluate'
+)
 select experiment, trial_id, condition, score.target, members.training_set, score.language, score.split, score.metric,
        score.value, score.n, seed, chosen, score.main, score.chance, phase, phase = 'evaluate' and winner as winner,
        if(members.training_set is not null and source_language is null, null,
           score.language is not distinct from source_language) as is_source
 from unnested
 join ledger using (trial_id)
-join members using (trial_id);
+join internal.members using (trial_id);

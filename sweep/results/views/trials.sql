@@ -6,5 +6,5 @@ select experiment, plan, trial_id, study, phase, condition, training_set, role, 
        curve, collapsed, learning_rate, epochs, batch_size, warmup, weight_decay, seed, started_at, finished_at, seconds,
        startup_seconds, examples_per_second, features, tokens, device, worker_group, attempts, resumed, halvings,
        micro_batch_tokens, error, spec
-from members
+from internal.members
 join ledger using (trial_id);

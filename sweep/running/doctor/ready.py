@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from sweep.console import counted
 from sweep.experiment import Experiment
 from sweep.planning.plan import Plan
 from sweep.planning.weights import UNKNOWN
@@ -76,7 +77,8 @@ def of_plan(wanted: Needs) -> Iterator[Finding]:
     if wanted.left == 0:
         yield Finding("fine", "plan", "nothing is left to run")
         return
-    yield Finding("fine", "plan", f"{wanted.left} trials are left to run, in {len(wanted.plan.studies)} studies")
+    left = counted(wanted.left, "trial is left to run", "trials are left to run")
+    yield Finding("fine", "plan", f"{left}, in {counted(len(wanted.plan.studies), 'study')}")
     held = lease.read(wanted.store)
     if held is not None and lease.is_alive(held):
         message = f"a run works on it: process {held['pid']} on {held['host']}"
@@ -108,7 +110,11 @@ def of_room(room: Room) -> Iterator[Finding]:
         todo = "lower resources.workers, resources.cpus_per_worker or resources.gpus_per_worker; or use larger machines"
         yield Finding(level, "room", f"a trial needs {room.need}, and none is there: {room.there}", todo=todo)
         return
-    told = f"{room.now} trials fit now" if room.machines else f"{total} trials fit at most"
+    told = (
+        f"{counted(room.now, 'trial fits', 'trials fit')} now"
+        if room.machines
+        else f"{counted(total, 'trial fits', 'trials fit')} at most"
+    )
     told += f", {total} when the cluster has grown" if room.machines and total > room.now else ""
     concurrent = room.resources.concurrent
     if concurrent is not None and concurrent > total:

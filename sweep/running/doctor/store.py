@@ -12,6 +12,7 @@ from typing import Literal
 
 import pyarrow as pa
 
+from sweep.console import counted
 from sweep.ledger import FOLDER as LEDGER
 from sweep.ledger import OUTCOME, Ledger, outcome
 from sweep.planning import history
@@ -182,9 +183,11 @@ class _Checking:
             )  # fmt: skip
             self._wrong("ledger", problem.message, name, todo, "set aside")
         outcomes = [outcome(row) for row in ledger.read(OUTCOME, without=damaged).to_pylist()]
-        self._fine("ledger", f"{len(ledger.files()) - len(damaged)} files, {len(outcomes)} trials")
+        files = counted(len(ledger.files()) - len(damaged), "file")
+        self._fine("ledger", f"{files}, {counted(len(outcomes), 'trial')}")
         if outcomes and not plans:
-            self._warn("plans", f"no plan says what the {len(outcomes)} trials are for", "run the experiment again")
+            trials = counted(len(outcomes), "trial is", "trials are")
+            self._warn("plans", f"no plan says what the {trials} for", "run the experiment again")
         return outcomes, not damaged
 
     def _models(self) -> None:
@@ -207,7 +210,7 @@ class _Checking:
                 damaged.add(trial_id)
                 self._wrong("weights", reason, checkpoint_name(trial_id), TRAINED_AGAIN, "set aside")
         size = sum(self._size(checkpoint_name(one)) for one in there)
-        self._fine("weights", f"{len(there) - len(damaged)} checkpoints, {size / 1e9:.2g} GB")
+        self._fine("weights", f"{counted(len(there) - len(damaged), 'checkpoint')}, {size / 1e9:.2g} GB")
         return damaged
 
     def _missing_weights(self, current: Iterable[Search]) -> set[str]:
@@ -228,7 +231,7 @@ class _Checking:
             if reason is not None:
                 todo = "the trial starts from its beginning"
                 self._wrong("states", reason, state_name(trial_id), todo, "set aside")
-        self._fine("states", f"{len(there)} trials on their way")
+        self._fine("states", f"{counted(len(there), 'trial')} under way")
 
     def _features(self) -> None:
         names = self._store.list(FEATURES, ".arrow")
@@ -243,7 +246,7 @@ class _Checking:
                 reason = str(error).splitlines()[0]
                 todo = "they are made again when a trial needs them"
                 self._wrong("features", f"is not an Arrow file: {reason}", name, todo, "remove")
-        self._fine("features", f"{len(names)} files")
+        self._fine("features", counted(len(names), "file"))
 
     def _leftovers(self) -> None:
         names = [*self._store.leftovers(older_than=LEFT_BEHIND)]
@@ -279,7 +282,7 @@ class _Checking:
         spare = there & known - needed
         if spare:
             size = sum(self._size(checkpoint_name(one)) for one in spare) / 1e9
-            message = f"nothing starts any more from those of {len(spare)} trials ({size:.2g} GB)"
+            message = f"nothing starts any more from those of {counted(len(spare), 'trial')} ({size:.2g} GB)"
             self._fine(
                 "weights", message, "`keep: all` keeps them; with `keep: winners` the next `sweep run` drops them"
             )
@@ -288,16 +291,15 @@ class _Checking:
         left = sum(search.left(study) for study in search.plan.studies)
         again = sorted(gone & search.needed()) if left else []
         trained = f", and {len(again)} again for their weights" if again else ""
-        self._fine(
-            "next", f"`sweep run` of {name} has at most {left} trials to run{trained}" if left else f"{name} is done"
-        )
+        to_run = f"`sweep run` of {name} has at most {counted(left, 'trial')} to run{trained}"
+        self._fine("next", to_run if left else f"{name} is done")
 
     def _set_aside(self) -> None:
         names = self._store.list(DAMAGED)
         if names:
             size = sum(self._size(name) for name in names) / 1e9
             todo = "for a person to look at; remove them when that is done"
-            self._fine("set aside", f"{len(names)} damaged files ({size:.2g} GB) in {DAMAGED}/", todo)
+            self._fine("set aside", f"{counted(len(names), 'damaged file')} ({size:.2g} GB) in {DAMAGED}/", todo)
 
     def _damage(self, name: str, trial_id: str | None = None) -> str | None:
         """What is wrong with a file of tensors, if anything; with `trial_id`, also where it is of another trial."""

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from sweep.console import counted
 from sweep.running.doctor.finding import Finding, Level
 from sweep.running.doctor.nodes import Node
 
@@ -218,7 +219,7 @@ class _Judging:
                 todo = "mount or copy it there, or put it into a bucket: data.files=s3://BUCKET/PREFIX"
                 yield self._say("wrong", "data", f"there is no '{place['path']}'", todo)
             elif kind in ours and any(ours[kind].get(key) != place.get(key) for key in ("files", "bytes")):
-                there, own = (f"{one['files']} files, {one['bytes']:,} bytes" for one in (place, ours[kind]))
+                there, own = (f"{counted(one['files'], 'file')}, {one['bytes']:,} bytes" for one in (place, ours[kind]))
                 message = f"'{place['path']}' is not the same as here: {there} instead of {own}"
                 yield self._say("wrong", "data", message, "copy it anew: trials there would see other examples")
             else:

@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
+from sweep.console import Console
 from sweep.running.launch.head import BROKEN, Head, NoSshError
 
 if TYPE_CHECKING:
@@ -72,10 +72,10 @@ class Screen:
             self._comes_back = False
         new, self._shown = log[self._shown :], max(self._shown, len(log))
         *lines, self._line = (self._line + new).split("\n")
-        for line in lines:
+        for line in (whole.rstrip("\r").rpartition("\r")[2] for whole in lines):  # bars overwrite themselves
             is_in_view = self.console.is_terminal and OF_A_TRIAL.fullmatch(line)
             if not is_in_view and not OF_RAY.fullmatch(line):
-                self.console.print(Text(line), soft_wrap=True)
+                self.console.say(line)
 
     def end(self, log: str) -> None:
         """The whole log: nothing comes after it, not even the end of its last line."""
@@ -89,7 +89,7 @@ class Screen:
 
     def note(self, text: str) -> None:
         """A word about the line, not of the job."""
-        self.console.print(text, style="dim", soft_wrap=True, markup=False)
+        self.console.say(text, style="dim")
 
 
 def follow(reach: Callable[[], AbstractContextManager[Head]], job: str, screen: Screen) -> JobDetails:

@@ -13,8 +13,8 @@ from shutil import copyfile, copyfileobj
 from typing import TYPE_CHECKING
 
 from pyarrow import fs
-from rich.console import Console
 
+from sweep.console import Console
 from sweep.experiment import Experiment
 from sweep.experiment.data import read_all_data
 from sweep.ledger import DamagedLedger, Ledger
@@ -252,7 +252,7 @@ class Launch:
         return BROKEN_DOWN if code is None else code
 
     def _tell(self, text: str) -> None:
-        self._console.print(text, soft_wrap=True, highlight=False, markup=False)
+        self._console.say(text)
 
 
 def check_bucket(store: Store) -> None:

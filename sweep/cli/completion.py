@@ -1,0 +1,17 @@
+"""What the shell offers after the tab key. Files it offers by itself, where none of these fits."""
+
+from __future__ import annotations
+
+
+def experiments(begun: str) -> list[str]:
+    """The shipped experiments."""
+    from sweep.experiment.file import shipped
+
+    return [name for name in shipped() if name.startswith(begun)]
+
+
+def benchmarks(begun: str) -> list[str]:
+    """The benchmarks that `sweep score` knows."""
+    from sweep.scoring import benchmark
+
+    return [name for name in benchmark.names() if name.startswith(begun)]
