@@ -6,7 +6,7 @@ from sweep.experiment import Experiment, longest_input
 from sweep.experiment.data import read_all_data
 from trainables.errors import Problem, UserError
 from trainables.models.minilm import minilm_folder
-from trainables.models.shapes import is_built_in
+from trainables.models.shapes import is_built_in, is_on_hub
 
 
 def check(experiment: Experiment, weights: str) -> None:
@@ -35,6 +35,8 @@ def _check_model(experiment: Experiment, weights: str) -> None:
     if is_built_in(experiment.model):
         minilm_folder()
     else:
-        from trainables.models.network import check_model  # imports torch, which the driver does not need otherwise
+        from trainables.models.network import check_model, load_base  # torch, which the driver does not need otherwise
 
         check_model(experiment.model, weights, longest_input(experiment), experiment.dropout_masks)
+        if not is_on_hub(experiment.model):
+            load_base(experiment.model, weights)  # its files are here: whatever is wrong with them shows

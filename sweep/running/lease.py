@@ -46,10 +46,10 @@ class _Record(BaseModel):
     """What must be right in a record before anything of it is used."""
 
     model_config = ConfigDict(extra="allow")
-    run: str
-    host: str
-    pid: Annotated[int, Field(ge=0, lt=2**31)]
-    beat: Time
+    run: str = ""
+    host: str = "?"
+    pid: Annotated[int, Field(ge=0, lt=2**31)] = 0
+    beat: Time = 0.0
     started: Time = 0.0
     experiment: str | None = None
     running: list[_Running] = []
@@ -142,7 +142,7 @@ def hold(store: Store, describe: Callable[[], Record], wait: Callable[[Record], 
 
 def read(store: Store) -> Record | None:
     """What the run that holds the store said last; None where there is none. A record that is none is of no run."""
-    nobody = {"run": "", "host": "?", "pid": 0, "beat": 0.0}
+    nobody = _Record().model_dump(include={"run", "host", "pid", "beat"})
     try:
         return {**nobody, **_Record.model_validate_json(store.read(NAME)).model_dump(exclude_unset=True)}
     except FileNotFoundError:

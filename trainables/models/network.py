@@ -114,8 +114,6 @@ def check_model(model: str, weights: str, tokens: int, masks: str) -> None:
         config = AutoConfig.from_pretrained(place, revision=revision)
     except Exception as error:  # as in load_base
         raise _no_model(model, error) from error
-    if not is_on_hub(model):
-        load_base(model, weights)  # its files are here: whatever is wrong with them shows
     longest = positions(config.to_dict())
     if longest is not None and tokens > longest:
         message = f"model '{model}' sees {longest} tokens at once, and the tasks give it up to {tokens}"
