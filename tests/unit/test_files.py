@@ -178,13 +178,23 @@ def test_a_limit_takes_as_many_of_each_part_in_each_language(tmp_path: Path, lan
         assert abs(counts["one"] - counts["two"]) < 30, "a language must not give one part alone"
 
 
-def test_a_compressed_file_is_read_as_it_is(tmp_path: Path) -> None:
-    (tmp_path / "dev.gz").write_bytes(gzip.compress(b"a\tb\tneutral\n"))
-    (tmp_path / "qa.gz").write_bytes(gzip.compress(squad({"q": "Ulm."}).encode()))
+def test_a_compressed_file_is_the_same_examples(tmp_path: Path) -> None:
+    contents = {"dev.tsv": "a\tb\tneutral\n", "qa.json": squad({"q": "Ulm."}), "pos.tsv": "Ulm\tPROPN\n"}
+    for name, content in contents.items():
+        (tmp_path / name).write_text(content)
+        (tmp_path / f"{name}.gz").write_bytes(gzip.compress(content.encode()))
     source = open_source({"files": str(tmp_path)})
-    assert texts(source.examples(nli(layout(dev=["dev.gz"])), "dev", "en")) == ["a"]
-    own = task("squad", files=(layout("squad", ("en",), dev=["qa.gz"]),))
-    assert [one.id for one in source.examples(own, "dev", "en")] == ["q"]
+
+    def read(end: str) -> list[Example]:
+        tasks_of = (
+            nli(layout(dev=[f"dev.tsv{end}"])),
+            task("squad", files=(layout("squad", ("en",), dev=[f"qa.json{end}"]),)),
+            task("udpos", files=(layout("conll", ("en",), dev=[f"pos.tsv{end}"]),)),
+        )
+        return [example for own in tasks_of for example in source.examples(own, "dev", "en")]
+
+    assert read(".gz") == read("")
+    assert [one.id for one in read(".gz")] == ["dev-0", "q", "pos-0"]
 
 
 @pytest.mark.parametrize("format", ["jsonl", "tsv", "csv"])

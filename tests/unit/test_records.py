@@ -185,16 +185,16 @@ def test_a_label_must_be_one(value: object) -> None:
     assert (found.message, found.line) == ("has no text 'gold_label'", 1)
 
 
-def test_training_data_must_have_the_column_of_its_labels() -> None:
-    columns = {**MNLI, "label": "gold"}
-    records = [Record(1, BARE)]
+def test_what_models_are_trained_and_chosen_on_must_have_the_column_of_its_labels() -> None:
+    def read(name: str, split: str) -> list[Example]:
+        options = {"columns": {**MNLI, "label": "gold"}}
+        return to_examples(task(name), [Record(1, BARE)], options, "en", Findings("f"), "f", split)
 
-    def read(split: str) -> list[Example]:
-        return to_examples(task("xnli"), records, {"columns": columns}, "en", Findings("f"), "f", split)
-
-    assert labels(read("dev")) == [None]
-    found = problem(lambda: read("train"))
-    assert (found.message, found.hint) == ("has no label column 'gold'", "known: sentence1, sentence2")
+    for name, split in (("mnli", "test"), ("xnli", "test"), ("xnli", "dev")):
+        assert labels(read(name, split)) == [None]
+    for name, split in (("mnli", "train"), ("mnli", "dev"), ("xnli", "train")):
+        found = problem(lambda name=name, split=split: read(name, split))
+        assert (found.message, found.hint) == ("has no label column 'gold'", "known: sentence1, sentence2")
 
 
 def test_only_rows_of_the_language_count() -> None:

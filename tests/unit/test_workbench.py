@@ -13,6 +13,8 @@ import pytest
 from tests.toy import tokenizer
 from trainables import tasks
 from trainables.data import open_source
+from trainables.data.examples import TaggedSentence
+from trainables.data.labels import unseen
 from trainables.errors import UserError
 from trainables.features import IGNORED
 from trainables.kinds import Encoded, kind_of
@@ -53,6 +55,13 @@ def test_ccg_runs_with_categories_that_only_its_dev_set_has(ccg: Path, caplog: p
     predicted = kind_of(task).predictions(task, Encoded(examples, features, outputs), [])
     evaluation = scored(Split(task, "dev", "en", examples, features), [], predicted)
     assert evaluation.main.value == pytest.approx(100 * 2 / 3)
+
+
+def test_of_many_unseen_labels_the_most_frequent_are_named() -> None:
+    sentence = TaggedSentence("0", ("a",) * 9, ("x", "g", "x", "b", "c", "d", "e", "f", "O"))
+    hidden = TaggedSentence("1", ("a",), None)
+    assert unseen({"O"}, [sentence, hidden]) == "'x' (2), 'g' (1), 'b' (1), 'c' (1), 'd' (1) and 2 more"
+    assert unseen(set("Oxgbcdef"), [sentence, hidden]) is None
 
 
 def test_only_the_first_worker_says_it(ccg: Path, caplog: pytest.LogCaptureFixture) -> None:

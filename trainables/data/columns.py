@@ -14,7 +14,7 @@ from trainables.data.tables import Record
 from trainables.errors import nearest
 
 GOLD = frozenset({"label", "tags", "answers"})
-"""What a whole table may lack where it is hidden, which it is not in training data."""
+"""What a whole table may lack where it is hidden, which it is not where models are trained and chosen."""
 
 _FORMATTER = string.Formatter()
 

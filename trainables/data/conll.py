@@ -11,7 +11,7 @@ from typing import Any
 
 from trainables.data.examples import TaggedSentence
 from trainables.data.findings import Findings
-from trainables.data.lines import read_lines
+from trainables.data.lines import read_lines, stem_of
 from trainables.tasks import Task
 
 Row = tuple[int, list[str]]  # its line, its cells; no cells: the end of a sentence
@@ -61,7 +61,7 @@ def read_conll(path: Path, options: Mapping[str, Any], task: Task) -> list[Tagge
             tags.append(named.get(tag, tag))
             if not hidden:
                 check_tag(tags[-1], task, number, findings)
-        own_id = f"{path.stem}-{len(sentences)}"
+        own_id = f"{stem_of(path)}-{len(sentences)}"
         sentences.append(TaggedSentence(own_id, tuple(tokens), None if hidden else tuple(tags)))
     findings.check()
     return sentences
@@ -89,7 +89,7 @@ def read_ccgbank(path: Path, options: Mapping[str, Any], task: Task) -> list[Tag
         for category, _ in leaves:
             check_tag(category, task, number, findings)
         words, categories = tuple(word for _, word in leaves), tuple(category for category, _ in leaves)
-        sentences.append(TaggedSentence(f"{path.stem}-{len(sentences)}", words, categories))
+        sentences.append(TaggedSentence(f"{stem_of(path)}-{len(sentences)}", words, categories))
     findings.check()
     if not sentences:
         findings.stop("has no derivations", 1, "is the download complete?")

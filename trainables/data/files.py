@@ -11,6 +11,7 @@ from trainables.data import passages
 from trainables.data.conll import read_ccgbank, read_conll
 from trainables.data.examples import Example, Question
 from trainables.data.findings import Findings
+from trainables.data.lines import stem_of
 from trainables.data.mewslix import read_entities, read_mentions
 from trainables.data.parallel import read_bucc, read_parallel
 from trainables.data.records import to_examples
@@ -123,7 +124,7 @@ def _read_one(task: Task, split: str, language: str, layout: FileLayout, path: P
     findings = Findings(path)
     records = read_table(path, layout.format, options, findings)
     code = layout.codes.get(language, language)
-    examples = to_examples(task, records, options, code, findings, path.stem, base)
+    examples = to_examples(task, records, options, code, findings, stem_of(path), base)
     if task.kind != "retrieval":
         return examples
     return passages.of_questions([one for one in examples if isinstance(one, Question)], language, pool)

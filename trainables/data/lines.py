@@ -89,6 +89,11 @@ def read_text(path: Path, findings: Findings, encoding: str = "utf-8") -> str:
     return text
 
 
+def stem_of(path: Path) -> str:
+    """What examples without an id are called after: the file's name, less its ending and that of gzip."""
+    return Path(path.name.removesuffix(".gz")).stem
+
+
 @contextmanager
 def _opened(path: Path, findings: Findings, encoding: str) -> Iterator[IO[str]]:
     """A file as text in its encoding, whose lines end with LF; its byte order mark may still be there."""
@@ -119,16 +124,16 @@ def _check_sign(head: bytes, findings: Findings, encoding: str) -> None:
         findings.stop("is a web page, not data: the download failed", 1, "look into it, and fetch the file anew")
     if codecs.lookup(encoding).name != "utf-8":
         return
-    todo = "say encoding: {} in the task's layout, or convert it to UTF-8"
-    if head.startswith(_MARKED["utf-16"]):
-        findings.stop("is UTF-16, not UTF-8", 1, todo.format("utf-16"))
     if head and not head.strip(b"\0"):
         findings.stop("begins with nothing but NUL bytes", 1, "is the download complete?")
-    for name, high_bytes in (("utf-16-le", head[1::2]), ("utf-16-be", head[::2])):
-        if len(high_bytes) >= 8 and not high_bytes.strip(b"\0"):
-            findings.stop(
-                "is UTF-16, not UTF-8", 1, f"say encoding: {name} in the task's layout, or convert it to UTF-8"
-            )
+    # Without a mark: of Latin letters every other byte is 0.
+    halves = {"utf-16-le": head[1::2], "utf-16-be": head[::2]}
+    found = [name for name, half in halves.items() if len(half) >= 8 and not half.strip(b"\0")]
+    if head.startswith(_MARKED["utf-16"]):
+        found = ["utf-16"]
+    if found:
+        hint = f"say encoding: {found[0]} in the task's layout, or convert it to UTF-8"
+        findings.stop("is UTF-16, not UTF-8", 1, hint)
 
 
 def _decoded(file: IO[str], findings: Findings, encoding: str) -> Iterator[str]:
@@ -138,7 +143,8 @@ def _decoded(file: IO[str], findings: Findings, encoding: str) -> Iterator[str]:
         for line in file:
             number += 1
             yield line.removeprefix("\ufeff") if number == 1 else line
-    except UnicodeDecodeError as error:  # what was decoded of its line holds no LF, else that line would have come
+    except UnicodeDecodeError as error:
+        # Of the piece of the file that holds the byte, no line has come yet; of those before it, all have.
         line_of_it = number + 1 + error.object.count(b"\n", 0, error.start)
         hint = "convert the file to UTF-8, or say its encoding in the task's layout"
         findings.stop(f"is not {encoding.upper()}: byte 0x{error.object[error.start]:02X}", line_of_it, hint)

@@ -32,9 +32,9 @@ def to_examples(
 
     Options: `columns`, what is where (see Columns); `label_map`, from the table's labels to the task's; `drop_labels`,
     the table's labels whose rows are left out. Where `columns` names a `language`, only its rows of `language` count.
-    Gold is None where the whole table lacks it, or has only blank or "-1" labels; only a table of training data must
-    have its column. Rows without id are called after `stem` and their number. A task of kind retrieval gives Questions,
-    which `passages` turns into queries.
+    Gold is None where the whole table lacks it, or has only blank or "-1" labels; what a task is trained and developed
+    on must have its column. Rows without id are called after `stem` and their number. A task of kind retrieval gives
+    Questions, which `passages` turns into queries.
 
     Raises:
         UserError: a column, text or label is missing or unknown.
@@ -93,7 +93,8 @@ class _Reader:
             self.is_told = self.is_told or self._tells(value)
         if is_empty:
             self.findings.stop("has no examples", 1, "it is only a header")
-        self.columns = Columns(columns, keys, self.findings, split != "train")
+        is_learnt_from = split == "train" or (split == "dev" and self._task.is_trainable)
+        self.columns = Columns(columns, keys, self.findings, not is_learnt_from)
 
     def own(self, records: Iterable[Record]) -> Iterator[Record]:
         """The rows in the language."""

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from trainables.data.examples import Answer, Question
 from trainables.data.findings import Findings
 from trainables.data.json_text import object_lines, parse_strictly, told
-from trainables.data.lines import read_text
+from trainables.data.lines import read_text, stem_of
 from trainables.errors import nearest
 
 T = TypeVar("T")
@@ -53,7 +53,7 @@ def read_paragraphs(path: Path, options: Mapping[str, Any], language: str) -> li
         tree = _JsonTree(text, parse_strictly(text), findings)
     except json.JSONDecodeError as error:
         findings.stop(*told(error, "is the download complete?"))
-    reader = _Reader(tree, options.get("language_of_id"), language, path.stem)
+    reader = _Reader(tree, options.get("language_of_id"), language, stem_of(path))
     paragraphs = [
         reader.paragraph(paragraph, at_paragraph)
         for article, at_article in tree.items(tree.root, "", "data")

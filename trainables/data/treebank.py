@@ -12,7 +12,7 @@ from typing import Any
 from trainables.data.conll import check_tag
 from trainables.data.examples import TaggedSentence
 from trainables.data.findings import Findings
-from trainables.data.lines import read_lines
+from trainables.data.lines import read_lines, stem_of
 from trainables.tasks import Task
 
 _WIDTH = 10
@@ -82,7 +82,7 @@ def read_conllu(path: Path, options: Mapping[str, Any], task: Task, language: st
             check_tag(word.upos, task, word.line, findings)
         forms = tuple(form.replace("\u200c", "").replace(" ", "") or form for form, _ in tokens)
         tags = None if is_hidden else tuple(tag for _, tag in tokens)
-        sentences.append(TaggedSentence(f"{path.stem}-{number}", forms, tags))
+        sentences.append(TaggedSentence(f"{stem_of(path)}-{number}", forms, tags))
     findings.check()
     return sentences
 

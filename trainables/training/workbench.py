@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 import threading
-from collections import Counter, OrderedDict
+from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, TypeVar
@@ -14,7 +14,8 @@ import torch
 from torch import distributed
 
 from trainables.data import Source
-from trainables.data.examples import Example, TaggedSentence, TextPair
+from trainables.data.examples import Example
+from trainables.data.labels import labels_of, unseen
 from trainables.features import Feature, FeatureCache, Features
 from trainables.kinds import code_hash, kind_of
 from trainables.models.checkpoint import DamagedCheckpoint, load_checkpoint
@@ -28,9 +29,6 @@ from trainables.training.shares import Part
 
 T = TypeVar("T")
 log = logging.getLogger("sweep")
-
-SHOWN = 5
-"""Labels that are named where there are more."""
 
 TOKENISED_AT_ONCE = 20_000
 """Examples whose features are Python objects at the same time."""
@@ -84,7 +82,7 @@ class Workbench:
         trained = self._catalogue[task.training_set]
         labels: set[str] = set()
         for example in self.examples(trained, "train", trained.source_language):
-            labels.update(_labels(example))
+            labels.update(labels_of(example))
         self._learnt.add(task.name)
         return dataclasses.replace(task, labels=tuple(sorted(labels)))
 
@@ -128,18 +126,12 @@ class Workbench:
             if task.name not in self._learnt:
                 return self.source.examples(task, split, language)
             found = self.source.examples(dataclasses.replace(task, labels=()), split, language)
-            self._tell_unseen(task, f"the {split} split in '{language}'", found)
+            if self.rank == 0 and (labels := unseen(frozenset(task.labels), found)):
+                place = f"the {split} split in '{language}' of '{task.name}'"
+                log.warning("%s has labels that the training data has not: %s", place, labels)
             return found
 
         return self._examples.get((task.name, split, language), read)
-
-    def _tell_unseen(self, task: Task, place: str, examples: Sequence[Example]) -> None:
-        gold = (one for example in examples for one in _labels(example))
-        unseen = Counter(one for one in gold if one not in task.labels)
-        if unseen and self.rank == 0:
-            told = ", ".join(f"'{label}' ({count})" for label, count in unseen.most_common(SHOWN))
-            more = f" and {len(unseen) - SHOWN} more" if len(unseen) > SHOWN else ""
-            log.warning("%s of '%s' has labels that the training data has not: %s%s", place, task.name, told, more)
 
     def features(self, task: Task, split: str, language: str, spec: TrialSpec, part: Part) -> Features:
         """A part of the examples of a split in one language as a trial's model reads them, tokenised once for all."""
@@ -201,16 +193,6 @@ class Workbench:
     def autocast(self, spec: TrialSpec) -> AbstractContextManager[Any]:
         """The arithmetic that a trial asks for."""
         return torch.autocast(self.device.type, torch.bfloat16, enabled=spec.precision == "bf16")
-
-
-def _labels(example: Example) -> Sequence[str]:
-    """The labels of an example's gold; none where it is hidden."""
-    match example:
-        case TextPair(label=str(label)):
-            return (label,)
-        case TaggedSentence(tags=tuple(tags)):
-            return tags
-    return ()
 
 
 class _Recent:
