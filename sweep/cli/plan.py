@@ -11,7 +11,7 @@ from rich import box
 from rich.table import Table
 
 from sweep.cli.completion import experiments
-from sweep.console import Console, counted, hand_out
+from sweep.console import Console, counted, hand_out, styled
 from sweep.planning.plan import Plan, Study, make_plan
 from sweep.planning.pricing.bounds import digits
 from sweep.planning.weights import UNKNOWN
@@ -60,7 +60,8 @@ def plan(
         from sweep.planning.weights import known_weights
         from sweep.running.check import check as check_all
 
-        check_all(loaded, known_weights(loaded))
+        for one in check_all(loaded, known_weights(loaded)):
+            Console(stderr=True).say(styled("warning:", "yellow"), str(one))
     made = make_plan(loaded)
     rows = Ledger(Store(loaded.store)).read([*OUTCOME, *MEASURED]).to_pylist()
     outcomes = [outcome(row) for row in rows]

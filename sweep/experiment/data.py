@@ -9,6 +9,7 @@ from pathlib import Path
 import trainables.data
 import trainables.tasks
 from sweep.experiment import Experiment, uses
+from trainables.data.labels import labels_of, unseen
 from trainables.errors import Problem, UserError
 from trainables.spec import content_hash
 from trainables.store import cache_folder
@@ -17,27 +18,39 @@ FOLDER = "checked"
 """Where the cache folder has an empty file for each split that was read and found right."""
 
 
-def read_all_data(experiment: Experiment) -> None:
+def read_all_data(experiment: Experiment) -> list[Problem]:
     """Reads every split that the experiment uses, once and for all: what was right stays right while nothing changes.
 
+    Returns:
+        What is odd and no mistake: gold that a model cannot predict, since its training data has no such label.
+
     Raises:
-        UserError: with the problems of all of them.
+        UserError: with the problems of all splits.
     """
     source, problems = experiment.source, dict[Problem, None]()
+    odd: list[Problem] = []
+    known: dict[str, set[str]] = {}  # by training set, whose labels are those of its training data
     for task, split, language in uses(experiment):
+        learns = not task.labels and task.kind in ("pair_classification", "tagging")
         try:
             mark = _mark(source.fingerprint(task, split, language))
-            if mark.exists():
+            if mark.exists() and not learns:
                 continue
-            source.examples(task, split, language)
+            examples = source.examples(task, split, language)
         except UserError as error:
             problems.update(dict.fromkeys(error.problems))
             continue
         with suppress(OSError):  # a machine whose cache cannot be written reads the data anew each time
             mark.parent.mkdir(parents=True, exist_ok=True)
             mark.touch()
+        if learns and split == "train" and language == task.source_language:
+            known.setdefault(task.name, set()).update(label for one in examples for label in labels_of(one))
+        elif learns and (told := unseen(known.get(task.training_set or "", ()), examples)) is not None:
+            message = f"the {split} split of '{task.name}' in '{language}' has labels that training never sees: {told}"
+            odd.append(Problem(message, hint="no model predicts them, so they count as wrong"))
     if problems:
         raise UserError(problems)
+    return odd
 
 
 def _mark(fingerprint: str) -> Path:

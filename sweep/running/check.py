@@ -9,18 +9,22 @@ from trainables.models.minilm import minilm_folder
 from trainables.models.shapes import is_built_in, is_on_hub
 
 
-def check(experiment: Experiment, weights: str) -> None:
+def check(experiment: Experiment, weights: str) -> list[Problem]:
     """Reads the data, and imports or tries the model, once, before several workers ask for it.
 
     Args:
         weights: what the model stands for, as `sweep.planning.weights` says.
 
+    Returns:
+        What is odd and no mistake.
+
     Raises:
         UserError: with every problem of both.
     """
     problems: list[Problem] = []
+    odd: list[Problem] = []
     try:
-        read_all_data(experiment)
+        odd += read_all_data(experiment)
     except UserError as error:
         problems += error.problems
     try:
@@ -29,6 +33,7 @@ def check(experiment: Experiment, weights: str) -> None:
         problems += error.problems
     if problems:
         raise UserError(problems)
+    return odd
 
 
 def _check_model(experiment: Experiment, weights: str) -> None:

@@ -19,7 +19,6 @@ from sweep.console import Console, counted, styled
 from sweep.ledger import Entry
 from sweep.planning.history import KeptPlan
 from sweep.planning.plan import Plan, Study
-from sweep.running.doctor.finding import Finding
 from sweep.search import Search
 from trainables.errors import Problem
 from trainables.spec import TrialSpec
@@ -98,10 +97,10 @@ class Progress:
         for problem in problems:
             self.console.say(styled("set aside", "yellow"), f"into {DAMAGED}/: {problem}")
 
-    def warn(self, findings: Sequence[Finding]) -> None:
-        """Says what was found of the cluster's nodes."""
-        for one in findings:
-            self.console.say(styled("warning:", "yellow"), str(one.problem))
+    def warn(self, problems: Iterable[Problem]) -> None:
+        """Says what is odd, and keeps nothing from running."""
+        for one in problems:
+            self.console.say(styled("warning:", "yellow"), str(one))
 
     def replaces(self, before: KeptPlan | None) -> None:
         """The experiment had another plan in the store until now: its results are no longer those of the name."""

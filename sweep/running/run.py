@@ -106,7 +106,7 @@ def run(
             driver.tidy()
     if not search.is_over:
         environment = Environment.of_command(experiment.environment)
-        check(experiment, weights)
+        progress.warn(check(experiment, weights))
         store.check_writable()
         with lease.hold(store, progress.describe, progress.wait_for) as held:
             record(experiment, weights)
@@ -156,7 +156,7 @@ def _run_trials(
             stop.listen()
             stop.check()
             if address is not None:
-                progress.warn(quick(experiment, driver.search.plan, driver.ledger.store))
+                progress.warn(one.problem for one in quick(experiment, driver.search.plan, driver.ledger.store))
             progress.room(found.room.slots)
             driver.slots = lambda: found.room.slots
             found.on_look = lambda cluster: progress.look(cluster.room.slots, cluster.room.need, cluster.why)

@@ -72,6 +72,19 @@ def test_a_cache_that_cannot_be_written_changes_nothing(tmp_path: Path, monkeypa
     assert not problems(tags(tmp_path))
 
 
+def test_labels_that_training_never_sees_are_said_each_time_and_are_no_mistake(tmp_path: Path) -> None:
+    (tmp_path / "ccg").mkdir()
+    for split, category in {"train": "S[dcl]\\NP", "dev": "(S[dcl]\\NP)/PP", "test": "S[dcl]\\NP"}.items():
+        (tmp_path / "ccg" / f"{split}.tsv").write_text(f"Vinken\tNP\nsleeps\t{category}\n")
+    data = {"files": str(tmp_path)}
+    path = write_experiment(tmp_path, data=data, conditions=["none"], targets=["ccg"], languages=["en"])
+    for _ in range(2):
+        (odd,) = read_all_data(experiment_file.load(str(path)))
+        assert (
+            odd.message == "the dev split of 'ccg' in 'en' has labels that training never sees: '(S[dcl]\\NP)/PP' (1)"
+        )
+
+
 def own_task(folder: Path, kind: str, metric: str, columns: dict[str, Any], **splits: list[dict[str, Any]]) -> Path:
     """An experiment on a task of the user's own, in lines of JSON."""
     (folder / "mine.yaml").write_text(

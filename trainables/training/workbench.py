@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import logging
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
@@ -15,7 +14,7 @@ from torch import distributed
 
 from trainables.data import Source
 from trainables.data.examples import Example
-from trainables.data.labels import labels_of, unseen
+from trainables.data.labels import labels_of
 from trainables.features import Feature, FeatureCache, Features
 from trainables.kinds import code_hash, kind_of
 from trainables.models.checkpoint import DamagedCheckpoint, load_checkpoint
@@ -28,7 +27,6 @@ from trainables.tasks import Catalogue, Task
 from trainables.training.shares import Part
 
 T = TypeVar("T")
-log = logging.getLogger("sweep")
 
 TOKENISED_AT_ONCE = 20_000
 """Examples whose features are Python objects at the same time."""
@@ -70,7 +68,6 @@ class Workbench:
         self._bases = _Recent(1)
         self._checkpoints = _Recent(2)
         self._tasks, self._examples, self._features = _Recent(1000), _Recent(1000), _Recent(1000)
-        self._learnt: set[str] = set()  # tasks whose labels are those of training data
 
     def task(self, name: str) -> Task:
         """A task with its labels: where its file names none, those of its training set's training data."""
@@ -83,7 +80,6 @@ class Workbench:
         labels: set[str] = set()
         for example in self.examples(trained, "train", trained.source_language):
             labels.update(labels_of(example))
-        self._learnt.add(task.name)
         return dataclasses.replace(task, labels=tuple(sorted(labels)))
 
     def base(self, spec: TrialSpec) -> Base:
@@ -116,22 +112,11 @@ class Workbench:
             raise DamagedCheckpoint(spec.parent, str(error)) from error
 
     def examples(self, task: Task, split: str, language: str) -> list[Example]:
-        """All examples of a split in one language, read once.
-
-        Gold may have labels that the training data has not, where these are the task's: they are not trained on, and
-        whatever is predicted instead is wrong. That is said.
+        """All examples of a split in one language, read once. The labels that their gold may have are those of the
+        task's file: where it names none, gold may have such as the training data has not.
         """
-
-        def read() -> list[Example]:
-            if task.name not in self._learnt:
-                return self.source.examples(task, split, language)
-            found = self.source.examples(dataclasses.replace(task, labels=()), split, language)
-            if self.rank == 0 and (labels := unseen(frozenset(task.labels), found)):
-                place = f"the {split} split in '{language}' of '{task.name}'"
-                log.warning("%s has labels that the training data has not: %s", place, labels)
-            return found
-
-        return self._examples.get((task.name, split, language), read)
+        own = self._catalogue[task.name]
+        return self._examples.get((task.name, split, language), lambda: self.source.examples(own, split, language))
 
     def features(self, task: Task, split: str, language: str, spec: TrialSpec, part: Part) -> Features:
         """A part of the examples of a split in one language as a trial's model reads them, tokenised once for all."""

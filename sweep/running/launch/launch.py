@@ -88,7 +88,8 @@ class Launch:
                 self._tell(f"warning: {one.problem}")
         Environment.of_command(self._experiment.environment)
         if is_here(self._experiment.data):
-            read_all_data(self._experiment)
+            for problem in read_all_data(self._experiment):
+                self._tell(f"warning: {problem}")
         if "://" in self._experiment.store:
             check_bucket(Store(self._experiment.store))
 
