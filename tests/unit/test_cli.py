@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from sweep.cli import app
-from sweep.cli.completion import benchmarks, experiments
+from sweep.cli.completion import benchmarks, experiments, tasks
 from sweep.planning.plan import Study
 from tests.conftest import write_experiment
 from tests.unit.test_driver import Rig
@@ -72,6 +72,7 @@ def test_the_version_is_that_of_the_package() -> None:
         (["status", "[/x]"], "no experiment was run in '[/x]'"),
         (["doctor", "[red]x"], "neither an experiment nor a store '[red]x'"),
         (["tasks", "--task", "[/x].yaml"], "[/x].yaml: cannot be read"),
+        (["tasks", "xqaud"], "unknown task 'xqaud'\n    did you mean 'xquad'?"),
     ],
 )
 def test_what_was_typed_wrong_is_said_with_the_nearest_right_thing(arguments: list[str], words: str) -> None:
@@ -85,7 +86,13 @@ def test_what_was_typed_wrong_is_said_with_the_nearest_right_thing(arguments: li
 def test_the_tab_key_offers_names() -> None:
     assert experiments("de") == ["demo"]
     assert experiments("nothing") == []
+    assert tasks("xq") == ["xquad"]
     assert benchmarks("xtreme-") == ["xtreme-r"]
+
+
+def test_tasks_may_be_named() -> None:
+    assert [*json.loads(call("tasks", "xquad", "panx", "--json").stdout)] == ["panx", "xquad"]
+    assert len(json.loads(call("tasks", "--json").stdout)) > 20
 
 
 def test_a_plan_begins_with_its_grid(tmp_path: Path) -> None:
