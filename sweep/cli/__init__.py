@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import io
+import sys
 from importlib.metadata import version
 from typing import Annotated, Any
 
@@ -70,4 +72,7 @@ def _options(
 
 def main() -> None:
     """The entry point of the `sweep` command."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # letters that the terminal has not
     app()

@@ -10,6 +10,13 @@ def experiments(begun: str) -> list[str]:
     return [name for name in shipped() if name.startswith(begun)]
 
 
+def tasks(begun: str) -> list[str]:
+    """The shipped tasks."""
+    from trainables.tasks import Catalogue
+
+    return [name for name in Catalogue() if name.startswith(begun)]
+
+
 def benchmarks(begun: str) -> list[str]:
     """The benchmarks that `sweep score` knows."""
     from sweep.scoring import benchmark

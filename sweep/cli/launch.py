@@ -48,7 +48,9 @@ def launch(
     from sweep.running.launch.machines import Machines
     from sweep.running.launch.shipment import shipment
 
-    console = Console(file=os.fdopen(os.dup(sys.stdout.fileno()), "w"))  # while Ray works, stdout is its log
+    console = Console(  # while Ray works, stdout is its log
+        file=os.fdopen(os.dup(sys.stdout.fileno()), "w", errors="backslashreplace")
+    )
     if on is None:
         raise UserError(Problem("no cluster is named", hint="give its file: --on cluster.yaml (docs/cluster.md)"))
     cluster = read_cluster_file(on)

@@ -7,8 +7,14 @@ from typing import Annotated, Any
 
 import typer
 
+from sweep.cli import completion
+
 
 def tasks(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="TASK", help="Which; without one all.", autocompletion=completion.tasks),
+    ] = None,
     files: Annotated[
         str | None,
         typer.Option(metavar="DIR", help="A folder of release files, or s3://...: what of each task is there?"),
@@ -16,13 +22,17 @@ def tasks(
     own: Annotated[list[Path] | None, typer.Option("--task", help="A task file of your own; may be repeated.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False,
 ) -> None:
-    """List all tasks. With kind, languages, metric, and where their examples come from."""
+    """List tasks. Of each its kind, languages, metric, and where its examples come from."""
     from sweep.console import Console, hand_out
     from sweep.results.tables import rich_table, to_json
+    from trainables.errors import Problem, UserError, nearest
     from trainables.tasks import Catalogue, parse
 
     catalogue = Catalogue([parse(path) for path in own or ()])
-    listed = _listed(catalogue, files)
+    unknown = [name for name in names or () if name not in catalogue]
+    if unknown:
+        raise UserError([Problem(f"unknown task '{name}'", hint=nearest(name, list(catalogue))) for name in unknown])
+    listed = {name: task for name, task in _listed(catalogue, files).items() if name in (names or catalogue)}
     if as_json:
         hand_out(to_json(listed))
         return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 import experiments
+from sweep.console import counted
 from sweep.experiment import (
     BASELINE,
     Condition,
@@ -30,6 +32,30 @@ from trainables.tasks import Catalogue, Task, misfits
 from trainables.yaml_file import Place, YamlFile, parse_yaml, read_yaml
 
 SHIPPED = Path(experiments.__file__).parent
+
+SECTIONS = {
+    "trials": Trials,
+    "resources": Resources,
+    "limits": Limits,
+    "conditions": Condition,
+    "data": Places,
+    "sentence_vectors": SentenceVectors,
+}
+
+WANTED = {
+    **dict.fromkeys(("int_type", "int_parsing", "int_from_float"), "a whole number"),
+    **dict.fromkeys(("float_type", "float_parsing", "finite_number"), "a number"),
+    **dict.fromkeys(("bool_type", "bool_parsing"), "true or false"),
+    "string_type": "text",
+    "list_type": "a list",
+    "model_type": "something of several parts",
+    "literal_error": "{expected}",
+    "greater_than_equal": "{ge} or more",
+    "greater_than": "more than {gt}",
+    "less_than_equal": "{le} or less",
+    "less_than": "less than {lt}",
+}
+"""What pydantic misses, by its name for the error."""
 
 
 def shipped() -> tuple[str, ...]:
@@ -93,18 +119,62 @@ def _override(document: YamlFile, overrides: Iterable[str]) -> Iterable[Problem]
             yield Problem(f"'{path}' is given twice: {given[path]} and {override}", hint="give one of them")
             continue
         given[path] = override
-        *parents, last = path.split(".")
-        section = document.values
-        for parent in parents:
-            if not isinstance(section.get(parent), dict):
-                section[parent] = {}
-            section = section[parent]
+        if not text.strip():
+            yield Problem(f"'{override}' gives no value", hint=f"{path}=null if there is to be none")
+            continue
         try:
-            section[last] = parse_yaml(text)
+            value = parse_yaml(text)
         except Exception as error:
             yield Problem(f"the value of '{override}' is not YAML: {str(error).splitlines()[0]}")
-        for place in [place for place in document.lines if place[: len(parents) + 1] == (*parents, last)]:
-            del document.lines[place]  # the file's line does not say what is wrong any more
+            continue
+        try:
+            place = _put(document.values, path.split("."), value)
+        except UserError as error:
+            yield from error.problems
+            continue
+        for old in [one for one in document.lines if one[: len(place)] == place]:
+            del document.lines[old]  # the file's line does not say what is wrong any more
+
+
+def _put(values: Any, keys: Sequence[str], value: Any) -> Place:
+    """Puts a value where the keys lead; in a list they are places, from 0 on. Raises UserError where there is none."""
+    if not all(keys):
+        hint = "keys are joined by one dot: trials.target=4"
+        raise UserError(Problem(f"'{'.'.join(keys)}' has an empty part", hint=hint))
+    place: list[Any] = []
+    section = values
+    for number, key in enumerate(keys):
+        place.append(_step(section, key, ".".join(map(str, place)), ".".join(keys)))
+        if number == len(keys) - 1:
+            section[place[-1]] = value
+        elif isinstance(section, list):
+            if place[:-1] == ["conditions"] and isinstance(name := section[place[-1]], str):  # the short form
+                section[place[-1]] = {"name": name, "tasks": [] if name == BASELINE else [name]}
+            section = section[place[-1]]
+        else:
+            if section.get(key) is None:
+                if keys[number + 1].isdecimal():
+                    at = ".".join(map(str, place))
+                    raise UserError(Problem(f"there is no list '{at}' in the file", hint=f"give it: {at}=[...]"))
+                section[key] = {}
+            section = section[key]
+    return tuple(place)
+
+
+def _step(section: Any, key: str, at: str, path: str) -> str | int:
+    """From a section that stands at `at` to its part. Raises UserError where it has no such part."""
+    if isinstance(section, dict):
+        return key
+    if not isinstance(section, list):
+        message = f"'{path}' names a part of '{at}', which is {section!r} and has none"
+        whole = f"{at}={{{key}: ...}}" if at in SECTIONS else f"{at}=VALUE"
+        raise UserError(Problem(message, hint=f"give the whole of it: {whole}"))
+    if key.isdecimal() and int(key) < len(section):
+        return int(key)
+    names = [str(one.get("name", one) if isinstance(one, dict) else one) for one in section]
+    there = ", ".join(f"{at}.{number} ({name})" for number, name in enumerate(names))
+    said = f"'{at}' has {counted(len(section), 'entry')}, and none at '{key}'"
+    raise UserError(Problem(said, hint=f"there are {there}" if there else f"give the whole of it: {at}=[...]"))
 
 
 def _own_tasks(document: YamlFile) -> tuple[Catalogue, list[Problem]]:
@@ -182,25 +252,42 @@ def _problems_of(error: Any, document: YamlFile) -> list[Problem]:
                 for position, value in context["again"].items()
             ]
         case "extra_forbidden":
-            model: Any = Experiment
-            for step in place[:-1]:
-                model = {
-                    "trials": Trials,
-                    "resources": Resources,
-                    "limits": Limits,
-                    "conditions": Condition,
-                    "data": Places,
-                    "sentence_vectors": SentenceVectors,
-                }.get(str(step), model)
-            return [
-                document.problem(f"unknown key '{place[-1]}'", place, nearest(str(place[-1]), [*model.model_fields]))
-            ]
+            known = [*_section(place[:-1]).model_fields]
+            return [document.problem(f"unknown key '{place[-1]}'", place, nearest(str(place[-1]), known))]
         case "missing":
             return [document.problem(f"'{name}' is missing", place[:-1])]
         case "too_short":
             return [document.problem(f"'{name}' is empty", place, "give at least one")]
+        case kind if kind in WANTED:
+            wanted = WANTED[kind].format(**context)
+            return [document.problem(f"'{name}' is {error['input']!r}: {wanted} is wanted", place, _form(error, place))]
     said = f"'{name}' is {error['input']!r}: {error['msg'][0].lower()}{error['msg'][1:]}"
     return [document.problem(said, place, context.get("hint"))]
+
+
+def _form(error: Any, place: Place) -> str | None:
+    """What a value of the right form looks like, where an example says it best."""
+    given = error["input"]
+    is_plain = given is not None and not isinstance(given, (list, dict))
+    match error["type"]:
+        case "list_type" if is_plain:
+            return f"write [{given}]"
+        case "model_type":
+            name = ".".join(map(str, place))
+            parts = (f"{name}.{part}={given if is_plain else '...'}" for part in _section(place).model_fields)
+            return f"say which of its parts: {' or '.join(parts)}"
+        case "literal_error" if isinstance(given, str):
+            close = nearest(given, re.findall(r"'(.+?)'", error["ctx"]["expected"]))
+            return close if close.startswith("did you mean") else None
+    return None
+
+
+def _section(place: Place) -> Any:
+    """The part of the file that a place lies in, or is."""
+    model: Any = Experiment
+    for step in place:
+        model = SECTIONS.get(str(step), model)
+    return model
 
 
 def _pruned(document: YamlFile, wrong: Sequence[Place]) -> YamlFile:

@@ -47,6 +47,73 @@ def test_values_are_overridden_by_dotted_paths(tmp_path: Path) -> None:
     assert (loaded.trials.target, loaded.trials.intermediate, loaded.seeds, loaded.model) == (7, 2, [1, 2], "minilm")
 
 
+def test_overrides_lead_into_lists(tmp_path: Path) -> None:
+    path = write_experiment(
+        tmp_path, conditions=["none", "mini-nli", {"name": "both", "tasks": ["mini-nli", "mini-qa"]}]
+    )
+    given = [
+        "conditions.1.name=nli",
+        "conditions.2.tasks.1=mini-pos",
+        "targets.0=mini-ner",
+        "sentence_vectors.pooling=cls",
+    ]
+    loaded = experiment_file.load(str(path), given)
+    assert [(one.name, one.tasks) for one in loaded.conditions] == [
+        ("none", []),
+        ("nli", ["mini-nli"]),  # which stood there in its short form
+        ("both", ["mini-nli", "mini-pos"]),
+    ]
+    assert loaded.targets == ["mini-ner", "mini-bitext"]
+    assert loaded.sentence_vectors.pooling == "cls"
+
+
+@pytest.mark.parametrize(
+    ("override", "words"),
+    [
+        (
+            "conditions.2.name=x",
+            "'conditions' has 2 entries, and none at '2'\n    there are conditions.0 (none), conditions.1",
+        ),
+        ("conditions.-1.name=x", "none at '-1'"),
+        ("conditions.first=x", "none at 'first'"),
+        (
+            "name.x=1",
+            "'name.x' names a part of 'name', which is 'small' and has none\n    give the whole of it: name=VALUE",
+        ),
+        ("data.files=DIR", "which is 'mini' and has none\n    give the whole of it: data={files: ...}"),
+        ("targets.0.x=1", "'targets.0', which is 'mini-pos'"),
+        ("seeds.1=3", "there is no list 'seeds' in the file\n    give it: seeds=[...]"),
+        ("trials..target=4", "'trials..target' has an empty part"),
+        (".x=1", "'.x' has an empty part"),
+        ("trials.=1", "'trials.' has an empty part"),
+        ("store=", "'store=' gives no value\n    store=null if there is to be none"),
+    ],
+)
+def test_an_override_that_leads_nowhere_is_refused(tmp_path: Path, override: str, words: str) -> None:
+    (found,) = problems(write_experiment(tmp_path), override)
+    assert words in found
+
+
+@pytest.mark.parametrize(
+    ("override", "words"),
+    [
+        (
+            "trials=4",
+            "'trials' is 4: something of several parts is wanted\n    say which of its parts: trials.intermediate=4 or",
+        ),
+        ("seeds=3", "'seeds' is 3: a list is wanted\n    write [3]"),
+        ("trials.target=many", "'trials.target' is 'many': a whole number is wanted"),
+        ("trials.target=0", "'trials.target' is 0: 1 or more is wanted"),
+        ("pruning=medan", "'median' or 'successive_halving' is wanted\n    did you mean 'median'?"),
+        ("model=3", "'model' is 3: text is wanted"),
+        ("warm_start=maybe", "'warm_start' is 'maybe': true or false is wanted"),
+    ],
+)
+def test_what_is_wanted_is_said_in_words(tmp_path: Path, override: str, words: str) -> None:
+    (found,) = problems(write_experiment(tmp_path), override)
+    assert words in found
+
+
 @pytest.mark.parametrize(
     ("changes", "at", "message", "hint"),
     [

@@ -264,6 +264,12 @@ def test_a_last_line_without_an_end_is_shown() -> None:
     assert shown(screen) == "one\ntwo\n"
 
 
+def test_a_line_that_was_written_over_is_shown_as_it_ended_and_as_text() -> None:
+    screen = terminal(False)
+    screen.say("10 %\r100 % [/x] \x1b[2J\r\nend\r\n")
+    assert shown(screen) == "100 % [/x] \\x1b[2J\nend\n"
+
+
 def test_on_a_terminal_the_view_stands_for_the_trials() -> None:
     screen = terminal(True)
     screen.say(LOG)

@@ -108,3 +108,22 @@ def test_what_waits_for_a_machine_is_said_with_its_reason(terminal: bool, monkey
         assert "waits" not in look()
         assert progress.describe()["waits"] is None
         assert [one["study"] for one in progress.describe()["running"]] == [found[0].name]
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_names_and_reasons_are_shown_as_they_are(terminal: bool) -> None:
+    """In the lines, and in the live view."""
+    output, _ = shown(terminal, error="unknown tag '(S[dcl]\\NP)/PP' [/x] \x07")
+    assert r"unknown tag '(S[dcl]\NP)/PP' [/x] \x07" in output
+    search = Search(plan_of(conditions=["none", {"name": "nli[en]", "tasks": ["mini-nli"]}], targets=["mini-pos"]))
+    console = Console(file=io.StringIO(), width=80, force_terminal=terminal, color_system=None)
+    progress = Progress(console)
+    with progress.running(search.plan, search, "[/log]"):
+        while (found := search.next()) is not None:
+            progress.started(*found)
+        view = Console(file=io.StringIO(), width=80, color_system=None)
+        view.print(progress.view())
+    assert isinstance(console.file, io.StringIO)
+    assert isinstance(view.file, io.StringIO)
+    assert "[/log]" in console.file.getvalue()
+    assert "intermediate/nli[en]" in view.file.getvalue()
