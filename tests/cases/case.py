@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,8 +26,8 @@ class Case:
     """A file, or a folder of them, and what is right: `reads` or `scores` something, or is refused with `says`.
 
     Attributes:
-        name: below the folder of cases: a task's file, a folder of gold and predictions, or a file of data.
-        task: of data without a task file, the shipped task (and split and language) whose file it is.
+        name: below the folder of cases: a task's file, a folder of gold and predictions, a folder or file of data.
+        task: of data alone, the shipped task whose data it is, the split and the language.
     """
 
     name: str
@@ -35,17 +35,6 @@ class Case:
     scores: float | None = None
     says: str | None = None
     task: str | None = None
-
-    @property
-    def expected(self) -> str:
-        """What is right, for a table."""
-        return (
-            f"refused: {self.says}"
-            if self.says is not None
-            else f"scores {self.scores}"
-            if self.scores is not None
-            else str(self.reads)
-        )
 
 
 def expected() -> Iterator[Case]:
@@ -68,19 +57,21 @@ def outcome(case: Case, folder: Path) -> tuple[bool, str]:
 
 
 def _outcome(case: Case, path: Path) -> str:
-    if path.is_dir():
-        return _score(path)
     if case.task is not None:
         name, split, language = case.task.split()
-        return _shown(list(open_source({"files": str(path.parent)}).examples(_at(name, path), split, language)))
-    return _checked(path)
+        task = tasks.load(name) if path.is_dir() else _of_one_file(name, path, language)
+        folder = path if path.is_dir() else path.parent
+        return _shown(open_source({"files": str(folder)}).examples(task, split, language))
+    return _score(path) if path.is_dir() else _checked(path)
 
 
-def _at(name: str, path: Path) -> tasks.Task:
-    """A shipped task whose files are this one alone."""
+def _of_one_file(name: str, path: Path, language: str) -> tasks.Task:
+    """A shipped task whose data is a file in its own format."""
     task = tasks.load(name)
-    layout = dataclasses.replace(task.files[0], splits=dict.fromkeys(task.files[0].splits, (path.name,)))
-    return dataclasses.replace(task, files=(layout,))
+    (layout, *_) = (one for one in task.files if one.format == path.suffix.lstrip("."))
+    return dataclasses.replace(
+        task, files=(dataclasses.replace(layout, splits={"dev": (path.name,)}, languages=(language,)),)
+    )
 
 
 def _checked(path: Path) -> str:
@@ -101,7 +92,7 @@ def _checked(path: Path) -> str:
         return _shown(loaded.source.examples(task, split, task.source_language))
 
 
-def _shown(examples: list[object]) -> str:
+def _shown(examples: Sequence[object]) -> str:
     return f"{len(examples)} examples, {examples[0]}"
 
 

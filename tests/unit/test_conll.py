@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.unit.conftest import Save
-from tests.unit.reading import problem, task
+from tests.unit.reading import problem, problems, task
 from trainables.data.conll import read_ccgbank, read_conll
 from trainables.data.examples import TaggedSentence
 
@@ -202,3 +202,11 @@ def test_tagged_round_trip(save: Save, sentences: list[list[tuple[str, str]]], s
     path = save("\n\n".join("\n".join(separator.join(row) for row in rows) for rows in sentences))
     read = tagged(path, separator=separator)
     assert [list(zip(each.tokens, each.tags or (), strict=True)) for each in read] == sentences
+
+
+def test_a_token_that_skip_leaves_out_is_said(save: Save) -> None:
+    """Tweets have `#` for a word: to leave it out as if it were a comment would cut the sentence in two."""
+    path = save("# id 1\nAmina B-PER\n# O\n1 O\n\n# id 2\nUlm B-LOC\n")
+    found = problems(lambda: tagged(path, "panx", separator=" ", skip=["#"]))
+    assert [(one.message, one.line) for one in found][:1] == [("`skip` leaves out '#' between two tokens", 3)]
+    assert "comments" in str(found[0].hint)

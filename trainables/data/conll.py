@@ -39,7 +39,7 @@ def read_conll(path: Path, options: Mapping[str, Any], task: Task) -> list[Tagge
     """
     findings = Findings(path)
     separator = options.get("separator", "\t")
-    rows = list(_rows(read_lines(path, findings, options.get("encoding", "utf-8")), separator, options))
+    rows = list(_rows(read_lines(path, findings, options.get("encoding", "utf-8")), separator, options, findings))
     filled = [(number, cells) for number, cells in rows if cells]
     if not filled:
         findings.stop("has no sentences", 1, "all its lines are blank, comments, or begin with what `skip` says")
@@ -96,16 +96,25 @@ def read_ccgbank(path: Path, options: Mapping[str, Any], task: Task) -> list[Tag
     return sentences
 
 
-def _rows(lines: Iterable[str], separator: str, options: Mapping[str, Any]) -> Iterator[Row]:
+def _rows(lines: Iterable[str], separator: str, options: Mapping[str, Any], findings: Findings) -> Iterator[Row]:
     """The lines less comments. Blank and skipped ones have no cells."""
     skipped, comments = frozenset(options.get("skip", ())), options.get("comments")
     is_within = False  # a sentence
+    cut: tuple[int, str] | None = None  # a skipped line right behind a token
     for number, line in enumerate(lines, 1):
         if comments and not is_within and line.startswith(comments):
             continue
         # Not str.strip(): a token may be a no-break or ideographic space.
         cells = _cells(line, separator) if line.strip(" \t") else []
-        is_within = bool(cells) and cells[0] not in skipped
+        is_skipped = bool(cells) and cells[0] in skipped
+        if not is_skipped:
+            if cells and cut is not None and not any(map(str.isalpha, cut[1])):  # no marker of a document
+                hint = "is it a token? Lines of comment have an option of their own: comments"
+                findings.add(f"`skip` leaves out '{cut[1]}' between two tokens", cut[0], hint)
+            cut = None
+        elif is_within:
+            cut = number, cells[0]
+        is_within = bool(cells) and not is_skipped
         yield number, cells if is_within else []
 
 
