@@ -138,7 +138,8 @@ class Case:
         return [one.replace("{folder}", str(folder)) for one in self.arguments]
 
 
-def _yaml(values: Any) -> bytes:
+def as_yaml(values: Any) -> bytes:
+    """The bytes of a YAML file."""
     return yaml.safe_dump(values, sort_keys=False, allow_unicode=True).encode("utf-8", "surrogateescape")
 
 
@@ -146,13 +147,10 @@ def _text(text: str) -> bytes:
     return text.encode("utf-8", "surrogateescape" if "\udc80" in text else "surrogatepass")
 
 
-CHECK = ("plan", "{folder}/e.yaml", "--check")
-
-
 @st.composite
 def experiments(draw: st.DrawFn) -> Case:
     """An experiment in which a value or two is odd."""
-    return Case({"e.yaml": _yaml(draw(changed(EXPERIMENT)))}, ("plan", "{folder}/e.yaml"), "e.yaml")
+    return Case({"e.yaml": as_yaml(draw(changed(EXPERIMENT)))}, ("plan", "{folder}/e.yaml"), "e.yaml")
 
 
 @st.composite
@@ -165,18 +163,19 @@ def yaml_texts(draw: st.DrawFn) -> Case:
 @st.composite
 def spaces(draw: st.DrawFn) -> Case:
     """A search space in which something is odd."""
-    odd = draw(st.one_of(changed(SPACE).map(_yaml), scribbled(yaml.safe_dump(SPACE)).map(_text)))
+    odd = draw(st.one_of(changed(SPACE).map(as_yaml), scribbled(yaml.safe_dump(SPACE)).map(_text)))
     experiment = {**EXPERIMENT, "search_space": "{folder}/space.yaml"}
-    return Case({"space.yaml": odd, "e.yaml": _yaml(experiment)}, ("plan", "{folder}/e.yaml"), ".yaml")
+    return Case({"space.yaml": odd, "e.yaml": as_yaml(experiment)}, ("plan", "{folder}/e.yaml"), ".yaml")
 
 
-def _with_task(task: bytes, content: bytes, arguments: tuple[str, ...] = CHECK) -> Case:
+def with_task(task: bytes, content: bytes) -> Case:
+    """An experiment on a task of the user's own, whose files are checked before it runs."""
     experiment = {
         **EXPERIMENT, "tasks": ["{folder}/mine.yaml"], "data": {"files": "{folder}"}, "conditions": ["none"],
         "warm_start": False, "targets": ["mine"], "languages": ["en"],
     }  # fmt: skip
-    files = {"mine.yaml": task, "e.yaml": _yaml(experiment), "data/train": content, "data/dev": content}
-    return Case(files, arguments, "{folder}")
+    files = {"mine.yaml": task, "e.yaml": as_yaml(experiment), "data/train": content, "data/dev": content}
+    return Case(files, ("plan", "{folder}/e.yaml", "--check"), "{folder}")
 
 
 @st.composite
@@ -185,9 +184,9 @@ def task_files(draw: st.DrawFn) -> Case:
     shape = draw(st.sampled_from(sorted(SHAPES)))
     good = own_task(SHAPES[shape])
     odd = draw(
-        st.one_of(changed(good).map(_yaml), changed(good).map(_yaml), scribbled(_yaml(good).decode()).map(_text))
+        st.one_of(changed(good).map(as_yaml), changed(good).map(as_yaml), scribbled(as_yaml(good).decode()).map(_text))
     )
-    return _with_task(odd, SHAPES[shape].content.encode())
+    return with_task(odd, SHAPES[shape].content.encode())
 
 
 @st.composite
@@ -199,7 +198,7 @@ def data_files(draw: st.DrawFn) -> Case:
         rows = [json.loads(line) for line in shape.content.splitlines()] if shape.layout["format"] == "jsonl" else None
         odd = changed(rows).map(_lines_of) if rows else changed(json.loads(shape.content)).map(_json)
         ways += [odd, odd]
-    return _with_task(_yaml(own_task(shape)), draw(st.one_of(ways)))
+    return with_task(as_yaml(own_task(shape)), draw(st.one_of(ways)))
 
 
 def _lines_of(rows: Any) -> bytes:
@@ -229,7 +228,7 @@ def arguments(draw: st.DrawFn) -> Case:
     options = draw(
         st.lists(st.sampled_from(["--json", "--gpu", "--gpus", "--chekc", "--gpu=H100", "--studies"]), max_size=2)
     )
-    return Case({"e.yaml": _yaml(EXPERIMENT)}, ("plan", "{folder}/e.yaml", *overrides, *options))
+    return Case({"e.yaml": as_yaml(EXPERIMENT)}, ("plan", "{folder}/e.yaml", *overrides, *options))
 
 
 SQL = (

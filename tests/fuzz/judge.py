@@ -32,6 +32,19 @@ class Verdict:
         return self.name in RIGHT
 
 
+class _Stream(io.TextIOWrapper):
+    """Where a command writes, texts and bytes, as to a file."""
+
+    def __init__(self) -> None:
+        self._bytes = io.BytesIO()
+        super().__init__(self._bytes, encoding="utf-8", errors="backslashreplace", write_through=True)
+
+    @property
+    def text(self) -> str:
+        """All that was written."""
+        return self._bytes.getvalue().decode("utf-8", "backslashreplace")
+
+
 class _Hang(BaseException):
     """No `except Exception` on the way catches it."""
 
@@ -42,20 +55,20 @@ def judge(arguments: Sequence[str], names: str = "") -> Verdict:
     Args:
         names: what a refusal must say, such as the file that is wrong.
     """
-    out, err = io.StringIO(), io.StringIO()
+    out, err = _Stream(), _Stream()
     try:
         with _patience(), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
             code = _run(arguments)
     except _Hang:
-        return Verdict("hang", f"after {PATIENCE} s:\n{err.getvalue()}")
+        return Verdict("hang", f"after {PATIENCE} s:\n{err.text}")
     except Exception:
         return Verdict("traceback", traceback.format_exc())
-    said = err.getvalue()
-    if "Traceback (most recent call last)" in said + out.getvalue():
-        return Verdict("traceback", said + out.getvalue())
+    said = err.text
+    if "Traceback (most recent call last)" in said + out.text:
+        return Verdict("traceback", said + out.text)
     if code == 0:
-        return Verdict("answered", out.getvalue())
-    if not said.strip() and not out.getvalue().strip():
+        return Verdict("answered", out.text)
+    if not said.strip() and not out.text.strip():
         return Verdict("silence", f"exit {code}")
     if code == 2 and names not in said:
         return Verdict("vague", said)
