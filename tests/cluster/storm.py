@@ -23,6 +23,8 @@ WAYS = ("killed", "drained", "cut off")
 """Without a word; with 15 seconds' notice; the network is away, for a minute at most."""
 
 EPOCHS = (100, 80, 120)
+TRIALS = {"trials": {"intermediate": 6, "target": 9}, "seeds": [1, 2, 3]}
+"""What keeps three machines busy for longer than twenty of them take to go and come back."""
 
 
 def disturb(cluster: Cluster, events: int, rng: random.Random) -> Counter[str]:
@@ -61,10 +63,10 @@ def main() -> None:
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as made:
         folder = Path(made)
-        calm = Sweep(write_sweep(folder, "undisturbed", EPOCHS))
+        calm = Sweep(write_sweep(folder, "undisturbed", EPOCHS, **TRIALS))
         assert calm.wait(1800) == 0, calm.output
         expected = results(folder / "undisturbed")
-        path = write_sweep(folder, "disturbed", EPOCHS)
+        path = write_sweep(folder, "disturbed", EPOCHS, **TRIALS)
         with Machines(folder, 3) as machines:
             cluster = Cluster(machines)
             cluster.join(2)
