@@ -381,6 +381,13 @@ def test_what_of_a_cluster_s_file_would_cost_a_day(tmp_path: Path, old: str, new
     assert all(one.where.startswith(str(path)) for one in found if one.where)
 
 
+def test_a_head_that_has_room_counts_as_a_machine(tmp_path: Path) -> None:
+    path = tmp_path / "cluster.yaml"
+    path.write_text(CLUSTER.replace("{CPU: 0}", "{CPU: 8, GPU: 1}").replace("max_workers: 8", "max_workers: 0"))
+    (room,) = (one for one in of_file(read_yaml(path), Resources(gpus_per_worker=1)) if one.check == "room")
+    assert room.level == "fine"
+
+
 def test_the_files_that_ship_are_as_a_sweep_needs_them() -> None:
     for path in (ROOT / "cluster.yaml", ROOT / "clusters" / "local.yaml"):
         assert worst(of_file(read_yaml(path), Resources(gpus_per_worker=1, cpus_per_worker=4))) == "fine"

@@ -95,5 +95,6 @@ class _Reading:
         growth = autoscaler.of_config(self._values)
         if self._resources is None or growth is None:
             return
-        for one in of_room(Room(self._resources, (), growth, may_join=True)):
+        head = (self._types.get(self._head) or {}).get("resources")  # it is always there
+        for one in of_room(Room(self._resources, () if head is None else (head,), growth, may_join=True)):
             yield Finding(one.level, one.check, one.message, self._document.name, one.todo)
