@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 
 import hypothesis
@@ -40,4 +41,5 @@ def tried(case: Case) -> Verdict:
         command = case.command(Path(folder))
         for path in Path(folder).glob("*.yaml"):
             path.write_bytes(path.read_bytes().replace(b"{folder}", folder.encode()))
-        return judge(command, names)
+        read = None if case.read is None else partial(case.read, Path(folder))
+        return judge(command, names, read)

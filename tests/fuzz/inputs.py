@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet as pq
 import yaml
 from hypothesis import strategies as st
 
+from sweep.experiment import Resources
+from sweep.planning.pricing import gpus
+from sweep.running.doctor.cluster_file import of_file
+from sweep.running.launch.cluster_file import read_cluster_file
 from tests.fuzz.odd import TEXTS, VALUES, changed, flipped, scribbled
 
 EXPERIMENT: dict[str, Any] = {
@@ -128,6 +136,8 @@ class Case:
     files: Mapping[str, bytes]
     arguments: tuple[str, ...]
     names: str = ""
+    read: Callable[[Path], object] | None = None
+    """Of a command that would go on to machines the part that reads, below the folder."""
 
     def command(self, folder: Path) -> list[str]:
         """Writes the files, and returns the arguments."""
@@ -305,6 +315,75 @@ def submissions(draw: st.DrawFn) -> Case:
     return Case(files, asked)
 
 
+GPUS = yaml.safe_load((Path(gpus.__file__).parent / "gpus.yaml").read_text(encoding="utf-8"))
+
+
+@st.composite
+def gpu_tables(draw: st.DrawFn) -> Case:
+    """A table of GPU types in which something is odd."""
+    odd = draw(st.one_of(changed(GPUS).map(as_yaml), scribbled(as_yaml(GPUS).decode()).map(_text)))
+    return Case(
+        {"g.yaml": odd, "e.yaml": as_yaml(EXPERIMENT)}, ("plan", "{folder}/e.yaml", "--gpus", "{folder}/g.yaml")
+    )
+
+
+CLUSTER: dict[str, Any] = {
+    **yaml.safe_load((Path(__file__).parents[2] / "clusters" / "local.yaml").read_text(encoding="utf-8")),
+    "auth": {"ssh_user": "nobody"},
+    "file_mounts": {},
+}
+
+
+def _read_cluster(folder: Path) -> None:
+    read = read_cluster_file(folder / "cluster.yaml")
+    of_file(read.document, Resources(gpus_per_worker=1, cpus_per_worker=4))
+
+
+@st.composite
+def cluster_files(draw: st.DrawFn) -> Case:
+    """A file of `ray up` in which something is odd."""
+    odd = draw(st.one_of(changed(CLUSTER).map(as_yaml), scribbled(as_yaml(CLUSTER).decode()).map(_text)))
+    return Case({"cluster.yaml": odd}, (), "cluster.yaml", _read_cluster)
+
+
+@st.composite
+def mirrors(draw: st.DrawFn) -> Case:
+    """A mirror of the hub whose file, or whose entry in the task, is odd."""
+    columns = {"text_a": "a", "text_b": "b", "label": "y", "id": "i"}
+    entry = {"dataset": "me/pairs", "splits": {"train": "train", "dev": "validation"}, "columns": columns}
+    task = {**own_task(SHAPES["jsonl"]), "hub": [entry]}
+    del task["files"]
+    rows = pa.Table.from_pylist(PAIRS)
+    ending = draw(st.sampled_from(["jsonl", "csv", "parquet"]))
+    content = {"jsonl": _lines(PAIRS).encode(), "csv": _csv(rows), "parquet": _parquet(rows)}[ending]
+    if draw(st.booleans()):
+        content = draw(flipped(content) if ending == "parquet" else scribbled(content.decode()).map(_text))
+    else:
+        task = draw(changed(task))
+    files = {f"hub/me/pairs/{split}.{ending}": content for split in ("train", "validation")}
+    case = with_task(as_yaml(task), b"")
+    return replace(
+        case,
+        files={
+            **case.files,
+            **files,
+            "e.yaml": case.files["e.yaml"].replace(b"files:", b"hub:").replace(b"'{folder}'", b"'{folder}/hub'"),
+        },
+    )
+
+
+def _csv(rows: pa.Table) -> bytes:
+    stream = io.BytesIO()
+    pyarrow.csv.write_csv(rows, stream)
+    return stream.getvalue()
+
+
+def _parquet(rows: pa.Table) -> bytes:
+    stream = io.BytesIO()
+    pq.write_table(rows, stream)
+    return stream.getvalue()
+
+
 KINDS: Mapping[str, Callable[[], st.SearchStrategy[Case]]] = {
     "experiment values": experiments,
     "YAML texts": yaml_texts,
@@ -315,6 +394,9 @@ KINDS: Mapping[str, Callable[[], st.SearchStrategy[Case]]] = {
     "SQL": statements,
     "changed stores": stores,
     "submissions": submissions,
+    "GPU tables": gpu_tables,
+    "cluster files": cluster_files,
+    "mirrors of the hub": mirrors,
 }
 """What is tried, by the name that the table of verdicts shows."""
 

@@ -7,10 +7,11 @@ import io
 import signal
 import sys
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from sweep.cli import main
+from trainables.errors import UserError
 
 PATIENCE = 20
 """Seconds after which a command hangs: none of these has more than a few lines to read."""
@@ -49,16 +50,17 @@ class _Hang(BaseException):
     """No `except Exception` on the way catches it."""
 
 
-def judge(arguments: Sequence[str], names: str = "") -> Verdict:
+def judge(arguments: Sequence[str], names: str = "", read: Callable[[], object] | None = None) -> Verdict:
     """Runs a command in this process.
 
     Args:
+        read: instead of a command that would go on to machines, the part of it that reads.
         names: what a refusal must say, such as the file that is wrong.
     """
     out, err = _Stream(), _Stream()
     try:
         with _patience(), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-            code = _run(arguments)
+            code = _run(arguments) if read is None else _code(read)
     except _Hang:
         return Verdict("hang", f"after {PATIENCE} s:\n{err.text}")
     except Exception:
@@ -83,6 +85,15 @@ def _run(arguments: Sequence[str]) -> int:
         return end.code if isinstance(end.code, int) else int(end.code is not None)
     finally:
         sys.argv = before
+    return 0
+
+
+def _code(read: Callable[[], object]) -> int:
+    try:
+        read()
+    except UserError as error:
+        sys.stderr.write("".join(f"error: {one}\n" for one in error.problems))
+        return 2
     return 0
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,6 +58,10 @@ class GpuTable:
         return next((gpu for gpu in self.gpus.values() if device in (gpu.name, *gpu.devices)), None)
 
 
+MOST = 1e9
+"""Of nothing in a table there is so much."""
+
+
 def load_gpus(path: Path | None = None) -> GpuTable:
     """The table in a file, or the shipped one.
 
@@ -96,9 +99,9 @@ class _Reader:
             if self._keys(row, place, ("devices", "memory_gb", "tflops", "utilisation", "price")):
                 gpus[str(name)] = self._gpu(str(name), row, place, common)
         default = values.get("default")
-        if default is not None and default not in rows:
+        if default is not None and str(default) not in gpus:
             self._wrong(f"'default' is no row of the table: {default!r}", ("default",), nearest(str(default), [*gpus]))
-        return GpuTable(self._document.name, gpus, default)
+        return GpuTable(self._document.name, gpus, None if default is None else str(default))
 
     def _gpu(self, name: str, values: Mapping[str, Any], place: Place, common: Bounds | None) -> Gpu:
         devices = values.get("devices", [])
@@ -110,7 +113,7 @@ class _Reader:
             values.get("price", {}), (*place, "price"), ("on_demand", "spot", "instance", "region", "date")
         )
         day = price.get("date")
-        if (price.get("on_demand") or price.get("spot")) and not isinstance(day, str | datetime.date):
+        if (price.get("on_demand") or price.get("spot")) and not isinstance(day, str):
             self._wrong(
                 f"the price of '{name}' has no date", (*place, "price"), "prices change: say of which day it is"
             )
@@ -141,7 +144,7 @@ class _Reader:
         value = values.get(name)
         if value is None and optional:
             return None
-        if isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < float("inf"):
+        if isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < MOST:
             return float(value)
         hint = "a number above 0" + (", or null where it is not known" if optional else "")
         missing = name not in values

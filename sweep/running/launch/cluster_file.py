@@ -148,11 +148,13 @@ def _missing_here(document: YamlFile) -> list[Problem]:
     """The files of this machine that it names, and that are not there."""
     problems = []
     for there, here in (document.values.get("file_mounts") or {}).items():
-        if not Path(here).expanduser().exists():
+        if not isinstance(here, str) or not here:
+            problems.append(document.problem(f"'{there}' is to be {here!r}, which is no file", ("file_mounts", there)))
+        elif not Path(here).expanduser().exists():
             message = f"'{here}', which is to be copied to the nodes, is not here"
             hint = MAKE_TOKEN if str(here).endswith(TOKEN) else HERE
             problems.append(document.problem(message, ("file_mounts", there), hint))
     key = (document.values.get("auth") or {}).get("ssh_private_key")
-    if key and not Path(key).expanduser().is_file():
+    if key and not Path(str(key)).expanduser().is_file():
         problems.append(document.problem(f"there is no key '{key}' here", ("auth", "ssh_private_key")))
     return problems
