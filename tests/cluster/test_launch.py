@@ -60,7 +60,7 @@ def command(there: Machines, tmp_path_factory: pytest.TempPathFactory) -> str:
     }
     file = write_experiment(folder, conditions=["none"], targets=["mini-pos"], **changes)
     on = there.cluster_file(ROOT / "clusters" / "local.yaml")
-    on.write_text(on.read_text().replace("--num-cpus=0", "--num-cpus=1").replace("{CPU: 0}", "{CPU: 1}"))
+    on.write_text(on.read_text().replace("--num-cpus=0", "--num-cpus=1").replace("CPU: 0", "CPU: 1"))
     return f"sweep launch {file} --on {on}"
 
 

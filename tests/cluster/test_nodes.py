@@ -100,7 +100,9 @@ def test_a_node_gets_keys_and_data_and_says_what_it_lacks(tmp_path: Path) -> Non
     assert keys.endswith("dev.txt\ntrain.txt\n")  # in the node's own cache
     began, *told, ended = folder.splitlines()
     assert "exit 2" in told
-    assert re.search(rf"error: 10\.9\.0\.2: there is no '{tmp_path}/mine/data'\n    mount or copy it there", folder)
+    assert re.search(
+        rf"error: 10\.9\.0\.2: data: there is no '{tmp_path}/mine/data'\n    mount or copy it there", folder
+    )
     assert "starts again" not in folder
     assert int(ended) - int(began) < 60
     assert logs.splitlines() == ["none of them", "2"], logs

@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 
 from sweep.cli import app
 from sweep.experiment import Resources
+from sweep.results.tables import to_json
 from sweep.running import lease
 from sweep.running.autoscaler import Growth, NodeType
 from sweep.running.doctor import head, ready
@@ -394,9 +395,7 @@ def test_the_files_that_ship_are_as_a_sweep_needs_them() -> None:
 
 
 def test_what_a_head_says() -> None:
-    answer = json.dumps(
-        {"level": "fine", "findings": [dataclasses.asdict(Finding("fine", "clock", "agrees"))]}, indent=2
-    )
+    answer = to_json({"level": "fine", "findings": [dataclasses.asdict(Finding("fine", "clock", "agrees"))]})
     assert head._findings(f"a login shell's greeting\n{answer}\nbye\n", "f") == [Finding("fine", "clock", "agrees")]
     (none,) = head._findings("bash: sweep: command not found\n", "f")
     assert (none.level, none.message) == ("wrong", "its head cannot ask the nodes: bash: sweep: command not found")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 from collections.abc import Sequence
 
@@ -42,10 +43,10 @@ def by_the_head(cluster: ClusterFile, arguments: Sequence[str]) -> list[Finding]
 
 def _findings(said: str, file: str) -> list[Finding]:
     """Those in an answer, around which a login shell may say other things."""
-    start = said.find('{\n  "level"')
-    if start < 0:
+    start = re.search(r'\{\s*"level"', said)
+    if start is None:
         last = next(iter(said.strip().splitlines()[-1:]), "it says nothing")
         todo = "install this version of the project there: `ray up` with the same file"
         return [Finding("wrong", "cluster", f"its head cannot ask the nodes: {last}", file, todo)]
-    values, _ = json.JSONDecoder().raw_decode(said[start:])
+    values, _ = json.JSONDecoder().raw_decode(said[start.start() :])
     return [Finding(**one) for one in values["findings"]]
