@@ -105,4 +105,6 @@ def test_a_node_gets_keys_and_data_and_says_what_it_lacks(tmp_path: Path) -> Non
     )
     assert "starts again" not in folder
     assert int(ended) - int(began) < 60
-    assert logs.splitlines() == ["none of them", "2"], logs
+    with_keys, looked_at = logs.splitlines()
+    assert with_keys == "none of them", logs
+    assert int(looked_at) >= 1, logs  # of the logs that would have them
