@@ -7,6 +7,9 @@ import string
 
 from transformers import PreTrainedTokenizerBase, XLMRobertaTokenizer
 
+TABLE = "encoder.embeddings.word_embeddings.weight"
+"""What BERT, XLM-R and their kin call the word embeddings, among a network's weights: (vocabulary, H)."""
+
 LETTERS = string.ascii_letters + string.digits + ".,?!'-北京市是中国的首都。"
 
 

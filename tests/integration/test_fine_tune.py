@@ -14,12 +14,13 @@ import torch
 from datasets import ClassLabel
 
 from tests import hub_mirror
+from tests.toy import TABLE
 from trainables import tasks
 from trainables.data import Source, open_source
 from trainables.data.examples import Example
 from trainables.errors import Problem, UserError
 from trainables.models.checkpoint import load_checkpoint, save_checkpoint
-from trainables.models.network import TABLE, Network, load_base, new_network
+from trainables.models.network import Network, load_base, new_network
 from trainables.models.vocabulary import TrimmedVocabulary
 from trainables.reports import Report, Score, TrialError
 from trainables.spec import TrialSpec

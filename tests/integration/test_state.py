@@ -24,6 +24,7 @@ from safetensors.torch import load_file, save
 from torch import distributed
 
 from tests.integration.test_fine_tune import SPEC, lively_parent, run
+from tests.toy import TABLE
 from trainables.data import open_source
 from trainables.models.checkpoint import (
     DamagedCheckpoint,
@@ -33,7 +34,7 @@ from trainables.models.checkpoint import (
     save_checkpoint,
     write_tensors,
 )
-from trainables.models.network import TABLE, load_base
+from trainables.models.network import load_base
 from trainables.models.vocabulary import TrimmedVocabulary
 from trainables.reports import MachineLeaves, Report, TrialError
 from trainables.spec import TrialSpec

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from transformers import XLMRobertaConfig, XLMRobertaModel
 
-from trainables.models.network import TABLE, Network
+from tests.toy import TABLE
+from trainables.models.network import Network
 from trainables.models.vocabulary import TrimmedVocabulary
 from trainables.reports import Score
 from trainables.training.best import BestWeights, Verdict, evaluation_steps

@@ -23,6 +23,11 @@ Prediction = str | tuple[str, ...]
 """A label, an answer's text, or an id; for tagging a tag per word, for mining and retrieval any number of ids."""
 
 
+_DROPOUT = ("hidden_dropout_prob", "hidden_dropout", "dropout", "classifier_dropout", "mlp_dropout")
+_SPREAD = ("initializer_range", "init_std")
+"""How architectures call the dropout of their layers, and the spread of their first weights."""
+
+
 class Encoded(NamedTuple):
     """A split after the network: its examples, its features, and the head's output for each feature.
 
@@ -83,7 +88,7 @@ class FirstTokenHead(Head):
 
     def __init__(self, outputs: int, config: Any) -> None:
         super().__init__()
-        self.dropout = nn.Dropout(config.hidden_dropout_prob)
+        self.dropout = nn.Dropout(dropout_of(config))
         self.dense = linear(config.hidden_size, config.hidden_size, config)
         self.out = linear(config.hidden_size, outputs, config)
 
@@ -92,10 +97,20 @@ class FirstTokenHead(Head):
         return self.out(self.dropout(self.dense(first).tanh()))
 
 
+def dropout_of(config: Any) -> float:
+    """The dropout of an encoder's own layers, under whatever name its architecture has it."""
+    return float(_first(config, _DROPOUT, 0.1))
+
+
+def _first(config: Any, names: Sequence[str], default: float) -> Any:
+    found = (getattr(config, name, None) for name in names)
+    return next((value for value in found if isinstance(value, int | float)), default)
+
+
 def linear(inputs: int, outputs: int, config: Any) -> nn.Linear:
     """A linear layer initialised as the encoder's pre-training initialised its own (normal, zero bias)."""
     layer = nn.Linear(inputs, outputs)
-    nn.init.normal_(layer.weight, std=config.initializer_range)
+    nn.init.normal_(layer.weight, std=_first(config, _SPREAD, 0.02))
     nn.init.zeros_(layer.bias)
     return layer
 

@@ -11,7 +11,7 @@ from torch.nn import functional
 from transformers import PreTrainedTokenizerBase
 
 from trainables.data.examples import TaggedSentence
-from trainables.kinds import IGNORED, Encoded, Feature, Head, Prediction, linear, most_common
+from trainables.kinds import IGNORED, Encoded, Feature, Head, Prediction, dropout_of, linear, most_common
 from trainables.tasks import Task
 
 
@@ -25,36 +25,48 @@ def features(task: Task, examples: Sequence[TaggedSentence], tokenizer: PreTrain
     words = [token for example in examples for token in example.tokens]
     encoded = tokenizer(words, add_special_tokens=False, return_attention_mask=False)["input_ids"] if words else []
     pieces = iter(encoded)
-    room = task.max_length - 2
+    around = special_tokens(tokenizer)
+    room = task.max_length - sum(map(len, around))
     rows: list[Feature] = []
     for position, example in enumerate(examples):
-        row = _Row(position, tokenizer)
+        row = _Row(position, *around)
         for word in range(len(example.tokens)):
             ids = (next(pieces) or [tokenizer.unk_token_id])[:room]
-            if len(row.input_ids) - 1 + len(ids) > room:
+            if row.length + len(ids) > room:
                 rows.append(row.closed())
-                row = _Row(position, tokenizer)
+                row = _Row(position, *around)
             row.add(word, ids, IGNORED if example.tags is None else label_ids.get(example.tags[word], IGNORED))
         rows.append(row.closed())
     return rows
 
 
+def special_tokens(tokenizer: PreTrainedTokenizerBase) -> tuple[list[int], list[int]]:
+    """What the tokenizer puts before and behind a text: `<s>` and `</s>`, in XLM-R's."""
+    bare: list[int] = tokenizer("a", add_special_tokens=False)["input_ids"]
+    whole: list[int] = tokenizer("a")["input_ids"]
+    start = next(at for at in range(len(whole)) if whole[at : at + len(bare)] == bare)
+    return whole[:start], whole[start + len(bare) :]
+
+
 class _Row:
     """A row that grows by words."""
 
-    def __init__(self, example: int, tokenizer: PreTrainedTokenizerBase) -> None:
-        self.example, self.end = example, tokenizer.sep_token_id
-        self.input_ids, self.target = [tokenizer.cls_token_id], [IGNORED]
+    def __init__(self, example: int, start: list[int], end: list[int]) -> None:
+        self.example, self.end = example, end
+        self.input_ids, self.target = [*start], [IGNORED] * len(start)
+        self.length = 0
         self.origin: list[tuple[int, int]] = []
 
     def add(self, word: int, ids: list[int], target: int) -> None:
         self.origin.append((word, len(self.input_ids)))
         self.input_ids += ids
         self.target += [target] + [IGNORED] * (len(ids) - 1)
+        self.length += len(ids)
 
     def closed(self) -> Feature:
         weight = sum(target != IGNORED for target in self.target)
-        return Feature([[*self.input_ids, self.end]], self.example, [*self.target, IGNORED], weight, self.origin)
+        target = self.target + [IGNORED] * len(self.end)
+        return Feature([[*self.input_ids, *self.end]], self.example, target, weight, self.origin)
 
 
 class TaggingHead(Head):
@@ -62,7 +74,7 @@ class TaggingHead(Head):
 
     def __init__(self, task: Task, config: Any) -> None:
         super().__init__()
-        self.dropout = nn.Dropout(config.hidden_dropout_prob)
+        self.dropout = nn.Dropout(dropout_of(config))
         self.out = linear(config.hidden_size, len(task.labels), config)
 
     def forward(self, hidden: Tensor, mask: Tensor) -> Tensor:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import copy
+import inspect
 import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 
 import tokenizers
 import torch
@@ -18,10 +19,15 @@ from transformers import (
     AutoConfig,
     AutoModel,
     AutoTokenizer,
+    PretrainedConfig,
     PreTrainedModel,
     PreTrainedTokenizerBase,
     XLMRobertaConfig,
     XLMRobertaModel,
+)
+from transformers.models.auto.modeling_auto import (
+    MODEL_FOR_CAUSAL_LM_MAPPING_NAMES,
+    MODEL_FOR_MASKED_LM_MAPPING_NAMES,
 )
 
 from trainables.errors import Problem, UserError, nearest
@@ -34,8 +40,16 @@ from trainables.models.shapes import SHAPES, folder_of, is_on_hub, name_and_revi
 from trainables.spec import content_hash
 from trainables.tasks import Task
 
-TABLE = "encoder.embeddings.word_embeddings.weight"
-"""The name of the word embeddings among a network's weights: (vocabulary, H)."""
+CAUSAL, MASKED = (frozenset(names) for names in (MODEL_FOR_CAUSAL_LM_MAPPING_NAMES, MODEL_FOR_MASKED_LM_MAPPING_NAMES))
+"""Types of models that were trained to go on with a text, and to fill in what is masked."""
+
+FUNCTIONAL = ("dropout", "attention_dropout", "dropout_prob")
+"""How modules call the dropout that they do themselves."""
+
+UNFIT = {
+    "canine": "reads characters, and has no table of word embeddings",
+    "xmod": "sends each text through the adapter of its language, which nobody names here",
+}
 
 
 @dataclass(frozen=True)
@@ -79,10 +93,13 @@ def load_base(model: str, weights: str | None = None) -> Base:
             torch.manual_seed(0)
             return Base(XLMRobertaModel(config, add_pooling_layer=False).eval(), tokenizer)
     try:
-        encoder, told = AutoModel.from_pretrained(
-            place, revision=revision, add_pooling_layer=False, dtype=torch.float32, output_loading_info=True
+        kind: Any = AutoModel._model_mapping[type(_config(model, place, revision))]
+        encoder, told = kind.from_pretrained(
+            place, revision=revision, dtype=torch.float32, output_loading_info=True, **_no_pooler(kind)
         )
         tokenizer = AutoTokenizer.from_pretrained(place, revision=revision)
+    except UserError:
+        raise
     except Exception as error:  # of whatever library reads what is in the files: a bad config has many ways to be bad
         if _is_unreached(error) and not is_offline_mode():
             raise ConnectionError(f"model '{model}' cannot be downloaded now: {_first_line(error)}") from error
@@ -111,7 +128,9 @@ def check_model(model: str, weights: str, tokens: int, masks: str) -> None:
     """
     place, revision = _locate(model, weights)
     try:
-        config = AutoConfig.from_pretrained(place, revision=revision)
+        config = _config(model, place, revision)
+    except UserError:
+        raise
     except Exception as error:  # as in load_base
         raise _no_model(model, error) from error
     longest = positions(config.to_dict())
@@ -121,6 +140,31 @@ def check_model(model: str, weights: str, tokens: int, masks: str) -> None:
     if masks == "rows" and config.model_type not in KIN:
         message = f"dropout_masks: rows is for models of type {', '.join(KIN)}, and '{model}' is {config.model_type}"
         raise UserError(Problem(message, hint="set dropout=0, which is as exact, or leave dropout_masks out"))
+
+
+def _config(model: str, place: str, revision: str | None) -> PretrainedConfig:
+    """A model's configuration. UserError where it is of no encoder that reads a text as a whole."""
+    config = AutoConfig.from_pretrained(place, revision=revision)
+    kind, hint = config.model_type, "an encoder such as xlm-roberta-large, or mmBERT, mDeBERTa, EuroBERT"
+    reason = UNFIT.get(kind)
+    if config.is_encoder_decoder or type(config) not in AutoModel._model_mapping:
+        reason = "has a decoder, too, or no layers of its own"
+    elif kind in CAUSAL and kind not in MASKED and not getattr(config, "use_bidirectional_attention", False):
+        reason = "is a decoder, whose tokens see none behind them"
+    if reason is not None:
+        raise UserError(Problem(f"model '{model}' is no encoder for this: {kind} {reason}", hint=hint))
+    return config
+
+
+def _no_pooler(kind: Any) -> dict[str, bool]:
+    """No layer for a task that nobody has here, in architectures that would have one."""
+    return {"add_pooling_layer": False} if "add_pooling_layer" in inspect.signature(kind.__init__).parameters else {}
+
+
+def table_name(encoder: PreTrainedModel) -> str:
+    """The name of the word embeddings (vocabulary, H) among a network's weights."""
+    table = encoder.get_input_embeddings().weight
+    return "encoder." + next(name for name, one in encoder.named_parameters() if one is table)
 
 
 def _locate(model: str, weights: str | None) -> tuple[str, str | None]:
@@ -199,6 +243,7 @@ def new_network(
     """
     table = base.encoder.get_input_embeddings().weight
     encoder = copy.deepcopy(base.encoder, {id(table): table})
+    name_of_table = table_name(encoder)
     heads = {task.name: kind_of(task).head(task, base.encoder.config) for task in tasks}
     network = Network(encoder, heads)
     if weights is not None:
@@ -211,12 +256,15 @@ def new_network(
             if name.startswith(theirs)
         }
         check_fit(taken, {name: one for name, one in network.state_dict().items() if name.startswith((*prefixes,))})
-        encoder.get_input_embeddings().weight = nn.Parameter(taken.pop(TABLE), requires_grad=False)
+        encoder.get_input_embeddings().weight = nn.Parameter(taken.pop(name_of_table), requires_grad=False)
         network.load_state_dict(taken, strict=False)  # the embeddings are there, and heads that nobody has trained yet
     if dropout is not None:
         for module in network.modules():
             if isinstance(module, nn.Dropout):
                 module.p = dropout
+            for name in FUNCTIONAL:  # what is no module of its own
+                if isinstance(getattr(module, name, None), float):
+                    setattr(module, name, dropout)
     if masks == "rows":
         network.masks = drop_by_rows(network, encoder)
     return network

@@ -14,6 +14,9 @@ import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
+FIRST_IDS = 100
+"""Ids of special tokens, in vocabularies that begin with them. Others end with them: EuroBERT's pads with 128,001."""
+
 
 class TrimmedVocabulary:
     """Puts a small embedding table into an encoder, and gives the whole one back at the end.
@@ -21,17 +24,18 @@ class TrimmedVocabulary:
     Args:
         encoder: the encoder, whose embeddings are replaced.
         token_ids: all tokens that batches will contain.
-        pad_id: the padding token. It and the tokens before it keep their ids: XLM-R derives positions from it.
+        pad_id: the padding token. Where it is one of the first, it and those before it keep their ids: XLM-R derives
+            positions from it.
     """
 
     def __init__(self, encoder: PreTrainedModel, token_ids: np.ndarray, pad_id: int) -> None:
         self.whole = cast(nn.Embedding, encoder.get_input_embeddings()).weight.detach()
-        self.kept = np.union1d(token_ids, np.arange(pad_id + 1))
+        self.kept = np.union1d(token_ids, np.arange(pad_id + 1) if pad_id < FIRST_IDS else [pad_id])
         self.small_ids = np.zeros(len(self.whole), dtype=np.int64)
         self.small_ids[self.kept] = np.arange(len(self.kept))
         self.decay = 1.0
         rows = self.whole[torch.from_numpy(self.kept)].clone()
-        self.embedding = nn.Embedding.from_pretrained(rows, freeze=False, padding_idx=pad_id)
+        self.embedding = nn.Embedding.from_pretrained(rows, freeze=False, padding_idx=int(self.small_ids[pad_id]))
         encoder.set_input_embeddings(self.embedding)
 
     def translate(self, input_ids: Tensor) -> Tensor:

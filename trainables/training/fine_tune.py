@@ -23,7 +23,7 @@ from transformers import get_linear_schedule_with_warmup
 from trainables.data import references
 from trainables.features import Features
 from trainables.models.checkpoint import save_checkpoint
-from trainables.models.network import TABLE, Network
+from trainables.models.network import Network, table_name
 from trainables.models.vocabulary import TrimmedVocabulary
 from trainables.reports import Report, TrialError
 from trainables.spec import TrialSpec
@@ -207,4 +207,4 @@ def verdict(scorer: Scorer, development: Sequence[Sequence[Split]]) -> Verdict:
 def whole_weights(network: Network, vocabulary: TrimmedVocabulary) -> dict[str, torch.Tensor]:
     """The network's weights on the CPU, with the embeddings of the whole vocabulary."""
     weights = {name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()}
-    return {**weights, TABLE: vocabulary.whole_table()}
+    return {**weights, table_name(network.encoder): vocabulary.whole_table()}
