@@ -35,21 +35,11 @@ class Cluster:
 
     def drain(self, number: int, seconds: int) -> None:
         """As clouds do with spot machines."""
-        (told,) = self._ids(number)
-        reason = "--reason=DRAIN_NODE_REASON_PREEMPTION --reason-message=spot"
-        self._say(
-            1, f"ray drain-node --address={HEAD} --node-id={told} {reason} --deadline-remaining-seconds={seconds}"
-        )
+        drain(self.machines, number, seconds)
 
     def is_member(self, number: int) -> bool:
         """Whether the cluster has a machine, as far as it knows."""
-        return bool(self._ids(number))
-
-    def _ids(self, number: int) -> list[str]:
-        alive = f"one['Alive'] and one['NodeManagerAddress'] == '10.9.0.{number}'"
-        listed = f"print('nodes', *(one['NodeID'] for one in ray.nodes() if {alive}))"
-        found = self._say(1, f"python -c \"import ray; ray.init('auto', log_to_driver=False); {listed}\"")
-        return re.findall(r"^nodes(.*)$", found, re.MULTILINE)[0].split()
+        return bool(node_ids(self.machines, number))
 
     @property
     def is_running(self) -> bool:
@@ -94,9 +84,28 @@ class Cluster:
             self.lines.append((time.monotonic(), line))
 
     def _ray(self, number: int, options: str) -> None:
-        self._say(number, f"ray start --node-ip-address=10.9.0.{number} {options}")
+        say(self.machines, number, f"ray start --node-ip-address=10.9.0.{number} {options}")
 
-    def _say(self, number: int, command: str) -> str:
-        done: subprocess.CompletedProcess[str] = self.machines.run(command, on=number)
-        assert done.returncode == 0, done.stdout
-        return done.stdout
+
+def drain(machines: Machines, number: int, seconds: int, **environment: str) -> None:
+    """Gives a machine of a cluster notice."""
+    (told,) = node_ids(machines, number, **environment)
+    reason = "--reason=DRAIN_NODE_REASON_PREEMPTION --reason-message=spot"
+    command = f"ray drain-node --address={HEAD} --node-id={told} {reason} --deadline-remaining-seconds={seconds}"
+    say(machines, 1, command, **environment)
+
+
+def node_ids(machines: Machines, number: int, **environment: str) -> list[str]:
+    """What the cluster calls a machine; nothing while it is none of its members."""
+    alive = f"one['Alive'] and one['NodeManagerAddress'] == '10.9.0.{number}'"
+    listed = f"print('nodes', *(one['NodeID'] for one in ray.nodes() if {alive}))"
+    command = f"python -c \"import ray; ray.init('auto', log_to_driver=False); {listed}\""
+    return re.findall(r"^nodes(.*)$", say(machines, 1, command, **environment), re.MULTILINE)[0].split()
+
+
+def say(machines: Machines, number: int, command: str, **environment: str) -> str:
+    """What a command says that must end well; by ssh, which takes no variables along but these."""
+    variables = " ".join(f"export {name}={value};" for name, value in environment.items())
+    done: subprocess.CompletedProcess[str] = machines.run(f"{variables} {command}", on=number)
+    assert done.returncode == 0, done.stdout
+    return done.stdout

@@ -15,9 +15,11 @@ from __future__ import annotations
 
 import getpass
 import hashlib
+import re
 import shlex
 import shutil
 import subprocess
+import sys
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -262,6 +264,18 @@ class Machines:
     def _started(self) -> subprocess.Popen[str]:
         assert self._office is not None, "not entered"
         return self._office
+
+
+def until(process: subprocess.Popen[str], pattern: str) -> str:
+    """What a command of `popen` says until a line is of this form. A test that fails shows it."""
+    assert process.stdout is not None
+    said = ""
+    for line in process.stdout:
+        said += line
+        sys.stdout.write(line)
+        if re.search(pattern, line):
+            return said
+    raise AssertionError(f"it ended without {pattern!r}:\n{said}")
 
 
 def _move_home(passwd: Path, home: Path) -> None:

@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from tests.cluster import machines, namespace
-from tests.cluster.machines import Machines
+from tests.cluster.machines import Machines, until
 from tests.conftest import ROOT, write_experiment
 
 pytestmark = [pytest.mark.cluster, namespace.needs("script", *machines.PROGRAMS), pytest.mark.timeout(400)]
@@ -67,17 +67,6 @@ def command(there: Machines, tmp_path_factory: pytest.TempPathFactory) -> str:
 def typed(command: str) -> str:
     """In the project's folder, as the cluster file's mounts ask for."""
     return f"cd {ROOT} && exec {command}"
-
-
-def until(process: subprocess.Popen[str], pattern: str) -> str:
-    """What it says until a line is of this form."""
-    assert process.stdout is not None
-    said = ""
-    for line in process.stdout:
-        said += line
-        if re.search(pattern, line):
-            return said
-    raise AssertionError(f"it ended without {pattern!r}:\n{said}")
 
 
 def launcher(process: subprocess.Popen[str]) -> int:
