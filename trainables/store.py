@@ -75,9 +75,16 @@ def cache_folder() -> Path:
     return Path(os.environ.get("SWEEP_CACHE", "~/.cache/sweep")).expanduser()
 
 
+def expanded(place: str) -> Path:
+    """A path whose `~` is spelt out; that of a user whom nobody knows stays, where pathlib would raise RuntimeError."""
+    return Path(os.path.expanduser(place))  # noqa: PTH111
+
+
 def wrong_place(place: str) -> tuple[str, str] | None:
     """What is wrong with a path or URI by its form alone, and what to do; None: nothing."""
     scheme, separator, rest = place.partition("://")
+    if str(expanded(place)).startswith("~"):
+        return "nobody here has that home", "a folder, or s3://BUCKET/PREFIX"
     if not place.strip() or "\0" in place:
         return "it has no name", "a folder, or s3://BUCKET/PREFIX"
     if separator and scheme not in SCHEMES:

@@ -218,6 +218,8 @@ def test_what_is_wanted_is_said_in_words(tmp_path: Path, override: str, words: s
         ({"conditions": [{"name": ".x", "tasks": ["mini-nli"]}]}, "- name:", "no file can be named after '.x'", ""),
         ({"tasks": "x.yaml"}, "tasks:", "'tasks' is 'x.yaml'", ""),
         ({"model": 3}, "model:", "'model' is 3", ""),
+        ({"model": "~nobodyhere/x"}, "model:", "model folder '~nobodyhere/x' has no config.json", "a checkpoint"),
+        ({"data": {"files": "~nobodyhere"}}, "files:", "'data.files' is '~nobodyhere': nobody here has that home", ""),
     ],
 )
 def test_a_mistake_is_named_with_its_line_and_the_nearest_right_thing(

@@ -237,7 +237,9 @@ class TestLocal(Behaviour):
             Store(str(tmp_path)).check_writable()
 
 
-@pytest.mark.parametrize("uri", ["nowhere://bucket", "s3://", "s3://bucket/x?acces_key=x", "s3://bucket/a b"])
+@pytest.mark.parametrize(
+    "uri", ["nowhere://bucket", "~nobodyhere/x", "s3://", "s3://bucket/x?acces_key=x", "s3://bucket/a b"]
+)
 def test_what_is_no_store_is_an_error(uri: str) -> None:
     with pytest.raises(UserError, match="cannot be opened"):
         Store(uri)

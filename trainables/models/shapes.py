@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from trainables.store import expanded
+
 SHAPES: dict[str, dict[str, Any]] = {
     "tiny": {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64},
     "xlm-roberta-base": {
@@ -77,7 +79,7 @@ def folder_of(model: str) -> Path | None:
     """The local folder that a model's name is, if it is one."""
     if is_built_in(model):
         return None
-    folder = Path(model).expanduser()
+    folder = expanded(model)
     return folder if (folder / "config.json").is_file() else None
 
 

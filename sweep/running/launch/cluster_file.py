@@ -14,6 +14,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from trainables.errors import Problem, UserError, nearest
+from trainables.store import expanded
 from trainables.yaml_file import Place, YamlFile, read_yaml
 
 TOKEN = ".ray/auth_token"  # noqa: S105 - where one lies
@@ -63,7 +64,7 @@ class ClusterFile:
     def mounts(self) -> Mapping[PurePosixPath, Path]:
         """What Ray copies to every node: the place there, and the one here."""
         given = self.values.get("file_mounts") or {}
-        return {PurePosixPath(there): Path(here).expanduser().absolute() for there, here in given.items()}
+        return {PurePosixPath(there): expanded(here).absolute() for there, here in given.items()}
 
     def mounts_disk(self, path: PurePosixPath) -> bool:
         """Whether a command of the file mounts a disk at a path, or at a folder that it is in."""
@@ -150,11 +151,11 @@ def _missing_here(document: YamlFile) -> list[Problem]:
     for there, here in (document.values.get("file_mounts") or {}).items():
         if not isinstance(here, str) or not here:
             problems.append(document.problem(f"'{there}' is to be {here!r}, which is no file", ("file_mounts", there)))
-        elif not Path(here).expanduser().exists():
+        elif not expanded(here).exists():
             message = f"'{here}', which is to be copied to the nodes, is not here"
             hint = MAKE_TOKEN if str(here).endswith(TOKEN) else HERE
             problems.append(document.problem(message, ("file_mounts", there), hint))
     key = (document.values.get("auth") or {}).get("ssh_private_key")
-    if key and not Path(str(key)).expanduser().is_file():
+    if key and not expanded(str(key)).is_file():
         problems.append(document.problem(f"there is no key '{key}' here", ("auth", "ssh_private_key")))
     return problems
