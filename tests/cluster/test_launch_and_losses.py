@@ -43,7 +43,10 @@ def test_a_launched_sweep_outlives_its_machines(tmp_path: Path) -> None:
         drain(there, 3, 15, **TOKEN)
         until(launched, "It is down.")
         assert launched.wait(30) == 0
-        assert raylets(there) == []
+        deadline = time.monotonic() + 120
+        while raylets(there):  # workers that Ray started anew end when they miss their head
+            assert time.monotonic() < deadline, raylets(there)
+            time.sleep(1)
     store = Store(str(tmp_path / "launched"))
     (ended,) = query(store, "select count(*) as trials, count(distinct trial_id) as ids from trials").to_pylist()
     assert ended["trials"] == ended["ids"]
