@@ -9,7 +9,7 @@ import pytest
 from tests.cases.case import Case, expected, outcome
 
 
-@pytest.mark.parametrize("case", expected(), ids=lambda case: case.name)
+@pytest.mark.parametrize("case", list(expected()), ids=lambda case: case.name)
 def test_a_field_case_is_read_right_or_refused(
     case: Case, shared_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
