@@ -37,6 +37,12 @@ def _is_text(value: Any) -> bool:
     return isinstance(value, str) and value != "" and not set(value) & set("\r\n")
 
 
+def _is_inside(name: str) -> bool:
+    """Whether a name is that of something below a folder."""
+    path = PurePosixPath(name)
+    return bool(path.parts) and not path.is_absolute() and ".." not in path.parts and not name.startswith("~")
+
+
 def _is_encoding(value: Any) -> bool:
     try:
         return isinstance(value, str) and isinstance("a".encode(value), bytes)
@@ -115,7 +121,7 @@ class Entry:
         revision, config = self._values.get("revision"), self._values.get("config")
         if revision is not None and not (is_name(revision) and revision != ""):
             self._complain(f"'revision' is {revision!r}", "revision", hint="a commit, branch or tag")
-        if config is not None and not _is_text(config):
+        if config is not None and not (_is_text(config) and _is_inside(config)):
             self._complain(f"'config' is {config!r}", "config", hint='the name of a configuration, such as "{lang}"')
         splits = self._values.get("splits", {})
         if not isinstance(splits, dict) or not splits or not set(splits) <= set(SPLITS):
@@ -125,7 +131,7 @@ class Entry:
         named: dict[str, tuple[str, ...]] = {}
         for name, given in splits.items():
             theirs = given if isinstance(given, list) else [given]
-            if not theirs or not all(map(_is_text, theirs)):
+            if not theirs or not all(isinstance(one, str) and re.fullmatch(r"[\w.-]+", one) for one in theirs):
                 self._complain(f"'{name}' is {given!r}", "splits", name, hint="the name of a split, or a list of names")
                 continue
             named[name] = tuple(theirs)
@@ -146,8 +152,7 @@ class Entry:
                 continue
             self._check_once("file", patterns, name)
             for position, pattern in enumerate(patterns):
-                path = PurePosixPath(pattern)
-                if path.is_absolute() or ".." in path.parts or pattern.startswith("~") or not path.parts:
+                if not _is_inside(pattern):
                     hint = "write it relative to the experiment's data: {files: DIR}"
                     self._complain(f"'{pattern}' is not below the data folder", name, position, hint=hint)
             wanted = TOGETHER.get(format)
