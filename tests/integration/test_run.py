@@ -168,6 +168,15 @@ def test_on_a_terminal_the_view_is_kept_up_to_date(tmp_path: Path) -> None:
     assert all(len(line.rstrip()) <= 80 for line in lines if "│" in line or "trials" in line)
 
 
+UNBOUNDED = """
+from search_spaces import reader
+reader.BOUNDS = {**reader.BOUNDS, "learning_rate": (0, 1e31)}
+from sweep.cli import main
+main()
+"""
+"""The command, with learning rates that no file may name: of these a trial fails for sure."""
+
+
 def test_a_failing_trial_is_recorded_and_the_rest_goes_on(tmp_path: Path) -> None:
     space = tmp_path / "space.yaml"
     parameters = "batch_size: 8, warmup: 0.0, weight_decay: 0.01, epochs: {values: [1, 2], first: 1}"
@@ -178,7 +187,12 @@ def test_a_failing_trial_is_recorded_and_the_rest_goes_on(tmp_path: Path) -> Non
     path = write_experiment(
         tmp_path, search_space=str(space), trials={"intermediate": 4, "target": 1}, resources=ONE_GROUP
     )
-    done = sweep("run", path)
+
+    def failing() -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-c", UNBOUNDED, "run", str(path)]
+        return subprocess.run(command, capture_output=True, text=True, timeout=120)
+
+    done = failing()
     assert done.returncode == 1, done.stdout + done.stderr
     assert "Traceback" not in done.stdout + done.stderr
     failed = query(
@@ -188,7 +202,7 @@ def test_a_failing_trial_is_recorded_and_the_rest_goes_on(tmp_path: Path) -> Non
     assert all("the gradient is" in row["error"] for row in failed)
     best = query(Store(str(tmp_path / "store")), "select distinct condition from best").to_pylist()
     assert {row["condition"] for row in best} == {"none", "mini-nli"}  # the others of the study had a winner
-    again = sweep("run", path)
+    again = failing()
     assert again.returncode == 1  # still not all done, and nothing is run again by itself
     assert "Nothing was left to run." in again.stdout
 
@@ -197,7 +211,7 @@ def test_a_trial_that_needs_more_than_there_is_is_refused(tmp_path: Path) -> Non
     path = write_experiment(tmp_path, resources={"cpus_per_worker": 4096})
     done = sweep("run", path)
     assert done.returncode == 2
-    assert "a trial needs a machine with 4096 CPUs" in done.stderr
+    assert "a trial needs a machine with 4,096 CPUs" in done.stderr
     assert "Traceback" not in done.stderr
 
 
