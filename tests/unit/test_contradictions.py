@@ -58,6 +58,7 @@ CONTRADICTIONS = [
     ("tagging", {"metric": "entity_f1", "labels": ["O", "PER"]}, "label 'PER' is no tag of a name"),
     ("tagging", {"metric": "entity_f1", "labels": ["O", "B-"]}, "label 'B-' is no tag of a name"),
     ("pair_classification", {"labels": ["a", " "]}, ": no label"),
+    ("pair_classification", {"labels": [-1, 1]}, "label '-1' stands for a hidden label in data"),
     ("pair_classification", {"labels": ["a", "b\tc"]}, "is more than a line of text"),
     ("pair_classification", {"labels": ["a", None]}, "'labels' holds None, which is no text"),
     ("pair_classification", {"labels": ["a", 1.0]}, "'labels' holds 1.0, which is no text"),

@@ -58,7 +58,10 @@ def _of_labels(document: YamlFile, task: Task) -> Iterator[Problem]:
             yield document.problem(message, ("labels",), hint.replace("'", '"'))
     else:
         for position, label in enumerate(task.labels):
-            if (wrong := task.unfit(label)) is not None:
+            if label == "-1":
+                hint = "give it another name, and translate that of the data: label_map"
+                yield document.problem("label '-1' stands for a hidden label in data", ("labels", position), hint)
+            elif (wrong := task.unfit(label)) is not None:
                 yield document.problem(wrong[0], ("labels", position), wrong[1])
         if task.metric == "accuracy_f1" and task.labels and "1" not in task.labels:
             hint = 'metric: accuracy, or labels ["0", "1"] with a label_map'
