@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import io
 import json
-import os
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from sweep.planning.pricing import gpus
 from sweep.running.doctor.cluster_file import of_file
 from sweep.running.launch.cluster_file import read_cluster_file
 from tests.fuzz.odd import TEXTS, VALUES, changed, flipped, scribbled
+from tests.unit.test_ledger import filled_store
 
 EXPERIMENT: dict[str, Any] = {
     "name": "fuzz", "model": "random:tiny", "data": "mini", "store": "{folder}/store", "search_space": "smoke",
@@ -384,6 +386,38 @@ def _parquet(rows: pa.Table) -> bytes:
     return stream.getvalue()
 
 
+@cache
+def model_files() -> Mapping[str, bytes]:
+    """The files of a checkpoint: a tiny XLM-R with a tokenizer of characters."""
+    from transformers import XLMRobertaConfig, XLMRobertaModel
+
+    from tests.toy import tokenizer
+    from trainables.models.shapes import SHAPES
+
+    with tempfile.TemporaryDirectory() as folder:
+        config = XLMRobertaConfig(vocab_size=len(tokenizer()), max_position_embeddings=514, **SHAPES["tiny"])
+        XLMRobertaModel(config).save_pretrained(folder)
+        tokenizer().save_pretrained(folder)
+        return {path.name: path.read_bytes() for path in Path(folder).iterdir()}
+
+
+@st.composite
+def model_folders(draw: st.DrawFn) -> Case:
+    """A model's folder with a file that is odd."""
+    files = dict(model_files())
+    name = draw(st.sampled_from(sorted(files)))
+    ways = [flipped(files[name])]
+    if name.endswith(".json"):
+        odd = changed(json.loads(files[name])).map(_json)
+        ways += [odd, odd, scribbled(files[name].decode()).map(_text)]
+    files[name] = draw(st.one_of(ways))
+    experiment = {**EXPERIMENT, "model": "{folder}/model", "sentence_vectors": {}}
+    return Case(
+        {"e.yaml": as_yaml(experiment), **{f"model/{file}": content for file, content in files.items()}},
+        ("plan", "{folder}/e.yaml", "--check"),
+    )
+
+
 KINDS: Mapping[str, Callable[[], st.SearchStrategy[Case]]] = {
     "experiment values": experiments,
     "YAML texts": yaml_texts,
@@ -397,27 +431,21 @@ KINDS: Mapping[str, Callable[[], st.SearchStrategy[Case]]] = {
     "GPU tables": gpu_tables,
     "cluster files": cluster_files,
     "mirrors of the hub": mirrors,
+    "model folders": model_folders,
 }
 """What is tried, by the name that the table of verdicts shows."""
 
-_STORE: dict[str, bytes] = {}
 
-
+@cache
 def store_files() -> Mapping[str, bytes]:
     """The files of a small store with three trials, a plan and the record of a run that was killed."""
-    if not _STORE:
-        import tempfile
-
-        from tests.unit.test_ledger import filled_store
-
-        with tempfile.TemporaryDirectory() as folder:
-            store = filled_store(Path(folder))
-            store.write("run.json", json.dumps(
-                {"run": "x", "host": "elsewhere", "pid": 1, "started": 1.0, "beat": 1.0, "experiment": "test",
-                 "running": [{"trial_id": "t", "study": "s", "settings": "lr 1e-5", "progress": 0.5}], "waits": None}
-            ).encode())  # fmt: skip
-            for root, _, names in os.walk(folder):
-                for name in names:
-                    path = Path(root) / name
-                    _STORE[path.relative_to(folder).as_posix()] = path.read_bytes()
-    return _STORE
+    running = {"trial_id": "t", "study": "s", "settings": "lr 1e-5", "progress": 0.5}
+    record = {
+        "run": "x", "host": "elsewhere", "pid": 1, "started": 1.0, "beat": 1.0, "experiment": "test",
+        "running": [running], "waits": None,
+    }  # fmt: skip
+    with tempfile.TemporaryDirectory() as made:
+        folder = Path(made)
+        filled_store(folder).write("run.json", json.dumps(record).encode())
+        paths = [path for path in folder.rglob("*") if path.is_file()]
+        return {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}

@@ -41,6 +41,7 @@ def test_models_that_are_known_without_loading() -> None:
         assert shapes.longest_input(name) == 512
     assert shapes.longest_input("somebody/model") is None
     assert shapes.positions({"max_position_embeddings": -1}) is None  # relative positions have no end
+    assert shapes.positions({"max_position_embeddings": 514, "model_type": "roberta", "pad_token_id": "x"}) == 513
 
 
 def test_a_model_that_sees_too_little_is_refused_before_trials_ask_for_it(tmp_path: Path) -> None:

@@ -29,6 +29,7 @@ from transformers.models.auto.modeling_auto import (
     MODEL_FOR_CAUSAL_LM_MAPPING_NAMES,
     MODEL_FOR_MASKED_LM_MAPPING_NAMES,
 )
+from transformers.utils import logging
 
 from trainables.errors import Problem, UserError, nearest
 from trainables.kinds import kind_of
@@ -39,6 +40,9 @@ from trainables.models.minilm import minilm_folder
 from trainables.models.shapes import SHAPES, folder_of, is_on_hub, name_and_revision, positions
 from trainables.spec import content_hash
 from trainables.tasks import Task
+
+logging.set_verbosity_error()  # what a checkpoint has too much is no matter, what it lacks is an error here
+logging.disable_progress_bar()
 
 CAUSAL, MASKED = (frozenset(names) for names in (MODEL_FOR_CAUSAL_LM_MAPPING_NAMES, MODEL_FOR_MASKED_LM_MAPPING_NAMES))
 """Types of models that were trained to go on with a text, and to fill in what is masked."""

@@ -134,7 +134,8 @@ def positions(config: Mapping[str, Any]) -> int | None:
     if not isinstance(embedded, int) or embedded < 1:
         return None
     is_roberta = "roberta" in str(config.get("model_type")) or config.get("model_type") == "camembert"
-    return embedded - (int(config.get("pad_token_id") or 0) + 1 if is_roberta else 0)
+    pad = config.get("pad_token_id")
+    return embedded - ((pad if isinstance(pad, int) else 0) + 1 if is_roberta else 0)
 
 
 def _config(model: str) -> Mapping[str, Any]:
