@@ -16,6 +16,7 @@ from trainables.data import open_source
 from trainables.errors import UserError
 from trainables.models.checkpoint import load_checkpoint
 from trainables.models.network import check_model, load_base, new_network, table_name
+from trainables.models.shapes import longest_input
 from trainables.models.vocabulary import TrimmedVocabulary
 from trainables.spec import TrialSpec
 from trainables.store import Store
@@ -64,6 +65,20 @@ def test_padding_changes_no_output(folder: Path) -> None:
     one = encoder(input_ids=alone, attention_mask=mask).last_hidden_state[0]
     other = encoder(input_ids=padded, attention_mask=longer).last_hidden_state[0, : len(one)]
     assert torch.allclose(one, other, atol=1e-5)
+
+
+@torch.inference_mode()
+def test_an_input_as_long_as_it_is_said_to_see_is_seen(folder: Path) -> None:
+    seen = longest_input(str(folder))
+    assert seen is not None
+    assert seen in (128, 130)
+    ids = torch.full((1, seen), 5)
+    assert (
+        load_base(str(folder))
+        .encoder(input_ids=ids, attention_mask=torch.ones_like(ids))
+        .last_hidden_state.isfinite()
+        .all()
+    )
 
 
 @torch.inference_mode()

@@ -125,17 +125,18 @@ def longest_input(model: str) -> int | None:
     return positions(_config(model))
 
 
-def positions(config: Mapping[str, Any]) -> int | None:
-    """How many tokens have a position of their own in a model with this configuration; None: there is no such limit.
+BEHIND_PADDING = ("camembert", "mpnet", "luke", "longformer", "ibert", "data2vec-text")
+"""Beside RoBERTa the types of models that count positions from behind the padding token's id."""
 
-    RoBERTa and its kin count positions from behind the padding token's id.
-    """
+
+def positions(config: Mapping[str, Any]) -> int | None:
+    """How many tokens have a position of their own in a model with this configuration; None: there is no such limit."""
     embedded = config.get("max_position_embeddings")
     if not isinstance(embedded, int) or embedded < 1:
         return None
-    is_roberta = "roberta" in str(config.get("model_type")) or config.get("model_type") == "camembert"
-    pad = config.get("pad_token_id")
-    return embedded - ((pad if isinstance(pad, int) else 0) + 1 if is_roberta else 0)
+    kind, pad = str(config.get("model_type")), config.get("pad_token_id")
+    is_behind = "roberta" in kind or kind in BEHIND_PADDING
+    return embedded - ((pad if isinstance(pad, int) else 0) + 1 if is_behind else 0)
 
 
 def _config(model: str) -> Mapping[str, Any]:
