@@ -28,6 +28,9 @@ SILENCE = 5.0
 IN_URI = ("endpoint_override", "region", "scheme")
 """What may stand behind the `?` of an S3 URI."""
 
+LONGEST_NAME = 255
+"""Bytes of the name of a file, on all usual disks."""
+
 SCHEMES = ("s3", "file")
 """What may stand before the `://`."""
 
@@ -87,6 +90,8 @@ def wrong_place(place: str) -> tuple[str, str] | None:
         return "nobody here has that home", "a folder, or s3://BUCKET/PREFIX"
     if not place.strip() or "\0" in place:
         return "it has no name", "a folder, or s3://BUCKET/PREFIX"
+    if max(len(os.fsencode(part)) for part in place.split("/")) > LONGEST_NAME:
+        return "a name in it is too long", f"at most {LONGEST_NAME} bytes between two slashes"
     if separator and scheme not in SCHEMES:
         hint = "a folder, or s3://BUCKET/PREFIX; other stores can be mounted, or speak S3 (AWS_ENDPOINT_URL)"
         return f"nothing at {scheme}:// is read", hint

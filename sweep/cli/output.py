@@ -7,9 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from trainables.errors import Problem, UserError
-
-LONGEST = 255
-"""Bytes of a file's name, on all usual disks."""
+from trainables.store import LONGEST_NAME
 
 
 def check_folders(folders: Iterable[Path]) -> None:
@@ -31,9 +29,9 @@ def _of_names(path: Path) -> Iterable[Problem]:
     if any(char < " " or "\x7f" <= char < "\xa0" for char in str(path)):
         yield Problem(f"'{path}' has control characters in its name", hint="give a name of letters and digits")
     longest = max((part for part in path.parts), key=_bytes, default="")
-    if _bytes(longest) > LONGEST:
+    if _bytes(longest) > LONGEST_NAME:
         message = f"'{longest[:20]}...' is no name of a file: it has {_bytes(longest)} bytes"
-        yield Problem(message, hint=f"at most {LONGEST}; letters beyond a to z have two and more")
+        yield Problem(message, hint=f"at most {LONGEST_NAME}; letters beyond a to z have two and more")
 
 
 def _bytes(name: str) -> int:

@@ -35,6 +35,7 @@ def test_a_valid_file_is_read(tmp_path: Path) -> None:
         ("gs://bucket/x", "nothing at gs:// is read\n    a folder, or s3://BUCKET/PREFIX"),
         ("s3://bucket//x", "a folder in it has no name\n    write one slash"),
         ("' '", "it has no name"),
+        ("x" * 300, "a name in it is too long\n    at most 255 bytes"),
     ],
 )
 def test_a_store_that_cannot_be_is_refused(tmp_path: Path, store: str, words: str) -> None:
