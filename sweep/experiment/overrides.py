@@ -15,22 +15,22 @@ from trainables.yaml_file import Place, YamlFile, parse_yaml
 def override(document: YamlFile, overrides: Iterable[str]) -> Iterator[Problem]:
     """Puts each `KEY=VALUE` into the document, and says what is wrong with those that cannot be."""
     given: dict[str, str] = {}
-    for override in overrides:
-        path, equals, text = override.partition("=")
+    for typed in overrides:
+        path, equals, text = typed.partition("=")
         if not equals or not path:
-            yield Problem(f"'{override}' is not KEY=VALUE", hint="for example trials.target=4")
+            yield Problem(f"'{typed}' is not KEY=VALUE", hint="for example trials.target=4")
             continue
         if path in given:
-            yield Problem(f"'{path}' is given twice: {given[path]} and {override}", hint="give one of them")
+            yield Problem(f"'{path}' is given twice: {given[path]} and {typed}", hint="give one of them")
             continue
-        given[path] = override
+        given[path] = typed
         if not text.strip():
-            yield Problem(f"'{override}' gives no value", hint=f"{path}=null if there is to be none")
+            yield Problem(f"'{typed}' gives no value", hint=f"{path}=null if there is to be none")
             continue
         try:
             value = parse_yaml(text)
         except Exception as error:
-            yield Problem(f"the value of '{override}' is not YAML: {str(error).splitlines()[0]}")
+            yield Problem(f"the value of '{typed}' is not YAML: {str(error).splitlines()[0]}")
             continue
         try:
             place = _put(document.values, path.split("."), value)

@@ -22,7 +22,7 @@ LARGEST_SEED = 2**32 - 1
 
 SOURCES = ("mini", "mock", "hub")
 
-LONGEST_NAME = 100
+LONGEST_PART = 100
 """Bytes: with what stands before and behind it in the name of a file, of which no disk takes more than 255."""
 
 SHORT_NAMES = ("minilm", "xlm-roberta-base", "xlm-roberta-large", "bert-base-multilingual-cased")
@@ -80,8 +80,8 @@ def _file_name(name: str) -> str:
     """What becomes part of the names of files."""
     if name.startswith(".") or not name.isprintable():
         raise refuse(f"no file can be named after '{name.encode('unicode_escape').decode()}'", "begin with a letter")
-    if len(name.encode()) > LONGEST_NAME:
-        raise refuse(f"the name '{name[:40]}...' is too long", f"at most {LONGEST_NAME} bytes")
+    if len(name.encode()) > LONGEST_PART:
+        raise refuse(f"the name '{name[:40]}...' is too long", f"at most {LONGEST_PART} bytes")
     return name
 
 

@@ -266,6 +266,12 @@ class Machines:
         return self._office
 
 
+def raylets(machines: Machines) -> list[int]:
+    """The machines on which Ray runs."""
+    numbers = range(1, len(machines.addresses) + 1)
+    return [number for number in numbers if machines.run("pgrep --exact raylet", on=number).returncode == 0]
+
+
 def until(process: subprocess.Popen[str], pattern: str) -> str:
     """What a command of `popen` says until a line is of this form. A test that fails shows it."""
     assert process.stdout is not None

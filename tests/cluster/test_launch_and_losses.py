@@ -10,8 +10,7 @@ import pytest
 from sweep.results.query import query
 from tests.cluster import machines, namespace
 from tests.cluster.cluster import drain
-from tests.cluster.machines import Machines, until
-from tests.cluster.test_ray_up import raylets
+from tests.cluster.machines import Machines, raylets, until
 from tests.conftest import ROOT
 from tests.faults.sweeps import write_sweep
 from trainables.store import Store

@@ -11,13 +11,8 @@ import pytest
 import yaml
 
 from tests.cluster import machines, namespace
+from tests.cluster.machines import raylets
 from tests.conftest import ROOT, write_experiment
-
-
-def raylets(office: machines.Machines) -> list[int]:
-    """The machines on which Ray runs."""
-    numbers = range(1, len(office.addresses) + 1)
-    return [number for number in numbers if office.run("pgrep --exact raylet", on=number).returncode == 0]
 
 
 @pytest.mark.cluster
