@@ -25,9 +25,9 @@ from trainables.models.vocabulary import TrimmedVocabulary
 from trainables.spec import TrialSpec
 from trainables.store import Store
 from trainables.tasks import Task
-from trainables.training.batching import Step, epoch_steps
 from trainables.training.fine_tune import parameter_groups
 from trainables.training.gradient import StepGradient
+from trainables.training.mixture import Mixture, Step
 from trainables.training.shares import Part
 from trainables.training.workbench import Workbench
 
@@ -87,7 +87,9 @@ def main() -> None:
     part = Part(arguments.batch_size * arguments.steps)
     spec = TrialSpec("target", arguments.model, (task.name,), ("en",), "benchmark")
     features = bench.features(task, "train", "en", spec, part)
-    steps = list(epoch_steps({arguments.task: features}, arguments.batch_size, 1, 1))[: arguments.steps]
+    steps = list(Mixture({arguments.task: {"en": features}}, spec.recipe, arguments.batch_size, 1).steps(1))[
+        : arguments.steps
+    ]
     ours = {name: Contestant(bench, task, arguments.model, *setup, features) for name, setup in CONTESTANTS.items()}
     times: dict[str, list[float]] = {name: [] for name in ours}
     for number, step in enumerate(steps):  # in turns, and another one first each time

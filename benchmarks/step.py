@@ -23,9 +23,10 @@ from trainables.models.network import new_network
 from trainables.models.vocabulary import TrimmedVocabulary
 from trainables.spec import TrialSpec
 from trainables.store import Store
-from trainables.training.batching import Step, collate, epoch_steps
+from trainables.training.batching import collate
 from trainables.training.fine_tune import parameter_groups
 from trainables.training.gradient import StepGradient
+from trainables.training.mixture import Mixture, Step
 from trainables.training.shares import Part
 from trainables.training.workbench import Workbench
 
@@ -42,7 +43,9 @@ def main() -> None:
     spec = TrialSpec("target", arguments.model, (task.name,), ("en",), "benchmark", learning_rate=1e-5)
     base, part = bench.base(spec), Part(arguments.batch_size * arguments.steps)
     features = bench.features(task, "train", "en", spec, part)
-    steps = list(epoch_steps({task.name: features}, arguments.batch_size, 1, 1))[: arguments.steps]
+    steps = list(Mixture({task.name: {"en": features}}, spec.recipe, arguments.batch_size, 1).steps(1))[
+        : arguments.steps
+    ]
     pad_id = base.tokenizer.pad_token_id
 
     ours = new_network(base, [task], 0.0).train()

@@ -118,6 +118,17 @@ class Features(Sequence[Feature]):
         met = [np.unique(chunk.tokens.values) for chunk in self._chunks]
         return np.unique(np.concatenate([np.zeros(0, np.int32), *met]))
 
+    def examples(self) -> np.ndarray:
+        """The position of each feature's example, in its part where several were joined."""
+        return self._of_all(lambda chunk: chunk.example)
+
+    def lengths(self) -> np.ndarray:
+        """The tokens of each feature, in all its rows."""
+        return self._of_all(lambda chunk: np.diff(chunk.tokens.starts[chunk.rows_of]))
+
+    def _of_all(self, column: Callable[[_Chunk], np.ndarray]) -> np.ndarray:
+        return np.concatenate([np.zeros(0, np.int64), *map(column, self._chunks)])[self._positions]
+
     def __len__(self) -> int:
         return len(self._positions)
 

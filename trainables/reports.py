@@ -50,6 +50,23 @@ class PredictionRow:
 
 
 @dataclass(frozen=True)
+class Trained:
+    """What a trial has trained on of a task in one language, over all its epochs.
+
+    Attributes:
+        steps: optimizer steps in which it took part.
+        examples: as often as each was seen; of one in several pieces its first counts.
+        tokens: without padding.
+    """
+
+    task: str
+    language: str
+    steps: int
+    examples: int
+    tokens: int
+
+
+@dataclass(frozen=True)
 class Report:
     """The state of a trial after an epoch, or of an evaluation after a language.
 
@@ -68,6 +85,7 @@ class Report:
         device: what all of it ran on: the GPU's name, or `cpu`.
         features, tokens: what is trained in an epoch, over all workers, without padding; in an evaluation, what has
             been encoded.
+        trained: of which tasks and languages that was, over all epochs so far; nothing in an evaluation.
         resumed: the optimizer steps that were taken over from the state of an earlier run.
         halvings: how often memory ran out, so that the micro-batch was halved.
         micro_batch_tokens: the size of a micro-batch after that, padding included: with dropout on it is part of what
@@ -87,6 +105,7 @@ class Report:
     device: str | None = None
     features: int | None = None
     tokens: int | None = None
+    trained: tuple[Trained, ...] = ()
     resumed: int = 0
     halvings: int = 0
     micro_batch_tokens: int | None = None

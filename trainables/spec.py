@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
 
+from trainables.recipe import Recipe
+
 CODE_VERSION = 3
 """Bumped by hand when the training maths changes, or which examples it sees: old results are not taken for new ones."""
 
@@ -39,6 +41,7 @@ class TrialSpec:
     `dropout_masks` says what masks of dropout belong to: to a micro-batch, as PyTorch draws them, or to single rows.
     `checkpoint` says which weights a trial keeps: the last ones, or the best of some evaluations on the way.
     `max_length` is the most tokens that the encoder sees at once, None: as each task says.
+    `recipe` says how several tasks and languages are mixed, where that is not in proportion to what there is of them.
 
     Hyper-parameters have no defaults that a search could fall back on silently: an evaluation has none at all.
     """
@@ -65,6 +68,7 @@ class TrialSpec:
     max_length: int | None = None
     checkpoint: Literal["last", "best"] = "last"
     dropout_masks: Literal["batch", "rows"] = "batch"
+    recipe: Recipe = Recipe()
     code: int = CODE_VERSION
 
     def to_dict(self) -> dict[str, Any]:
@@ -73,12 +77,16 @@ class TrialSpec:
         values = {field.name: getattr(self, field.name) for field in fields}
         kept = {field.name: values[field.name] for field in fields if values[field.name] != field.default}
         kept["code"] = self.code  # always there: its default changes with the training maths
+        if "recipe" in kept:
+            kept["recipe"] = self.recipe.to_dict()
         return {name: list(value) if isinstance(value, tuple) else value for name, value in kept.items()}
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> TrialSpec:
         """The inverse of `to_dict`."""
         fields: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in values.items()}
+        if "recipe" in fields:
+            fields["recipe"] = Recipe.from_dict(fields["recipe"])
         return cls(**fields)
 
     @cached_property

@@ -14,7 +14,7 @@ import pyarrow as pa
 from sweep.planning.pricing import Measured
 from sweep.search import Outcome, Status
 from trainables.errors import Problem, UserError
-from trainables.reports import PredictionRow, Score
+from trainables.reports import PredictionRow, Score, Trained
 from trainables.spec import CODE_VERSION, TrialSpec
 
 SCORE = pa.struct(
@@ -38,6 +38,15 @@ PREDICTION = pa.struct(
         ("example", pa.string()),
         ("prediction", pa.string()),
         ("gold", pa.list_(pa.string())),
+    ]
+)
+TRAINED = pa.struct(
+    [
+        ("task", pa.string()),
+        ("language", pa.string()),
+        ("steps", pa.int64()),
+        ("examples", pa.int64()),
+        ("tokens", pa.int64()),
     ]
 )
 TIME = pa.timestamp("us", tz="UTC")
@@ -65,6 +74,7 @@ SCHEMA = pa.schema(
         ("examples_per_second", pa.float64()),
         ("features", pa.int64()),  # of an epoch, or scored
         ("tokens", pa.int64()),  # in them, without padding
+        ("trained", pa.list_(TRAINED)),  # by task and language, over all epochs
         ("device", pa.string()),
         ("worker_group", pa.string()),
         ("attempts", pa.int64()),  # how often it was started in the run that ended it
@@ -107,6 +117,7 @@ class Entry:
     examples_per_second: float | None = None
     features: int | None = None
     tokens: int | None = None
+    trained: tuple[Trained, ...] = ()
     device: str | None = None
     worker_group: str | None = None
     attempts: int = 1
@@ -137,6 +148,7 @@ class Entry:
             "status": self.outcome.status,
             "objective": self.outcome.objective,
             "seconds": (self.finished_at - self.started_at).total_seconds(),
+            "trained": [dataclasses.asdict(one) for one in self.trained],
             "spec": json.dumps(self.spec.to_dict()),
             "scores": [dataclasses.asdict(score) for score in self.scores],
             "predictions": [dataclasses.asdict(prediction) for prediction in self.predictions],

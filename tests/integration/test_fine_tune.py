@@ -19,6 +19,7 @@ from trainables import tasks
 from trainables.data import Source, open_source
 from trainables.data.examples import Example
 from trainables.errors import Problem, UserError
+from trainables.features import Features
 from trainables.models.checkpoint import load_checkpoint, save_checkpoint
 from trainables.models.network import Network, load_base, new_network
 from trainables.models.vocabulary import TrimmedVocabulary
@@ -26,10 +27,11 @@ from trainables.reports import Report, Score, TrialError
 from trainables.spec import TrialSpec
 from trainables.store import Store
 from trainables.training import fine_tune as module
-from trainables.training.batching import Step, collate
+from trainables.training.batching import collate
 from trainables.training.best import BestWeights, Verdict
 from trainables.training.evaluate import Scorer
 from trainables.training.fine_tune import run_trial
+from trainables.training.mixture import Step
 from trainables.training.workbench import Workbench
 
 pytestmark = pytest.mark.integration
@@ -96,7 +98,7 @@ def test_the_last_report_says_what_it_took_and_whether_it_came_to_anything(bench
     spec = dataclasses.replace(SPEC, epochs=6, train_examples=200)
     first, *_, last = reports = run(spec, bench)
     assert last.curve == tuple(report.objective for report in reports)
-    rows = module.training_features(spec, bench, bench.task("mini-pos"))
+    rows = Features.joined([*module.training_features(spec, bench, bench.task("mini-pos")).values()])
     assert (last.features, last.tokens) == (200, sum(len(row) for one in rows for row in one.rows))
     assert (last.device, last.resumed, last.halvings) == ("cpu", 0, 0)
     assert not last.collapsed
@@ -188,7 +190,7 @@ def test_an_in_batch_softmax_has_the_textbook_gradient_in_pieces_too(dropout: fl
     spec = dataclasses.replace(SPEC, tasks=("lareqa",), dropout=dropout, parent=lively_parent(bench.store))
     bench.micro_batch_tokens = 60
     task = bench.task("lareqa")
-    features = module.training_features(spec, bench, task)
+    features = Features.joined([*module.training_features(spec, bench, task).values()])
     torch.manual_seed(0)
     network = bench.network(spec, [task], {}).train()
     vocabulary = TrimmedVocabulary(network.encoder, features.token_ids(), 1)
@@ -228,7 +230,7 @@ def test_a_step_is_the_textbook_step(bench: Workbench) -> None:
     run(spec, bench)
     base = load_base(spec.model)
     (task,) = (bench.task(name) for name in spec.tasks)
-    rows = module.training_features(spec, bench, task)
+    rows = Features.joined([*module.training_features(spec, bench, task).values()])
     torch.manual_seed(spec.seed)
     network = new_network(base, [task], 0.0)
     network.encoder = base.encoder.train()
@@ -426,10 +428,10 @@ def test_a_mirror_of_the_hub_is_trained_on_and_scored(tmp_path: Path) -> None:
 def test_a_limit_is_spread_over_the_languages(bench: Workbench) -> None:
     task = bench.task("mini-nli")
     spec = dataclasses.replace(SPEC, languages=("de", "en", "ru"), train_examples=10)
-    rows = module.training_features(spec, bench, task)
+    rows = Features.joined([*module.training_features(spec, bench, task).values()])
     assert len(rows) == 10
     everything = dataclasses.replace(spec, train_examples=None)
-    assert len(module.training_features(everything, bench, task)) == 3000
+    assert len(Features.joined([*module.training_features(everything, bench, task).values()])) == 3000
 
 
 def test_a_diverging_trial_says_so(bench: Workbench) -> None:

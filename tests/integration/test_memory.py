@@ -13,17 +13,17 @@ import torch
 
 from tests.integration.test_fine_tune import SPEC, difference, lively_parent, run
 from trainables.data import open_source
-from trainables.features import Feature
+from trainables.features import Feature, Features
 from trainables.models.checkpoint import load_checkpoint
 from trainables.models.network import Network, load_base, new_network
 from trainables.models.vocabulary import TrimmedVocabulary
 from trainables.reports import Report, TrialError
 from trainables.spec import TrialSpec
 from trainables.store import Store, checkpoint_name
-from trainables.training.batching import Step
 from trainables.training.fine_tune import training_features
 from trainables.training.gradient import StepGradient
 from trainables.training.memory import in_pieces_that_fit, is_out_of_memory
+from trainables.training.mixture import Step
 from trainables.training.workbench import Workbench
 
 pytestmark = pytest.mark.integration
@@ -158,7 +158,7 @@ def test_several_workers_do_not_try_again_alone(folder: Path, fails_if: Replace)
     bench = new_bench(folder)
     bench.world_size = 2
     base, task = bench.base(BASE), bench.task("qqp")
-    features = training_features(BASE, bench, task)
+    features = Features.joined([*training_features(BASE, bench, task).values()])
     network = new_network(base, [task], 0.0)
     vocabulary = TrimmedVocabulary(network.encoder, features.token_ids(), 1)
     gradient = StepGradient(network, network, [task], BASE, bench, vocabulary)

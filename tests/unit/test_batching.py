@@ -1,45 +1,18 @@
-"""Batches: every feature once, the same on every worker, little padding."""
+"""Batches: every feature on one worker, little padding."""
 
 from __future__ import annotations
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from trainables.features import IGNORED, Feature
-from trainables.training.batching import collate, epoch_sizes, epoch_steps, micro_batches, share, steps_per_epoch
+from trainables.training.batching import collate, micro_batches, share
 
 lengths = st.lists(st.integers(1, 40), min_size=1, max_size=60)
 
 
 def rows(sizes: list[int]) -> list[Feature]:
     return [Feature([[5] * size], number, [number % 3]) for number, size in enumerate(sizes)]
-
-
-@given(lengths, lengths, st.integers(1, 16), st.integers(0, 99), st.integers(1, 5))
-def test_an_epoch_has_every_feature_once(
-    one: list[int], two: list[int], batch_size: int, seed: int, epoch: int
-) -> None:
-    features = {"one": rows(one), "two": rows(two)}
-    steps = list(epoch_steps(features, batch_size, seed, epoch))
-    assert len(steps) == steps_per_epoch(features, batch_size)
-    for task, expected in features.items():
-        seen = [row.example for step in steps if step.task == task for row in step.features]
-        assert sorted(seen) == [row.example for row in expected]
-    assert all(0 < len(step.features) <= batch_size for step in steps)
-    again = list(epoch_steps(features, batch_size, seed, epoch))
-    assert [[id(row) for row in step.features] for step in again] == [
-        [id(row) for row in step.features] for step in steps
-    ]
-
-
-def test_epochs_and_seeds_are_shuffled_differently() -> None:
-    features = {"one": rows([3] * 50)}
-    orders = {
-        tuple(row.example for step in epoch_steps(features, 8, seed, epoch) for row in step.features)
-        for seed, epoch in [(1, 1), (1, 2), (2, 1)]
-    }
-    assert len(orders) == 3
 
 
 @given(lengths, st.integers(1, 8))
@@ -59,13 +32,6 @@ def test_micro_batches_respect_their_size(sizes: list[int], tokens: int) -> None
     assert sorted(row.example for batch in batches for row in batch) == list(range(len(sizes)))
     for batch in batches:
         assert len(batch) == 1 or len(batch) * max(row.width for row in batch) <= tokens
-
-
-def test_only_tasks_that_are_mixed_are_capped(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("trainables.training.batching.MIXING_CAP", 10)
-    large, small = rows([3] * 25), rows([3] * 5)
-    assert epoch_sizes({"one": large}) == {"one": 25}
-    assert epoch_sizes({"one": large, "two": small}) == {"one": 10, "two": 5}
 
 
 @given(st.lists(st.integers(1, 5), min_size=1, max_size=20), st.integers(1, 60))

@@ -150,7 +150,7 @@ def test_features_are_views_of_the_file(tmp_path: Path) -> None:
 def trained_on(bench: Workbench, name: str, limit: int, *languages: str) -> Counter[str]:
     """How often each first word is met in the features of a limited training."""
     spec = TrialSpec("target", "m", (name,), languages, "d", train_examples=limit)
-    rows = training_features(spec, bench, bench.task(name))
+    rows = Features.joined([*training_features(spec, bench, bench.task(name)).values()])
     return Counter(tokenizer().decode(row.rows[0][1:3]).strip() for row in rows)
 
 

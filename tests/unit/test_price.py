@@ -29,7 +29,6 @@ from trainables import tasks
 from trainables.errors import UserError
 from trainables.models import shapes
 from trainables.spec import TrialSpec
-from trainables.training import batching
 
 FAST = Gpu("fast", ("Fast GPU",), 80, {"fp32": 10, "bf16": 100}, Bounds(0.25, 0.5, 1), 2, 1, "now")
 SLOW = Gpu("slow", ("Slow GPU",), 80, {"fp32": 5, "bf16": None}, Bounds(0.25, 0.5, 1), None, None, "")
@@ -365,7 +364,6 @@ def test_limits_cap_what_is_counted() -> None:
 
 def test_in_an_epoch_of_several_tasks_each_gives_so_much_at_most() -> None:
     assert counted(experiment(**HUB), "intermediate/both").features.expected == 2 * work.MIXING_CAP
-    assert work.MIXING_CAP == batching.MIXING_CAP
 
 
 SENTENCE = "a\tNOUN\n\n"

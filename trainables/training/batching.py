@@ -1,60 +1,15 @@
-"""Which features make one optimizer step, who computes them, and how little padding that needs."""
+"""Who computes which features of a step, and how little padding that needs."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from trainables.features import IGNORED, Feature
 from trainables.kinds import pad
-from trainables.training.shares import MIXING_CAP
-
-
-class Step(NamedTuple):
-    """One optimizer step: a batch of one task. `weight` counts the loss terms of the whole batch.
-
-    `place` is the trial's seed, the epoch and the step's place in it.
-    """
-
-    task: str
-    features: list[Feature]
-    place: tuple[int, ...] = ()
-
-    @property
-    def weight(self) -> int:
-        return sum(feature.weight for feature in self.features)
-
-
-def epoch_sizes(features: Mapping[str, Sequence[Feature]]) -> dict[str, int]:
-    """How many features each task gives to an epoch."""
-    alone = len(features) == 1
-    return {task: len(rows) if alone else min(len(rows), MIXING_CAP) for task, rows in features.items()}
-
-
-def steps_per_epoch(features: Mapping[str, Sequence[Feature]], batch_size: int) -> int:
-    """How many optimizer steps an epoch has."""
-    return sum(-(-size // batch_size) for size in epoch_sizes(features).values())
-
-
-def epoch_steps(
-    features: Mapping[str, Sequence[Feature]], batch_size: int, seed: int, epoch: int, start: int = 0
-) -> Iterator[Step]:
-    """The steps of an epoch: features in random order, each once at most; tasks take turns at random.
-
-    A function of its arguments alone, the same on every worker. The first `start` steps are left out, unread.
-    """
-    rng = np.random.default_rng([seed, epoch])
-    batches = []
-    for task, size in epoch_sizes(features).items():
-        order = rng.permutation(len(features[task]))[:size]
-        batches += [(task, order[start : start + batch_size]) for start in range(0, len(order), batch_size)]
-    for place, position in enumerate(rng.permutation(len(batches))[start:], start=start):
-        task, chosen = batches[position]
-        yield Step(task, [features[task][one] for one in chosen], (seed, epoch, place))
 
 
 def share(features: Sequence[Feature], rank: int, world_size: int) -> list[Feature]:

@@ -25,13 +25,14 @@ from trainables.features import Features
 from trainables.models.checkpoint import save_checkpoint
 from trainables.models.network import Network, table_name
 from trainables.models.vocabulary import TrimmedVocabulary
+from trainables.recipe import SOURCE
 from trainables.reports import Report, TrialError
 from trainables.spec import TrialSpec
 from trainables.tasks import Task
-from trainables.training.batching import epoch_steps, steps_per_epoch
 from trainables.training.best import BestWeights, Verdict
 from trainables.training.evaluate import Scorer, Split, as_asked, evaluate, load_split
 from trainables.training.gradient import StepGradient
+from trainables.training.mixture import Mixture
 from trainables.training.shares import Part, shares
 from trainables.training.state import TrialState
 from trainables.training.workbench import Workbench
@@ -62,7 +63,9 @@ def fine_tune(spec: TrialSpec, bench: Workbench, started: float) -> Iterator[Rep
 
     torch.manual_seed(spec.seed)
     network = bench.network(spec, training_sets, carried_on(training_sets))
-    met = [*features.values(), *(part.features for splits in development for part in splits)]
+    mixture = Mixture(features, spec.recipe, spec.batch_size, spec.seed)
+    trained_on = (rows for by_language in features.values() for rows in by_language.values())
+    met = [*trained_on, *(part.features for splits in development for part in splits)]
     token_ids = np.unique(np.concatenate([rows.token_ids() for rows in met]))
     vocabulary = TrimmedVocabulary(network.encoder, token_ids, bench.base(spec).tokenizer.pad_token_id)
     network.to(bench.device)
@@ -76,7 +79,7 @@ def fine_tune(spec: TrialSpec, bench: Workbench, started: float) -> Iterator[Rep
     optimizer = torch.optim.AdamW(
         parameter_groups(network, spec.weight_decay), lr=spec.learning_rate, eps=ADAM_EPSILON, fused=True
     )
-    steps = steps_per_epoch(features, spec.batch_size)
+    steps = mixture.steps_per_epoch
     total = spec.epochs * steps
     schedule = get_linear_schedule_with_warmup(optimizer, round(spec.warmup * total), total)
     gradient = StepGradient(network, replica, training_sets, spec, bench, vocabulary)
@@ -89,7 +92,7 @@ def fine_tune(spec: TrialSpec, bench: Workbench, started: float) -> Iterator[Rep
         startup = startup or time.time() - started
         begun = time.monotonic() - at.seconds
         network.train()
-        for step in epoch_steps(features, spec.batch_size, spec.seed, epoch, at.step):
+        for step in mixture.steps(epoch, at.step):
             at.loss += gradient.add(step)
             norm = float(nn.utils.clip_grad_norm_(network.parameters(), MAX_GRADIENT_NORM))
             if not math.isfinite(norm):  # the same on all workers, which must stop together
@@ -137,6 +140,7 @@ def fine_tune(spec: TrialSpec, bench: Workbench, started: float) -> Iterator[Rep
             device=bench.device_name,
             features=at.features // epoch,
             tokens=at.tokens // epoch,
+            trained=mixture.trained(epoch),
             resumed=resumed,
             halvings=bench.halvings - halvings,
             micro_batch_tokens=bench.micro_batch_tokens,
@@ -152,20 +156,33 @@ def carried_on(training_sets: Sequence[Task]) -> dict[str, str]:
     return {task.name: task.after for task in training_sets if task.after}
 
 
-def training_features(spec: TrialSpec, bench: Workbench, task: Task) -> Features:
-    """A task's features in the spec's languages, of at most `train_examples` examples spread evenly over them."""
-    languages = [language for language in bench.source.languages(task, "train") if language in spec.languages]
+def training_features(spec: TrialSpec, bench: Workbench, task: Task) -> dict[str, Features]:
+    """A task's features by language, as far as they count.
+
+    Of at most as many examples as the spec and its recipe allow, spread evenly over the languages.
+    """
+    asked = spec.recipe.of(task.name)
+    wanted = spec.languages if asked.languages is None else asked.languages
+    languages = [language for language in bench.source.languages(task, "train") if language in wanted]
+    counts = {language: len(bench.examples(task, "train", language)) for language in languages}
+    most = asked.examples
+    if most == SOURCE:
+        most = len(bench.examples(task, "train", task.source_language))
+    limits = [limit for limit in (spec.train_examples, most) if limit is not None]
     parts = [Part()] * len(languages)
-    if spec.train_examples is not None:
-        sizes = [len(bench.examples(task, "train", language)) for language in languages]
-        counts = shares(spec.train_examples, sizes)
-        parts = [Part(count, position, len(languages)) for position, count in enumerate(counts)]
-    rows = Features.joined(
-        [bench.features(task, "train", language, spec, part) for language, part in zip(languages, parts, strict=True)]
-    ).that_count()
-    if not rows:
-        raise TrialError(f"no example of '{task.name}' can be trained on in {', '.join(spec.languages)}")
-    return rows
+    if limits:
+        parts = [
+            Part(count, position, len(languages))
+            for position, count in enumerate(shares(min(limits), [*counts.values()]))
+        ]
+    rows = {
+        language: bench.features(task, "train", language, spec, part).that_count()
+        for language, part in zip(languages, parts, strict=True)
+    }
+    found = {language: one for language, one in rows.items() if len(one)}
+    if not found:
+        raise TrialError(f"no example of '{task.name}' can be trained on in {', '.join(wanted)}")
+    return found
 
 
 def development_split(spec: TrialSpec, bench: Workbench, task: Task) -> list[Split]:

@@ -17,8 +17,9 @@ from trainables.models.network import Network
 from trainables.models.vocabulary import TrimmedVocabulary
 from trainables.spec import TrialSpec
 from trainables.tasks import Task
-from trainables.training.batching import Step, collate, micro_batches, share, single_rows
+from trainables.training.batching import collate, micro_batches, share, single_rows
 from trainables.training.memory import in_pieces_that_fit
+from trainables.training.mixture import Step
 from trainables.training.workbench import Workbench
 
 
@@ -69,7 +70,7 @@ class StepGradient:
         """
         bench, total = self._bench, 0.0
         mine = list(micro_batches(share(step.features, bench.rank, bench.world_size), bench.micro_batch_tokens))
-        scale = bench.world_size / step.weight
+        scale = step.scale * bench.world_size / step.weight
         for position, features in enumerate(mine, start=1):
             with self._waiting(position < len(mine)):
                 outputs, targets = self._forward(self._replica, step.task, features, _keys(step, features))
@@ -100,7 +101,7 @@ class StepGradient:
         outputs = torch.cat(parts)[order.argsort()]
         everything, first = self._gathered(outputs, step)
         everything.requires_grad_()
-        loss = self._losses[step.task](everything, torch.empty(0)) / step.weight
+        loss = self._losses[step.task](everything, torch.empty(0)) * (step.scale / step.weight)
         (gradient,) = torch.autograd.grad(loss, everything)
         own = gradient[first : first + len(rows)] if sum(feature.weight for feature in mine) else outputs * 0
         after = bench.random_state()
