@@ -1,6 +1,6 @@
 """Which hyper-parameters are searched, and where: YAML presets and the values behind them."""
 
-from search_spaces.reader import load, names
+from search_spaces.reader import entry, load, names
 from search_spaces.space import (
     SAMPLERS,
     Choices,
@@ -23,6 +23,7 @@ __all__ = [
     "SearchSpace",
     "Value",
     "contains",
+    "entry",
     "first",
     "load",
     "names",

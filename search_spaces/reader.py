@@ -63,6 +63,26 @@ def load(name: str, own_tasks: tuple[str, ...] = ()) -> SearchSpace:
     return space
 
 
+def entry(
+    space: SearchSpace, section: str, training_set: str, values: Mapping[str, Any], document: YamlFile, place: Place
+) -> dict[str, Parameter]:
+    """What stands somewhere else for one study instead of what its space says: the same syntax.
+
+    Args:
+        training_set: the entry of the space that it changes some of.
+        document, place: where the values stand.
+
+    Raises:
+        UserError: every problem in it.
+    """
+    reader = _Reader(document, ())
+    found = reader.entry(values, place, space.sampler)
+    reader.conditions({"all": space.parameters(section, training_set), "own": found}, {"own": place})
+    if reader.problems:
+        raise UserError(reader.problems)
+    return found
+
+
 class _Reader:
     """Turns a document into a space and collects what is wrong with it."""
 
@@ -99,19 +119,26 @@ class _Reader:
             if not isinstance(parameters, dict):
                 self.wrong(f"'{training_set}' is {parameters!r}", place, "name hyper-parameters, or leave it out")
                 continue
-            for name, value in parameters.items():
-                if name not in SEARCHED:
-                    self.wrong(f"unknown hyper-parameter '{name}'", (*place, name), nearest(str(name), SEARCHED))
-                elif (parameter := self.parameter(name, value, (*place, name))) is not None:
-                    found[training_set][name] = parameter
-                    if sampler == "grid" and not parameter.is_finite:
-                        self.wrong(f"sampler grid needs values for '{name}', not a range", (*place, name))
-        self.conditions(section, found)
+            found[training_set] = self.entry(parameters, place, sampler)
+        self.conditions(found, {name: (section, name) for name in found})
         return found
 
-    def conditions(self, section: str, found: Mapping[str, Mapping[str, Parameter]]) -> None:
-        """Whether what hyper-parameters depend on is there: in `all`, and in every entry that changes some of it."""
-        for entry, own in found.items():
+    def entry(self, values: Mapping[str, Any], place: Place, sampler: str) -> dict[str, Parameter]:
+        """The hyper-parameters of an entry, as far as they are right."""
+        found: dict[str, Parameter] = {}
+        for name, value in values.items():
+            if name not in SEARCHED:
+                self.wrong(f"unknown hyper-parameter '{name}'", (*place, name), nearest(str(name), SEARCHED))
+            elif (parameter := self.parameter(name, value, (*place, name))) is not None:
+                found[name] = parameter
+                if sampler == "grid" and not parameter.is_finite:
+                    self.wrong(f"sampler grid needs values for '{name}', not a range", (*place, name))
+        return found
+
+    def conditions(self, found: Mapping[str, Mapping[str, Parameter]], places: Mapping[str, Place]) -> None:
+        """Whether what hyper-parameters depend on is there: in the entries at these places, each over `all`."""
+        for entry, place_of_entry in places.items():
+            own = found[entry]
             merged = {**found["all"], **own}
             for name, parameter in merged.items():
                 if not isinstance(parameter, Conditional):
@@ -119,9 +146,9 @@ class _Reader:
                 if name in own:
                     in_use = found.values() if entry == "all" else [own]
                     possible = [{**found["all"], **one}.get(parameter.by) for one in in_use]
-                    self.spare_cases(name, parameter, possible, (section, entry, name))
+                    self.spare_cases(name, parameter, possible, (*place_of_entry, name))
                 if name in own or parameter.by in own:
-                    place = (section, entry, name if name in own else parameter.by)
+                    place = (*place_of_entry, name if name in own else parameter.by)
                     self.condition(name, parameter, merged.get(parameter.by), place)
 
     def condition(self, name: str, parameter: Conditional, by: Parameter | None, place: Place) -> None:

@@ -195,6 +195,11 @@ class SearchSpace:
         found = {**section["all"], **section.get(training_set, {})}
         return {name: found[name] for name in SEARCHED}
 
+    def batch_size(self, phase: str, training_set: str) -> int | None:
+        """The one batch size that a training set's own entry names, if it does."""
+        found = self.sections[phase].get(training_set, {}).get("batch_size")
+        return int(found.first) if isinstance(found, Choices) and found.is_fixed else None
+
     @property
     def is_finite(self) -> bool:
         """Whether every hyper-parameter, of all training sets, is one of some values in every case."""

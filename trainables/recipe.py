@@ -80,6 +80,10 @@ class Recipe:
         return cls(**{**values, "ingredients": tuple(ingredients), "budget": budget})
 
 
+WHOLE = Recipe()
+"""All examples of all tasks, in all languages of the trial."""
+
+
 def _told(value: Any) -> Any:
     if is_dataclass(value):
         given = {one.name: getattr(value, one.name) for one in fields(value)}

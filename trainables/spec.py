@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
 
-from trainables.recipe import Recipe
+from trainables.recipe import WHOLE, Recipe
 
 CODE_VERSION = 3
 """Bumped by hand when the training maths changes, or which examples it sees: old results are not taken for new ones."""
@@ -68,7 +68,7 @@ class TrialSpec:
     max_length: int | None = None
     checkpoint: Literal["last", "best"] = "last"
     dropout_masks: Literal["batch", "rows"] = "batch"
-    recipe: Recipe = Recipe()
+    recipe: Recipe = WHOLE
     code: int = CODE_VERSION
 
     def to_dict(self) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 import experiments
 from sweep.experiment import Experiment
+from sweep.experiment.expansion import expand
 from sweep.experiment.findings import places_of, problems_of
 from sweep.experiment.grid import check_grid
 from sweep.experiment.overrides import override
@@ -50,6 +51,8 @@ def load(name: str, overrides: Sequence[str] = ()) -> Experiment:
     if not isinstance(document.values, dict):
         raise UserError(document.problem("is not an experiment: keys and values are expected at the top"))
     problems = list(override(document, overrides))
+    document, wrong = expand(document)
+    problems += wrong
     catalogue, wrong = _own_tasks(document)
     problems += wrong
     experiment, errors = _validate(document, catalogue)

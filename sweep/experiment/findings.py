@@ -5,7 +5,19 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from sweep.experiment import Condition, Experiment, Limits, Places, Resources, SentenceVectors, Trials
+from sweep.experiment.experiment import (
+    Condition,
+    ConditionTask,
+    EpochBudget,
+    Experiment,
+    Limits,
+    Mixing,
+    Places,
+    Resources,
+    SentenceVectors,
+    Trials,
+)
+from sweep.experiment.values import AllBut
 from trainables.errors import Problem, nearest
 from trainables.yaml_file import Place, YamlFile
 
@@ -14,6 +26,9 @@ SECTIONS = {
     "resources": Resources,
     "limits": Limits,
     "conditions": Condition,
+    "mixing": Mixing,
+    "budget": EpochBudget,
+    "languages": AllBut,
     "data": Places,
     "sentence_vectors": SentenceVectors,
 }
@@ -72,7 +87,7 @@ def problems_of(error: Any, document: YamlFile) -> list[Problem]:
                 for position, value in context["again"].items()
             ]
         case "extra_forbidden":
-            known = [*_section(place[:-1]).model_fields]
+            known = [one.alias or name for name, one in _section(place[:-1]).model_fields.items()]
             return [document.problem(f"unknown key '{place[-1]}'", place, nearest(str(place[-1]), known))]
         case "missing":
             return [document.problem(f"'{name}' is missing", place[:-1])]
@@ -106,5 +121,6 @@ def _section(place: Place) -> Any:
     """The part of the file that a place lies in, or is."""
     model: Any = Experiment
     for step in place:
-        model = SECTIONS.get(str(step), model)
+        in_condition = model is Condition and step == "tasks"  # at the top it is a list of files
+        model = ConditionTask if in_condition else SECTIONS.get(str(step), model)
     return model

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from sweep.experiment import BASELINE, Experiment, longest_input, tasks_used, training_chain
+from sweep.experiment.values import chosen
 from trainables.data import references
 from trainables.errors import Problem, UserError
 from trainables.models import shapes
+from trainables.recipe import SOURCE
 from trainables.tasks import Task
 from trainables.yaml_file import Place, YamlFile
 
@@ -38,26 +40,36 @@ def check_grid(experiment: Experiment, document: YamlFile) -> Iterator[Problem]:
 
     for position, condition in enumerate(experiment.conditions):
         place: Place = ("conditions", position)
-        for task in (experiment.catalogue[name] for name in condition.tasks):
+        try:
+            experiment.searched(condition, document, (*place, "search"))
+        except UserError as error:
+            yield from error.problems
+        for number, part in enumerate(condition.tasks):
+            task, at = experiment.catalogue[part.task], (*place, "tasks", number)
             if not task.is_trainable:
                 hint = f"train on '{task.training_set}'" if task.training_set else "it is scored without training"
-                yield document.problem(f"'{task.name}' has no training data of its own", place, hint)
+                yield document.problem(f"'{task.name}' has no training data of its own", at, hint)
                 continue
-            wanted = source.languages(task, "train") if condition.languages == "all" else condition.languages
-            yield from trains(task, wanted or [task.source_language], place)
+            meant, there = condition.languages_of(task.name), source.languages(task, "train")
+            wanted = meant if isinstance(meant, list) else chosen(meant, there)
+            if there and not wanted:
+                yield document.problem(f"nothing is left of the languages of '{task.name}': {', '.join(there)}", at)
+                continue
+            yield from trains(task, wanted or [task.source_language], at)
+            if part.examples == SOURCE and wanted != [task.source_language]:
+                yield from needs(task, "train", [task.source_language], at)
     for position, target in enumerate(experiment.target_tasks):
         place = ("targets", position) if isinstance(experiment.targets, list) else ("targets",)
         for training_set in training_chain(target.training_set, experiment.catalogue):
             yield from trains(training_set, [training_set.source_language], place)
-        if experiment.languages == "all":
-            if not source.languages(target, target.score_on):
-                yield from needs(target, target.score_on, target.languages[:1], place)
-        else:
-            wanted = [language for language in experiment.languages if language in target.languages]
+        wanted, there = chosen(experiment.languages, target.languages), source.languages(target, target.score_on)
+        if not wanted:
+            yield document.problem(f"'{target.name}' has none of the experiment's languages", place)
+        elif isinstance(experiment.languages, list):
             yield from needs(target, target.score_on, wanted, place)
-            if not wanted:
-                yield document.problem(f"'{target.name}' has none of the experiment's languages", place)
-        for language in source.languages(target, target.score_on):
+        elif not there:
+            yield from needs(target, target.score_on, wanted[:1], place)
+        for language in there:
             for split, one in references(source, target, target.score_on, language):
                 yield from needs(target, split, [one], place)
     if experiment.warm_start and BASELINE not in names:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from sweep.experiment.experiment import Condition, Experiment
+from sweep.experiment.values import chosen
 from trainables.data import Source, references
 from trainables.tasks import Catalogue, Task
 
@@ -19,7 +20,7 @@ def uses(experiment: Experiment) -> list[tuple[Task, str, str]]:
             found.setdefault((task.name, split, language), task)
 
     for condition in experiment.conditions:
-        for task in (catalogue[name] for name in condition.tasks):
+        for task in (catalogue[name] for name in condition.names):
             add(task, training_uses(source, task, training_languages(condition, source, task)))
     for target in experiment.target_tasks:
         for training_set in training_chain(target.training_set, catalogue):
@@ -31,7 +32,7 @@ def uses(experiment: Experiment) -> list[tuple[Task, str, str]]:
 def tasks_used(experiment: Experiment) -> list[Task]:
     """Every task that is trained on or scored, once."""
     catalogue, targets = experiment.catalogue, experiment.target_tasks
-    found = [catalogue[name] for condition in experiment.conditions for name in condition.tasks]
+    found = [catalogue[name] for condition in experiment.conditions for name in condition.names]
     found += [task for target in targets for task in training_chain(target.training_set, catalogue)]
     return list({task.name: task for task in [*found, *targets]}.values())
 
@@ -69,11 +70,9 @@ def scored_uses(experiment: Experiment, source: Source, target: Task) -> list[tu
 
 def training_languages(condition: Condition, source: Source, task: Task) -> list[str]:
     """The languages in which a condition trains a task."""
-    there = source.languages(task, "train")
-    return [one for one in there if condition.languages == "all" or one in condition.languages]
+    return chosen(condition.languages_of(task.name), source.languages(task, "train"))
 
 
 def scored_languages(experiment: Experiment, source: Source, target: Task, split: str) -> list[str]:
     """The languages in which a split of a target is predicted: those that were asked for and have data."""
-    there = source.languages(target, split)
-    return [one for one in there if experiment.languages == "all" or one in experiment.languages]
+    return chosen(experiment.languages, source.languages(target, split))

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterable
 from fractions import Fraction
-from typing import Annotated, Any
+from types import NoneType
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, ValidationInfo
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, ValidationInfo
 from pydantic_core import PydanticCustomError
 
 import search_spaces
@@ -49,11 +51,12 @@ def _catalogue(info: ValidationInfo) -> Catalogue:
     return catalogue
 
 
-def once(noun: str) -> AfterValidator:
-    """A list that names nothing twice."""
+def once(noun: str, name: Callable[[Any], Any] = lambda value: value) -> AfterValidator:
+    """A list that names nothing twice; `name` is what a value is called by."""
 
     def check(values: list[Any]) -> list[Any]:
-        again = {place: value for place, value in enumerate(values) if value in values[:place]}
+        names = [name(value) for value in values]
+        again = {place: value for place, value in enumerate(names) if value in names[:place]}
         if again:
             raise PydanticCustomError("twice", "", {"noun": noun, "again": again})
         return values
@@ -184,14 +187,54 @@ def _fraction(layer: str) -> str:
     raise refuse(f"'{layer}' is not a share of the layers", "for example 14/24: the output of layer 14 of 24")
 
 
+class Section(BaseModel):
+    """A part of the file: unknown keys are errors, nothing is taken for what it is not, values never change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
 TaskName = Annotated[str, AfterValidator(_known_task)]
 Language = Annotated[str, AfterValidator(_known_language)]
+LanguageList = Annotated[list[Language], Field(min_length=1), once("language")]
+
+
+class AllBut(Section):
+    """`{except: [de]}`: all languages but some."""
+
+    languages: LanguageList = Field(alias="except")
+
+
+_All = Annotated[str, AfterValidator(_all)]
+_FORMS = {"word": str, "list": list, "rest": dict}
+_NO_LANGUAGES = "no list of languages", "for example [en, de], or all, or {except: [de]}"
 Languages = Annotated[
-    Annotated[str, AfterValidator(_all), Tag("word")]
-    | Annotated[list[Language], Field(min_length=1), once("language"), Tag("list")],
-    either("no list of languages", "for example [en, de], or all", word=str, list=list),
+    Annotated[_All, Tag("word")] | Annotated[LanguageList, Tag("list")] | Annotated[AllBut, Tag("rest")],
+    either(*_NO_LANGUAGES, **_FORMS),
 ]
+OwnLanguages = Annotated[
+    Annotated[_All, Tag("word")]
+    | Annotated[LanguageList, Tag("list")]
+    | Annotated[AllBut, Tag("rest")]
+    | Annotated[None, Tag("none")],
+    either(*_NO_LANGUAGES, **_FORMS, none=NoneType),
+]
+
+
+def chosen(languages: str | list[str] | AllBut, there: Iterable[str]) -> list[str]:
+    """Those of the languages that are there which are meant."""
+    match languages:
+        case AllBut(languages=without):
+            return [one for one in there if one not in without]
+        case list():
+            return [one for one in there if one in languages]
+    return [*there]
+
+
 Count = Annotated[int, Field(ge=1, le=1_000_000)]
+Examples = Annotated[
+    Annotated[Literal["source"], Tag("word")] | Annotated[Count, Tag("count")] | Annotated[None, Tag("none")],
+    either("no number of examples", "a number, or source: as many as in English", word=str, count=int, none=NoneType),
+]
 Place = Annotated[str, AfterValidator(_known_place)]
 FileName = Annotated[str, Field(min_length=1), AfterValidator(_file_name)]
 Model = Annotated[str, AfterValidator(_known_model)]

@@ -20,9 +20,11 @@ from sweep.experiment import (
     training_languages,
     training_uses,
 )
+from sweep.planning.recipes import recipe_of
 from sweep.planning.weights import planned_weights
 from trainables.data import fingerprint
 from trainables.models.shapes import name_and_revision
+from trainables.recipe import WHOLE, Recipe
 from trainables.spec import Phase, TrialSpec, content_hash
 from trainables.tasks import Task
 
@@ -181,7 +183,9 @@ def make_plan(experiment: Experiment) -> Plan:
     chains = [training_chain(target.training_set, catalogue) for target in targets]
     training_sets = list({task.name: task for chain in chains for task in chain}.values())
 
-    def question(phase: Phase, names: tuple[str, ...], languages: Iterable[str], uses: list[Any]) -> TrialSpec:
+    def question(
+        phase: Phase, names: tuple[str, ...], languages: Iterable[str], uses: list[Any], recipe: Recipe = WHOLE
+    ) -> TrialSpec:
         limits, vectors = experiment.limits, experiment.sentence_vectors
         is_bitext = phase == "evaluate" and any(catalogue[name].kind.startswith("bitext") for name in names)
         return TrialSpec(
@@ -201,11 +205,11 @@ def make_plan(experiment: Experiment) -> Plan:
             weights=weights,
             max_length=experiment.max_length,
             checkpoint=experiment.checkpoint if phase != "evaluate" else "last",
+            recipe=recipe,
         )
 
     def search(condition: Condition, training_set: Task | None, asked: TrialSpec, parent: str | None) -> Study:
         of = f"target/{condition.name}/{training_set.name}" if training_set else f"intermediate/{condition.name}"
-        alone = asked.tasks[0] if len(asked.tasks) == 1 else "all"
         return Study(
             name=of,
             condition=condition.name,
@@ -215,7 +219,9 @@ def make_plan(experiment: Experiment) -> Plan:
             trials=experiment.trials.target if training_set else experiment.trials.intermediate,
             seeds=seeds,
             sampler=space.sampler,
-            parameters=space.parameters(asked.phase, alone),
+            parameters=(
+                space.parameters(asked.phase, training_set.name) if training_set else experiment.searched(condition)
+            ),
             parallel=experiment.trials.parallel,
             pruner=experiment.pruning,
             joint=experiment.strategy == "joint" and bool(parent) and parent == f"intermediate/{condition.name}",
@@ -227,12 +233,13 @@ def make_plan(experiment: Experiment) -> Plan:
     evaluations: list[Study] = []
     for condition in experiment.conditions:
         winners: dict[str | None, str | None] = {None: None}  # by training set: the study whose winner is scored
-        recipe = [catalogue[name] for name in condition.tasks]
-        if recipe:
-            languages = {task.name: training_languages(condition, source, task) for task in recipe}
-            data = [(task, *place) for task in recipe for place in training_uses(source, task, languages[task.name])]
+        trained = [catalogue[name] for name in condition.names]
+        if trained:
+            languages = {task.name: training_languages(condition, source, task) for task in trained}
+            data = [(task, *place) for task in trained for place in training_uses(source, task, languages[task.name])]
             trained_in = [language for ones in languages.values() for language in ones]
-            asked = question("intermediate", tuple(condition.tasks), trained_in, data)
+            recipe = recipe_of(condition, experiment, languages)
+            asked = question("intermediate", condition.names, trained_in, data, recipe)
             intermediate.append(search(condition, None, asked, None))
             winners[None] = intermediate[-1].name
         for training_set in training_sets:

@@ -31,7 +31,7 @@ def rehearsed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_no_task_is_left_out() -> None:
     experiment = experiment_file.load("every-task")
-    met = {name for condition in experiment.conditions for name in condition.tasks}
+    met = {name for condition in experiment.conditions for name in condition.names}
     met |= {task.name for task in experiment.target_tasks}
     assert met == {name for name in tasks.names() if not tasks.load(name).mini}
 

@@ -24,7 +24,7 @@ def problems(path: Path, *overrides: str) -> list[str]:
 def test_a_valid_file_is_read(tmp_path: Path) -> None:
     loaded = experiment_file.load(str(write_experiment(tmp_path)))
     assert [condition.name for condition in loaded.conditions] == ["none", "mini-nli"]
-    assert loaded.conditions[1].tasks == ["mini-nli"]
+    assert loaded.conditions[1].names == ("mini-nli",)
     assert loaded.conditions[1].languages == ["en"]
     assert loaded.trials.target == 2
 
@@ -59,10 +59,10 @@ def test_overrides_lead_into_lists(tmp_path: Path) -> None:
         "sentence_vectors.pooling=cls",
     ]
     loaded = experiment_file.load(str(path), given)
-    assert [(one.name, one.tasks) for one in loaded.conditions] == [
-        ("none", []),
-        ("nli", ["mini-nli"]),  # which stood there in its short form
-        ("both", ["mini-nli", "mini-pos"]),
+    assert [(one.name, one.names) for one in loaded.conditions] == [
+        ("none", ()),
+        ("nli", ("mini-nli",)),  # which stood there in its short form
+        ("both", ("mini-nli", "mini-pos")),
     ]
     assert loaded.targets == ["mini-ner", "mini-bitext"]
     assert loaded.sentence_vectors.pooling == "cls"
@@ -188,7 +188,7 @@ def test_what_is_wanted_is_said_in_words(tmp_path: Path, override: str, words: s
         ({"data": "hub", "targets": [["a", "b"]]}, "- - a", "'targets.0' is ['a', 'b']", ""),
         ({"targets": 3}, "targets:", "'targets' is 3: no list of tasks", "xtreme"),
         ({"targets": {"mini-pos": 1}}, "targets:", "'targets' is {'mini-pos': 1}: no list of tasks", ""),
-        ({"languages": {"en": 1}}, "languages:", "'languages' is {'en': 1}: no list of languages", "[en, de]"),
+        ({"languages": {"en": 1}}, "en:", "unknown key 'en'", "known: except"),
         ({"languages": "en"}, "languages:", "'languages' is 'en': no list of languages", "write [en], or all"),
         ({"conditions": ["none", 3]}, "- 3", "'conditions.1' is 3: no condition", "none, a task's name"),
         ({"conditions": ["none", ["mini-nli"]]}, "- - mini-nli", "'conditions.1' is ['mini-nli']: no condition", ""),

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trainables.features import Feature, Features, as_batch
-from trainables.recipe import Budget, Ingredient, Recipe
+from trainables.recipe import WHOLE, Budget, Ingredient, Recipe
 from trainables.reports import TrialError
 from trainables.training.mixture import Mixture, Step
 from trainables.training.shares import Size, apportion, epoch_features
@@ -25,7 +25,7 @@ def features(*pieces: int) -> Features:
     return Features.of([as_batch(rows)])
 
 
-def mixture(recipe: Recipe = Recipe(), batch_size: int = 4, seed: int = 1, **tasks: dict[str, Features]) -> Mixture:
+def mixture(recipe: Recipe = WHOLE, batch_size: int = 4, seed: int = 1, **tasks: dict[str, Features]) -> Mixture:
     return Mixture(tasks, recipe, batch_size, seed)
 
 

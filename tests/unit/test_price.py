@@ -28,6 +28,7 @@ from tests.conftest import experiment_values
 from trainables import tasks
 from trainables.errors import UserError
 from trainables.models import shapes
+from trainables.recipe import MIXING_CAP
 from trainables.spec import TrialSpec
 
 FAST = Gpu("fast", ("Fast GPU",), 80, {"fp32": 10, "bf16": 100}, Bounds(0.25, 0.5, 1), 2, 1, "now")
@@ -363,7 +364,7 @@ def test_limits_cap_what_is_counted() -> None:
 
 
 def test_in_an_epoch_of_several_tasks_each_gives_so_much_at_most() -> None:
-    assert counted(experiment(**HUB), "intermediate/both").features.expected == 2 * work.MIXING_CAP
+    assert counted(experiment(**HUB), "intermediate/both").features.expected == 2 * MIXING_CAP
 
 
 SENTENCE = "a\tNOUN\n\n"

@@ -27,6 +27,9 @@ KINDS: Mapping[str, tuple[str, ...]] = {
 UNTRAINED = frozenset({"bitext_retrieval", "bitext_mining"})
 """Kinds without a head: the encoder's own vectors answer."""
 
+IN_PIECES = frozenset({"tagging", "span_qa"})
+"""Kinds whose examples may make several features: what is too long is cut, or read in windows."""
+
 _TAG_OF_A_NAME = re.compile(r"O|[BIES]-.+")
 
 SPECIAL_TOKENS = 4

@@ -165,10 +165,9 @@ def training_features(spec: TrialSpec, bench: Workbench, task: Task) -> dict[str
     wanted = spec.languages if asked.languages is None else asked.languages
     languages = [language for language in bench.source.languages(task, "train") if language in wanted]
     counts = {language: len(bench.examples(task, "train", language)) for language in languages}
-    most = asked.examples
-    if most == SOURCE:
-        most = len(bench.examples(task, "train", task.source_language))
-    limits = [limit for limit in (spec.train_examples, most) if limit is not None]
+    limits = [limit for limit in (spec.train_examples, asked.examples) if isinstance(limit, int)]
+    if asked.examples == SOURCE:
+        limits.append(len(bench.examples(task, "train", task.source_language)))
     parts = [Part()] * len(languages)
     if limits:
         parts = [

@@ -76,7 +76,8 @@ class _TrainingSet:
             joined = np.concatenate([one + start for one, start in zip(firsts, starts, strict=False)])
             self.decks = [_Deck(0, joined, sum(drawn))]
         else:
-            self.decks = [_Deck(int(start), *one) for start, *one in zip(starts, firsts, drawn, strict=False)]
+            parts = zip(starts, firsts, drawn, strict=False)
+            self.decks = [_Deck(int(start), first, count) for start, first, count in parts]
 
     @property
     def steps(self) -> int:

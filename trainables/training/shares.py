@@ -66,7 +66,7 @@ def epoch_features(
         by_task = [weight / size for weight, size in zip(by_task, features_of_one.values(), strict=True)]
     else:
         total = budget.amount if budget is not None and budget.unit == "examples" else sum(counted)
-        features_of_one = {task: sum(in_features[task]) / sum(by_language[task]) for task in sizes}
+        features_of_one = {task: Fraction(sum(in_features[task]), sum(by_language[task])) for task in sizes}
     given = dict(zip(sizes, apportion(total, by_task), strict=True))
     return {task: apportion(round(given[task] * features_of_one[task]), in_features[task]) for task in sizes}
 

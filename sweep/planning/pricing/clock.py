@@ -11,7 +11,7 @@ from collections import Counter as Tally
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -21,6 +21,7 @@ from sweep.planning.pricing.bounds import NOTHING, Bounds, exactly
 from sweep.planning.pricing.gpus import Gpu, GpuTable
 from sweep.planning.pricing.work import Counter, UnknownError, Work, epochs
 from trainables.models.shapes import name_and_revision, weights_of
+from trainables.recipe import WHOLE, Recipe
 from trainables.spec import TrialSpec
 from trainables.training.shares import EVALUATIONS
 
@@ -45,7 +46,7 @@ class Measured:
         startup_seconds: of these, until its first step.
         examples_per_second: features that it trained on or scored in a second after that, over all its workers.
         features, tokens: of an epoch, or of the whole evaluation.
-        train_examples, eval_examples, max_length: the limits of its spec.
+        train_examples, eval_examples, max_length, recipe: those of its spec.
     """
 
     phase: str
@@ -63,6 +64,7 @@ class Measured:
     train_examples: int | None
     eval_examples: int | None
     max_length: int | None = None
+    recipe: Recipe = WHOLE
 
 
 @dataclass(frozen=True)
@@ -157,7 +159,8 @@ class Clock:
         ]
         same = [one for one in alike if set(one.tasks) == set(question.tasks) and one.max_length == question.max_length]
         try:
-            work, unknown = self._counter.of(question), None
+            batch_size = round(epochs(study.parameters["batch_size"]).expected) if is_training else 1
+            work, unknown = self._counter.of(question, batch_size), None
         except UnknownError as error:
             work, unknown = None, error
         if same and (features := _features(question, same, work)):
@@ -206,12 +209,11 @@ def _features(question: TrialSpec, same: Sequence[Measured], work: Work | None) 
 
     But not those of evaluations: theirs include what predictions refer to, which their features a second do not.
     """
-    limits = question.train_examples, question.eval_examples
-    on_same_data = [
-        one.features
-        for one in same
-        if set(one.languages) == set(question.languages) and (one.train_examples, one.eval_examples) == limits
-    ]
+
+    def limits(one: Measured | TrialSpec) -> tuple[Any, ...]:
+        return set(one.languages), one.train_examples, one.eval_examples, one.recipe
+
+    on_same_data = [one.features for one in same if limits(one) == limits(question)]
     known = [features for features in on_same_data if features]
     if known and (work is None or question.phase != "evaluate"):
         return exactly(median(known))

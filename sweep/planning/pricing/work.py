@@ -21,11 +21,13 @@ from trainables.data import Source, mini, mock
 from trainables.data.files import ReleaseFolder
 from trainables.errors import UserError
 from trainables.mirror import Folder, open_folder
+from trainables.recipe import SOURCE
 from trainables.spec import TrialSpec
 from trainables.store import cache_folder
 from trainables.tasks import Task
 from trainables.tasks.layout import CANDIDATES
-from trainables.training.shares import MIXING_CAP, shares
+from trainables.training.shares import Size as PartSize
+from trainables.training.shares import epoch_features, shares
 from trainables.yaml_file import read_yaml
 
 TOKENS = Path(__file__).parent / "tokens.yaml"
@@ -88,28 +90,46 @@ class Counter:
         self._languages: dict[tuple[str, str], tuple[str, ...]] = {}
         self.of = functools.cache(self._of)
 
-    def _of(self, question: TrialSpec) -> Work:
-        """The work of a trial with this question. Raises UnknownError, with everything that is not known."""
-        tasks = [self._experiment.catalogue[name] for name in question.tasks]
-        return self._evaluation(question, tasks) if question.phase == "evaluate" else self._epoch(question, tasks)
+    def _of(self, question: TrialSpec, batch_size: int = 1) -> Work:
+        """The work of a trial with this question and, which matters where steps are counted, with this batch size.
 
-    def _epoch(self, question: TrialSpec, tasks: Sequence[Task]) -> Work:
+        Raises UnknownError, with everything that is not known.
+        """
+        tasks = [self._experiment.catalogue[name] for name in question.tasks]
+        if question.phase == "evaluate":
+            return self._evaluation(question, tasks)
+        return self._epoch(question, tasks, batch_size)
+
+    def _epoch(self, question: TrialSpec, tasks: Sequence[Task], batch_size: int) -> Work:
         missing: list[tuple[Task, str, str, str]] = []
-        features, tokens, scored = NOTHING, NOTHING, NOTHING
+        sizes = {task.name: size_of_example(task, "train", question.max_length) for task in tasks}
+        there: dict[str, list[PartSize]] = {}
+        scored = NOTHING
         for task in tasks:
-            languages = [one for one in self._there(task, "train") if one in question.languages]
-            counts = self._known(task, [("train", one) for one in languages], missing)
-            if (limit := question.train_examples) is not None:
-                counts = shares(limit, counts)
-            examples = sum(counts)
-            size = size_of_example(task, "train", question.max_length)
-            there = examples * size.features
-            trained = there if len(tasks) == 1 else min(there, MIXING_CAP)
-            features += exactly(trained)
-            tokens += size.tokens * (trained / size.features)
+            counts = self._trained(question, task, missing)
+            there[task.name] = [PartSize(count, count * sizes[task.name].features) for count in counts]
             scored += self._scored(question, task, training_uses(self._source, task, []), missing).tokens
         _complain(missing)
+        if none := [name for name, parts in there.items() if not any(part.examples for part in parts)]:
+            raise UnknownError(f"there are no examples of {', '.join(none)}")
+        recipe, features, tokens = question.recipe, NOTHING, NOTHING
+        rounds = recipe.budget.amount if recipe.budget is not None and recipe.budget.unit == "epochs" else 1
+        batches = {task.name: recipe.of(task.name).batch_size or batch_size for task in tasks}
+        for name, given in epoch_features(recipe, there, batches).items():
+            features += exactly(sum(given) * rounds)
+            tokens += sizes[name].tokens * (sum(given) * rounds / sizes[name].features)
         return Work(features, tokens, scored)
+
+    def _trained(self, question: TrialSpec, task: Task, missing: list[tuple[Task, str, str, str]]) -> list[int]:
+        """How many examples a trial takes of a task in each language."""
+        asked = question.recipe.of(task.name)
+        wanted = question.languages if asked.languages is None else asked.languages
+        languages = [one for one in self._there(task, "train") if one in wanted]
+        counts = self._known(task, [("train", one) for one in languages], missing)
+        limits = [limit for limit in (question.train_examples, asked.examples) if isinstance(limit, int)]
+        if asked.examples == SOURCE:
+            limits += self._known(task, [("train", task.source_language)], missing)
+        return shares(min(limits), counts) if limits else counts
 
     def _evaluation(self, question: TrialSpec, tasks: Sequence[Task]) -> Work:
         missing: list[tuple[Task, str, str, str]] = []
