@@ -85,6 +85,7 @@ class Report:
         device: what all of it ran on: the GPU's name, or `cpu`.
         features, tokens: what is trained in an epoch, over all workers, without padding; in an evaluation, what has
             been encoded.
+        steps: optimizer steps so far, those that were taken over included.
         trained: of which tasks and languages that was, over all epochs so far; nothing in an evaluation.
         resumed: the optimizer steps that were taken over from the state of an earlier run.
         halvings: how often memory ran out, so that the micro-batch was halved.
@@ -105,6 +106,7 @@ class Report:
     device: str | None = None
     features: int | None = None
     tokens: int | None = None
+    steps: int | None = None
     trained: tuple[Trained, ...] = ()
     resumed: int = 0
     halvings: int = 0

@@ -90,14 +90,17 @@ def run(
 def _tell(console: Console, loaded: Experiment, summary: Summary) -> None:
     """The table at the end, and what to do next. Raises typer.Exit where some trial failed."""
     from sweep.planning import history
-    from sweep.results.summary import result_table
+    from sweep.results.summary import budget_table, result_table
     from trainables.store import Store
 
     store = Store(loaded.store)
-    targets = [target.name for target in loaded.target_tasks]
-    table = result_table(store, loaded.name, [condition.name for condition in loaded.conditions], targets)
-    if table is not None:
-        console.print(table)
+    targets, conditions = [target.name for target in loaded.target_tasks], [one.name for one in loaded.conditions]
+    for table in (
+        result_table(store, loaded.name, conditions, targets),
+        budget_table(store, loaded.name, conditions),
+    ):
+        if table is not None:
+            console.print(table)
     if not summary.started:
         console.say("Nothing was left to run.")
     for outcome in summary.failed:

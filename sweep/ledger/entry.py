@@ -74,6 +74,7 @@ SCHEMA = pa.schema(
         ("examples_per_second", pa.float64()),
         ("features", pa.int64()),  # of an epoch, or scored
         ("tokens", pa.int64()),  # in them, without padding
+        ("steps", pa.int64()),  # of the optimizer, over all epochs
         ("trained", pa.list_(TRAINED)),  # by task and language, over all epochs
         ("device", pa.string()),
         ("worker_group", pa.string()),
@@ -118,6 +119,7 @@ class Entry:
     examples_per_second: float | None = None
     features: int | None = None
     tokens: int | None = None
+    steps: int | None = None
     trained: tuple[Trained, ...] = ()
     device: str | None = None
     worker_group: str | None = None

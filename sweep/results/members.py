@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from sweep.planning.history import KeptPlan
 from sweep.search import Outcome, Search
+from trainables.spec import TrialSpec
 
 MEMBERS = pa.schema(
     [
@@ -18,6 +19,7 @@ MEMBERS = pa.schema(
         ("condition", pa.string()),
         ("training_set", pa.string()),
         ("source_language", pa.string()),  # of an evaluation: whose development data chose the winner
+        ("trained_in", pa.list_(pa.string())),  # the languages of all training on the way, its own included
         ("role", pa.string()),  # search, seed, evaluation
         ("winner", pa.bool_()),
         ("chosen", pa.bool_()),  # whether the search was on its seed; null where nothing was trained
@@ -52,6 +54,7 @@ def members(
         collapsed: by trial, whether it ended at chance.
         answered: by evaluation that failed, the targets that it has scores of all the same.
     """
+    specs = {one.spec.trial_id: one.spec for one in outcomes}
     found: list[dict[str, Any]] = []
     seeds: list[dict[str, Any]] = []
     for kept in plans:
@@ -68,6 +71,7 @@ def members(
                         "study": study.name,
                         "training_set": study.training_set,
                         "source_language": study.source_language,
+                        "trained_in": _trained_in(one.outcome.spec, specs),
                         "role": one.role,
                         "winner": one.winner,
                         "chosen": one.outcome.spec.seed == study.seeds[0] if trained else None,
@@ -85,3 +89,10 @@ def members(
                     own_fate = "finished" if target in has else fate
                     seeds.append({**of_study, "target": target, **of_seed, "fate": own_fate})
     return pa.Table.from_pylist(found, schema=MEMBERS), pa.Table.from_pylist(seeds, schema=SEEDS)
+
+
+def _trained_in(spec: TrialSpec, specs: Mapping[str, TrialSpec]) -> list[str]:
+    """The languages in which a trial and those that it starts from were trained, in any task."""
+    own = set() if spec.phase == "evaluate" else set(spec.languages)
+    parent = specs.get(spec.parent or "")
+    return sorted(own.union(() if parent is None else _trained_in(parent, specs)))

@@ -21,7 +21,7 @@ from trainables.store import Store
 
 VIEWS_FOLDER = Path(__file__).parent / "views"
 
-VIEWS = ("trials", "scores", "predictions", "counts", "best", "means", "transfer")
+VIEWS = ("trials", "scores", "predictions", "counts", "best", "means", "transfer", "trained", "budgets")
 """In the order in which they build on each other. `show tables` lists them, and the ledger that they are made of."""
 
 READING = (duckdb.StatementType.SELECT, duckdb.StatementType.MULTI)

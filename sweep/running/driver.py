@@ -41,7 +41,7 @@ WRITING_ATTEMPTS = 5
 
 _REPORTED = (
     "objective", "curve", "collapsed", "startup_seconds", "examples_per_second", "features", "tokens", "device",
-    "trained", "resumed", "halvings", "micro_batch_tokens", "scores", "predictions",
+    "steps", "trained", "resumed", "halvings", "micro_batch_tokens", "scores", "predictions",
 )  # fmt: skip
 """What a trial's last report and its entry in the ledger have in common."""
 

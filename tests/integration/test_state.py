@@ -36,6 +36,7 @@ from trainables.models.checkpoint import (
 )
 from trainables.models.network import load_base
 from trainables.models.vocabulary import TrimmedVocabulary
+from trainables.recipe import Budget, Ingredient, Recipe
 from trainables.reports import MachineLeaves, Report, TrialError
 from trainables.spec import TrialSpec
 from trainables.store import Store, checkpoint_name, state_name
@@ -59,7 +60,11 @@ SPECS = {
         BASE, phase="intermediate", tasks=("qqp", "panx", "squad2"), checkpoint="best"
     ),
 }
-STEPS = {name: 4 * len(spec.tasks) for name, spec in SPECS.items()}
+SPECS["a recipe"] = dataclasses.replace(
+    BASE, phase="intermediate", tasks=("qqp", "panx"), languages=("de", "en"),
+    recipe=Recipe((Ingredient("panx", batch_size=3, weight=0.5),), 2.0, None, 0.3, Budget("examples", 18)),
+)  # fmt: skip
+STEPS = {name: 4 * len(spec.tasks) for name, spec in SPECS.items()} | {"a recipe": 6}
 """Optimizer steps of an epoch."""
 
 

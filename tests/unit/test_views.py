@@ -16,7 +16,7 @@ from sweep.planning.plan import Study
 from sweep.results.query import VIEWS, query
 from tests.unit.test_driver import Rig
 from trainables.errors import UserError
-from trainables.reports import PredictionRow, Report, Score
+from trainables.reports import PredictionRow, Report, Score, Trained
 from trainables.spec import TrialSpec
 
 Value = Callable[[Study, TrialSpec, str, str], float | None]
@@ -93,12 +93,15 @@ def test_views_have_the_promised_columns(rig: Rig) -> None:
     promised = {
         "trials": "trial_id study phase condition training_set status objective learning_rate epochs batch_size seed "
         "started_at finished_at seconds examples_per_second error startup_seconds plan role winner chosen",
-        "scores": "trial_id condition target training_set language split metric value n seed winner chosen",
+        "scores": "trial_id condition target training_set language split metric value n seed winner chosen seen",
         "counts": "condition target planned finished failed collapsed seeds",
-        "best": "condition target language split metric mean median std seeds planned finished failed collapsed",
-        "means": "condition target split metric languages mean median std mean_without_source seeds failed collapsed",
-        "transfer": "condition target language split value baseline delta seeds baseline_seeds",
+        "best": "condition target language split metric mean median std seeds planned finished failed collapsed seen",
+        "means": "condition target split metric languages mean median std mean_without_source mean_unseen "
+        "seeds failed collapsed",
+        "transfer": "condition target language split value baseline delta seeds baseline_seeds seen baseline_seen",
         "predictions": "trial_id target language split example prediction",
+        "trained": "trial_id study condition task language steps examples tokens winner seed",
+        "budgets": "condition languages steps examples tokens seconds trials",
     }
     for view in VIEWS:
         names = query(rig.store, f"from {view}").column_names
@@ -265,3 +268,42 @@ def test_a_new_winner_is_not_averaged_with_the_old_one(tmp_path: Path) -> None:
     assert len(new) == 2
     assert not old & new
     assert rows(more, "select seeds, planned from means") == [("2 of 2", 2)]
+
+
+MULTILINGUAL = {
+    "conditions": ["none", {"name": "multi", "tasks": ["mini-nli"], "languages": ["en", "de"]}],
+    "targets": ["mini-pos"],
+    "languages": ["de", "en"],
+    "trials": {"intermediate": 1, "target": 1},
+}
+
+
+def test_what_was_trained_in_is_seen(tmp_path: Path) -> None:
+    rig = play(Rig(tmp_path, **MULTILINGUAL))
+    sql = "select condition, language, seen from best where main order by all"
+    assert rows(rig, sql) == [("multi", "de", True), ("multi", "en", True), ("none", "de", False), ("none", "en", True)]
+    sql = "select language, seen, baseline_seen from transfer order by all"
+    assert rows(rig, sql) == [("de", True, False), ("en", True, True)]
+    assert rows(rig, "select distinct seen from scores where phase = 'target'") == []  # which are not made up here
+
+
+def test_unseen_means_are_over_languages_that_no_condition_has_seen(tmp_path: Path) -> None:
+    sql = "select condition, languages_without_source, mean_without_source, languages_unseen, mean_unseen from means"
+    both = play(Rig(tmp_path / "both", **MULTILINGUAL))
+    assert rows(both, f"{sql} order by 1") == [("multi", 1, 65.0, 0, None), ("none", 1, 60.0, 0, None)]
+    english = play(Rig(tmp_path / "english", **ONE_TARGET))
+    assert rows(english, f"{sql} order by 1") == [("mini-nli", 1, 65.0, 1, 65.0), ("none", 1, 60.0, 1, 60.0)]
+
+
+def test_a_budget_is_what_the_winner_saw(tmp_path: Path) -> None:
+    def ends(study: Study, spec: TrialSpec) -> dict[str, Any]:
+        if spec.phase == "evaluate":
+            return {}
+        trained = [Trained("mini-nli", one, 30, 100 * spec.seed, 1000) for one in spec.languages]
+        return {"report": Report(1.0, objective=50.0, curve=(50.0,), steps=40, trained=tuple(trained))}
+
+    rig = play(Rig(tmp_path, seeds=[1, 2], **MULTILINGUAL), ends=ends)
+    sql = "select condition, languages, steps, examples, tokens, trials from budgets"
+    assert rows(rig, sql) == [("multi", ["de", "en"], 40.0, 300.0, 2000.0, 2)]
+    sql = "select language, steps, examples from trained where phase = 'intermediate' and seed = 2 order by 1"
+    assert rows(rig, sql) == [("de", 30, 200), ("en", 30, 200)]

@@ -140,6 +140,7 @@ def fine_tune(spec: TrialSpec, bench: Workbench, started: float) -> Iterator[Rep
             device=bench.device_name,
             features=at.features // epoch,
             tokens=at.tokens // epoch,
+            steps=epoch * steps,
             trained=mixture.trained(epoch),
             resumed=resumed,
             halvings=bench.halvings - halvings,

@@ -1,6 +1,6 @@
 -- One row per experiment, condition, target, language, split and metric, over the winner's seeds. `std` is null for a single
 -- seed; `mean` is null where the release hides the labels, and where no seed has finished. `main`: the metric and split that
--- stand for the target.
+-- stand for the target. `seen`: the condition has trained in that language, null where no seed has finished.
 create view best as
 with measured as (
     select experiment, target, language, split, metric, any_value(main) as main, any_value(is_source) as is_source,
@@ -11,13 +11,13 @@ with measured as (
 ),
 found as (
     select experiment, condition, target, language, split, metric, avg(value) as mean, median(value) as median,
-           stddev_samp(value) as std
+           stddev_samp(value) as std, bool_or(seen) as seen
     from scores
     where winner
     group by experiment, condition, target, language, split, metric
 )
 select experiment, condition, target, language, split, metric, mean, median, std, seeds, planned, finished, failed, collapsed,
-       main, is_source, chance, n
+       main, is_source, seen, chance, n
 from counts
 join measured using (experiment, target)
 left join found using (experiment, condition, target, language, split, metric);

@@ -1,6 +1,6 @@
 -- One row per trial, target, language, split and metric, on the 0-100 scale; value is null where labels are hidden.
 -- `winner`: of the evaluation of a winner. `is_source`: the language's development data chose the winner; null for trials
--- of training, and for plans of before, which do not say. An evaluation that failed of one target has the scores of the others.
+-- of training, and for plans of before, which do not say. `seen`: the model was trained in that language, in whatever task. An evaluation that failed of one target has the scores of the others.
 create view scores as
 with unnested as (
     select trial_id, unnest(list_distinct(scores)) as score from ledger where status = 'finished' or phase = 'evaluate'
@@ -8,7 +8,8 @@ with unnested as (
 select experiment, trial_id, condition, score.target, members.training_set, score.language, score.split, score.metric,
        score.value, score.n, seed, chosen, score.main, score.chance, phase, phase = 'evaluate' and winner as winner,
        if(members.training_set is not null and source_language is null, null,
-          score.language is not distinct from source_language) as is_source
+          score.language is not distinct from source_language) as is_source,
+       list_contains(trained_in, score.language) as seen
 from unnested
 join ledger using (trial_id)
 join internal.members using (trial_id);

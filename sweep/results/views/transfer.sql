@@ -1,9 +1,11 @@
 -- What a condition adds to the baseline, per target and language, in the metric and on the split that stand for the target.
--- A difference is only as good as its seeds: those of both sides stand beside it.
+-- A difference is only as good as its seeds: those of both sides stand beside it. It is
+-- zero-shot where the language was not `seen` in training.
 create view transfer as
 select best.experiment, best.condition, best.target, best.language, best.split, best.metric, best.mean as value,
        baseline.mean as baseline, best.mean - baseline.mean as delta, best.seeds, baseline.seeds as baseline_seeds,
-       best.collapsed, baseline.collapsed as baseline_collapsed, best.is_source
+       best.collapsed, baseline.collapsed as baseline_collapsed, best.is_source,
+       best.seen, baseline.seen as baseline_seen
 from best
 join best as baseline
     on baseline.condition = 'none' and baseline.experiment = best.experiment and baseline.target = best.target

@@ -4,7 +4,7 @@
 create view trials as
 select experiment, plan, trial_id, study, phase, condition, training_set, role, winner, chosen, parent, status, objective,
        curve, collapsed, learning_rate, epochs, batch_size, warmup, weight_decay, seed, started_at, finished_at, seconds,
-       startup_seconds, examples_per_second, features, tokens, device, worker_group, attempts, resumed, halvings,
+       startup_seconds, examples_per_second, features, tokens, steps, device, worker_group, attempts, resumed, halvings,
        micro_batch_tokens, error, spec
 from internal.members
 join ledger using (trial_id);
