@@ -42,6 +42,7 @@ class TrialSpec:
     `checkpoint` says which weights a trial keeps: the last ones, or the best of some evaluations on the way.
     `max_length` is the most tokens that the encoder sees at once, None: as each task says.
     `recipe` says how several tasks and languages are mixed, where that is not in proportion to what there is of them.
+    `head` is the parent's that a trial goes on with, or that answers instead of the targets' own: None: as tasks say.
 
     Hyper-parameters have no defaults that a search could fall back on silently: an evaluation has none at all.
     """
@@ -69,6 +70,7 @@ class TrialSpec:
     checkpoint: Literal["last", "best"] = "last"
     dropout_masks: Literal["batch", "rows"] = "batch"
     recipe: Recipe = WHOLE
+    head: str | None = None
     code: int = CODE_VERSION
 
     def to_dict(self) -> dict[str, Any]:

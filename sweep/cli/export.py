@@ -19,6 +19,7 @@ def export(
     ] = None,
     experiment: ExperimentOption = None,
     seed: Annotated[int | None, typer.Option(help="Of the winners; without it the lowest.")] = None,
+    regime: Annotated[str, typer.Option(help="In which languages they were trained.")] = "zero-shot",
 ) -> None:
     """Write a submission folder. It has the test predictions of a condition's winners in XTREME's official layout."""
     from sweep.cli.output import check_folders
@@ -27,7 +28,7 @@ def export(
     from trainables.store import Store
 
     check_folders([output, *([labels] if labels else [])])
-    done = exporting.export(Store(store), condition, output, labels, seed, experiment)
+    done = exporting.export(Store(store), condition, output, labels, seed, experiment, regime)
     out, err = Console(), Console(stderr=True)
     out.say(f"{counted(len(done.predictions), 'file')} of predictions (seed {done.seed}): {output}")
     if labels is not None:

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, Tag, model_validator
 
 import search_spaces
+from sweep.experiment.regimes import ZERO_SHOT, RegimeEntry, Training, trainings
 from sweep.experiment.values import (
     AllBut,
     BenchmarkName,
@@ -246,6 +247,9 @@ class Experiment(Section):
         | Annotated[list[TaskName], Field(min_length=1), once("target"), Tag("tasks")],
         either("no list of tasks", "a list of tasks, or xtreme or xtreme-r", benchmark=str, tasks=list),
     ]
+    regimes: Annotated[list[RegimeEntry], Field(min_length=1), once("regime", str)] = Field(
+        default_factory=lambda: [RegimeEntry.model_validate(ZERO_SHOT)]
+    )
     languages: Languages = "all"
     resources: Resources = Resources()
     limits: Limits = Limits()
@@ -286,6 +290,19 @@ class Experiment(Section):
             parts = benchmark.load(self.targets).tasks
             return [dataclasses.replace(self.catalogue[part.name], languages=part.languages) for part in parts]
         return [self.catalogue[name] for name in self.targets]
+
+    def trainings(self, training_set: Task) -> list[Training]:
+        """The trainings that its regimes ask for beside the one in English, of a training set of its targets."""
+        return [
+            training
+            for entry in self.regimes
+            for training in trainings(entry, self.source, self.catalogue, training_set, self.tried(entry, training_set))
+        ]
+
+    def tried(self, entry: RegimeEntry, training_set: Task) -> list[Task]:
+        """The targets of a training set for which a regime is tried."""
+        own = [target for target in self.target_tasks if target.training_set == training_set.name]
+        return [one for one in own if entry.regime.targets is None or one.name in entry.regime.targets]
 
     @property
     def data_config(self) -> DataConfig:

@@ -17,6 +17,7 @@ from sweep.experiment.experiment import (
     SentenceVectors,
     Trials,
 )
+from sweep.experiment.regimes import FewShot, InLanguages, Regime, RegimeEntry
 from sweep.experiment.values import AllBut
 from trainables.errors import Problem, nearest
 from trainables.yaml_file import Place, YamlFile
@@ -31,6 +32,11 @@ SECTIONS = {
     "languages": AllBut,
     "data": Places,
     "sentence_vectors": SentenceVectors,
+    "regimes": RegimeEntry,
+    "zero-shot": Regime,
+    "translate-train": InLanguages,
+    "in-language": InLanguages,
+    "few-shot": FewShot,
 }
 
 WANTED = {

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from sweep.experiment import BASELINE, Experiment, longest_input, tasks_used, training_chain
+from sweep.experiment.regimes import ZERO_SHOT, trained_on
+from sweep.experiment.regimes import trainings as trainings_of
 from sweep.experiment.values import chosen
 from trainables.data import references
-from trainables.errors import Problem, UserError
+from trainables.errors import Problem, UserError, nearest
 from trainables.models import shapes
 from trainables.recipe import SOURCE
 from trainables.tasks import Task
@@ -58,6 +60,7 @@ def check_grid(experiment: Experiment, document: YamlFile) -> Iterator[Problem]:
             yield from trains(task, wanted or [task.source_language], at)
             if part.examples == SOURCE and wanted != [task.source_language]:
                 yield from needs(task, "train", [task.source_language], at)
+    yield from _check_regimes(experiment, document)
     for position, target in enumerate(experiment.target_tasks):
         place = ("targets", position) if isinstance(experiment.targets, list) else ("targets",)
         for training_set in training_chain(target.training_set, experiment.catalogue):
@@ -78,6 +81,40 @@ def check_grid(experiment: Experiment, document: YamlFile) -> Iterator[Problem]:
     if experiment.sampler == "grid" and not experiment.space.is_finite:
         hint = "use tpe or random, or a space of values"
         yield document.problem(f"sampler grid cannot search ranges of '{experiment.search_space}'", ("sampler",), hint)
+
+
+def _check_regimes(experiment: Experiment, document: YamlFile) -> Iterator[Problem]:
+    """Checks that each regime has data for all targets for which it is tried, in every language that it names."""
+    source, catalogue, targets = experiment.source, experiment.catalogue, experiment.target_tasks
+    for position, entry in enumerate(experiment.regimes):
+        place: Place = ("regimes", position)
+        known = [target.name for target in targets if target.training_set is not None]
+        for one in entry.regime.targets or ():
+            if one not in known:
+                message = f"'{one}' is no target that is trained for"
+                yield document.problem(message, place, nearest(one, known))
+        for name in dict.fromkeys(target.training_set for target in targets):
+            if name is None or entry.name == ZERO_SHOT or not (tried := experiment.tried(entry, catalogue[name])):
+                continue
+            told = ", ".join(target.name for target in tried)
+            hint = f"name the targets that it is tried for: {{{entry.name}: {{targets: [...]}}}}"
+            task = trained_on(entry, catalogue, catalogue[name])
+            if task is None:
+                why = "has no translation" if entry.translate_train else "has only translations in other languages"
+                yield document.problem(f"{entry.name} of {told}: training set '{name}' {why}", place, hint)
+                continue
+            there = source.languages(task, "train")
+            wanted = getattr(entry.regime, "languages", "all")
+            for language in wanted if isinstance(wanted, list) else ():
+                if language not in there:
+                    problem = source.missing(task, "train", language)
+                    yield document.problem(f"{entry.name} of {told}: {problem.message}", place, problem.hint)
+            if not trainings_of(entry, source, catalogue, catalogue[name], tried):
+                told += f": '{task.name}' has training data in {', '.join(there) or 'no language'}"
+                yield document.problem(f"{entry.name} of {told}", place, hint)
+            elif task.source_language not in source.languages(task, "dev"):
+                problem = source.missing(task, "dev", task.source_language)
+                yield document.problem(problem.message, place, problem.hint)
 
 
 def _check_lengths(experiment: Experiment, document: YamlFile) -> Iterator[Problem]:

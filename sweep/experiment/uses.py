@@ -25,6 +25,8 @@ def uses(experiment: Experiment) -> list[tuple[Task, str, str]]:
     for target in experiment.target_tasks:
         for training_set in training_chain(target.training_set, catalogue):
             add(training_set, training_uses(source, training_set, [training_set.source_language]))
+            for training in experiment.trainings(training_set):
+                add(training.task, training_uses(source, training.task, training.languages))
         add(target, scored_uses(experiment, source, target))
     return [(task, split, language) for (_, split, language), task in found.items()]
 

@@ -230,6 +230,10 @@ def chosen(languages: str | list[str] | AllBut, there: Iterable[str]) -> list[st
     return [*there]
 
 
+OwnTargets = Annotated[
+    Annotated[list[TaskName], Field(min_length=1), once("target"), Tag("list")] | Annotated[None, Tag("none")],
+    either("no list of tasks", "for example [xnli, xquad]", list=list, none=NoneType),
+]
 Count = Annotated[int, Field(ge=1, le=1_000_000)]
 Examples = Annotated[
     Annotated[Literal["source"], Tag("word")] | Annotated[Count, Tag("count")] | Annotated[None, Tag("none")],

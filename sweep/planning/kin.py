@@ -52,7 +52,15 @@ def _twins(plan: Plan) -> dict[str, tuple[str, ...]]:
     alike: dict[str, list[str]] = defaultdict(list)
     for study in plan.studies:  # parents come before their children
         before = [shapes.get(name or "", "") for name in (study.parent, study.prior)]
-        content = [study.question.to_dict(), study.sampler, study.trials, study.seeds, repr(study.parameters), before]
+        content = [
+            study.question.to_dict(),
+            study.sampler,
+            study.trials,
+            study.seeds,
+            repr(study.parameters),
+            study.goes_on,
+            before,
+        ]
         shapes[study.name] = content_hash(content)
         alike[shapes[study.name]].append(study.name)
     return {name: tuple(alike[shape]) for name, shape in shapes.items()}

@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from search_spaces import Parameter
+from search_spaces import Choices, Parameter
 from sweep.experiment import (
     BASELINE,
     Condition,
@@ -20,6 +20,7 @@ from sweep.experiment import (
     training_languages,
     training_uses,
 )
+from sweep.experiment.regimes import ZERO_SHOT, Training
 from sweep.planning.recipes import recipe_of
 from sweep.planning.weights import planned_weights
 from trainables.data import fingerprint
@@ -34,7 +35,7 @@ class Study:
     """One node: the search for a condition's intermediate training or for a pair, or the scoring of its winners.
 
     Attributes:
-        name: `phase/condition[/training set]`, unique in a plan.
+        name: `phase/condition[/training set[/training]]`, unique in a plan.
         question: the spec of its trials, with neither parent nor hyper-parameters, for the first seed.
         parent: the study whose winner its trials start from; None: the model's own weights.
         trials: how many trials are searched; 1 in an evaluation.
@@ -44,6 +45,9 @@ class Study:
         pruner: what ends hopeless trials early, if anything.
         joint: whether the search also chooses which trial of `parent` to start from; else that is the winner.
         prior: the study whose trials its sampler begins with, if any.
+        regime: in which languages its targets are trained; None of intermediate training.
+        goes_on: whether there is nothing to search: its trials start from the parent's winner with that one's
+            hyper-parameters, but for those that `parameters` fix.
         source_language: of an evaluation: the language that its winners were trained in, and whose development data
             chose them; None where nothing was trained on the way from the condition.
     """
@@ -62,6 +66,8 @@ class Study:
     joint: bool = False
     prior: str | None = None
     source_language: str | None = None
+    regime: str | None = ZERO_SHOT
+    goes_on: bool = False
 
     @property
     def phase(self) -> Phase:
@@ -75,7 +81,7 @@ class Study:
 
     @property
     def runs(self) -> int:
-        """How many trials there are in all: the search, and the winner's other seeds.
+        """How many trials there are in all: the search, and the winner's other seeds; of one that goes on one a seed.
 
         In a joint search more than the winner may run on the other seeds: which, only its results will say.
         """
@@ -84,6 +90,15 @@ class Study:
     def spec(self, seed: int, parent: str | None, parameters: dict[str, Any]) -> TrialSpec:
         """One of its trials, given the trial that it starts from and its hyper-parameters."""
         return dataclasses.replace(self.question, seed=seed, parent=parent, **parameters)
+
+    def after(self, seed: int, winner: TrialSpec | None) -> TrialSpec:
+        """Its trial on a seed where nothing is searched: an evaluation's, or one that goes on from a winner."""
+        parent = winner.trial_id if winner is not None else None
+        if not self.goes_on:
+            return self.spec(seed, parent, {})
+        assert winner is not None
+        fixed = {name: one.first for name, one in self.parameters.items() if isinstance(one, Choices) and one.is_fixed}
+        return self.spec(seed, parent, {**winner.hyperparameters, **fixed})
 
 
 @dataclass(frozen=True)
@@ -182,6 +197,8 @@ def make_plan(experiment: Experiment) -> Plan:
     warm = experiment.warm_start and any(condition.name == BASELINE for condition in experiment.conditions)
     chains = [training_chain(target.training_set, catalogue) for target in targets]
     training_sets = list({task.name: task for chain in chains for task in chain}.values())
+    regimes = {entry.name for entry in experiment.regimes}
+    trained_otherwise = {one.name: experiment.trainings(one) for one in training_sets}
 
     def question(
         phase: Phase, names: tuple[str, ...], languages: Iterable[str], uses: list[Any], recipe: Recipe = WHOLE
@@ -208,24 +225,73 @@ def make_plan(experiment: Experiment) -> Plan:
             recipe=recipe,
         )
 
-    def search(condition: Condition, training_set: Task | None, asked: TrialSpec, parent: str | None) -> Study:
+    def search(
+        condition: Condition,
+        training_set: Task | None,
+        asked: TrialSpec,
+        parent: str | None,
+        training: Training | None = None,
+    ) -> Study:
         of = f"target/{condition.name}/{training_set.name}" if training_set else f"intermediate/{condition.name}"
+        last = f"/{training.name}" if training else ""
+        parameters = (
+            space.parameters(asked.phase, training_set.name) if training_set else experiment.searched(condition)
+        )
+        if training is not None and training.epochs is not None:
+            parameters = {**parameters, "epochs": Choices((training.epochs,), training.epochs)}
+        goes_on = training is not None and training.goes_on
         return Study(
-            name=of,
+            name=of + last,
             condition=condition.name,
             training_set=training_set.name if training_set else None,
             question=asked,
             parent=parent,
-            trials=experiment.trials.target if training_set else experiment.trials.intermediate,
+            trials=1 if goes_on else experiment.trials.target if training_set else experiment.trials.intermediate,
             seeds=seeds,
             sampler=space.sampler,
-            parameters=(
-                space.parameters(asked.phase, training_set.name) if training_set else experiment.searched(condition)
-            ),
+            parameters=parameters,
             parallel=experiment.trials.parallel,
-            pruner=experiment.pruning,
+            pruner=None if goes_on else experiment.pruning,
             joint=experiment.strategy == "joint" and bool(parent) and parent == f"intermediate/{condition.name}",
-            prior=f"target/{BASELINE}/{training_set.name}" if training_set and warm and condition.tasks else None,
+            prior=(
+                f"target/{BASELINE}/{training_set.name}{last}"
+                if training_set and warm and condition.tasks and not goes_on
+                else None
+            ),
+            regime=None if training_set is None else training.regime if training else ZERO_SHOT,
+            goes_on=goes_on,
+        )
+
+    def evaluation(
+        condition: Condition, name: str | None, parent: str | None, training: Training | None = None
+    ) -> Study:
+        scored = [target for target in targets if target.training_set == name]
+        data = [(target, *place) for target in scored for place in scored_uses(experiment, source, target)]
+        if training is not None:
+            scored = [target for target in scored if target.name in training.targets]
+            wanted = training.scored
+            data = [
+                (target, split, language)
+                for target, split, language in data
+                if target in scored and (wanted is None or split not in target.evaluated or language in wanted)
+            ]
+        languages_scored = {one for target, split, one in data if split in target.evaluated}
+        asked = question("evaluate", tuple(target.name for target in scored), languages_scored, data)
+        if training is not None and training.task.name != name:
+            asked = dataclasses.replace(asked, head=training.task.name)
+        last = f"/{training.name}" if training else ""
+        return Study(
+            name=f"evaluate/{condition.name}/{name or 'untrained'}{last}",
+            condition=condition.name,
+            training_set=name,
+            question=asked,
+            parent=parent,
+            trials=1,
+            seeds=seeds if parent else seeds[:1],  # the model's own weights know no seed
+            sampler=space.sampler,
+            parameters={},
+            source_language=catalogue[name].source_language if name else None,
+            regime=training.regime if training else ZERO_SHOT,
         )
 
     intermediate: list[Study] = []
@@ -249,22 +315,16 @@ def make_plan(experiment: Experiment) -> Plan:
             pairs.append(search(condition, training_set, asked, winners[training_set.after]))
             winners[training_set.name] = pairs[-1].name
         for name in dict.fromkeys(target.training_set for target in targets):
-            scored = [target for target in targets if target.training_set == name]
-            data = [(target, *place) for target in scored for place in scored_uses(experiment, source, target)]
-            languages_scored = {one for target, split, one in data if split in target.evaluated}
-            asked = question("evaluate", tuple(target.name for target in scored), languages_scored, data)
-            evaluations.append(
-                Study(
-                    name=f"evaluate/{condition.name}/{name or 'untrained'}",
-                    condition=condition.name,
-                    training_set=name,
-                    question=asked,
-                    parent=winners[name],
-                    trials=1,
-                    seeds=seeds if winners[name] else seeds[:1],  # the model's own weights know no seed
-                    sampler=space.sampler,
-                    parameters={},
-                    source_language=catalogue[name].source_language if name else None,
-                )
-            )
+            if ZERO_SHOT in regimes or name is None:
+                evaluations.append(evaluation(condition, name, winners[name]))
+            for training in trained_otherwise.get(name or "", ()):
+                assert name is not None
+                parent = winners[name if training.goes_on else catalogue[name].after]
+                data = [(training.task, *one) for one in training_uses(source, training.task, training.languages)]
+                asked = question("target", (training.task.name,), training.languages, data)
+                if training.goes_on:
+                    limit = min(filter(None, (training.examples, asked.train_examples)))
+                    asked = dataclasses.replace(asked, train_examples=limit, head=name)
+                pairs.append(search(condition, catalogue[name], asked, parent, training))
+                evaluations.append(evaluation(condition, name, pairs[-1].name, training))
     return Plan(experiment.name, experiment.store, (*intermediate, *pairs, *evaluations))

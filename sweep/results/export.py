@@ -8,6 +8,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from sweep.experiment.regimes import ZERO_SHOT
 from sweep.results.query import query
 from sweep.scoring import benchmark
 from sweep.scoring.benchmark import BenchmarkTask
@@ -66,6 +67,7 @@ def export(
     labels: Path | None = None,
     seed: int | None = None,
     experiment: str | None = None,
+    regime: str = ZERO_SHOT,
 ) -> Exported:
     """Writes the test predictions of a condition's winners, for every task and language that was evaluated.
 
@@ -74,6 +76,7 @@ def export(
         output: a folder that is not there yet, or empty: nothing is mixed into another submission.
         labels: another such folder, for the right answers to the same examples.
         seed: of the winners; None: the lowest.
+        regime: in which languages they were trained.
 
     Raises:
         UserError: the store has no such evaluation, a folder is not empty, or one of them lies in the other.
@@ -82,7 +85,7 @@ def export(
         refuse_nested(output, labels)
     refuse_full([folder for folder in (output, labels) if folder])
     experiments = [experiment] if experiment else []
-    fates = _fates(store, condition, experiments)
+    fates = _fates(store, condition, regime, experiments)
     seed = _seed(condition, fates, seed)
     # What nothing was trained for knows no seed: it belongs to the submission of every one.
     rows = query(
@@ -91,9 +94,10 @@ def export(
         select target, language, example, prediction, gold, json_exists(spec, '$.eval_examples') as capped
         from predictions join ledger using (trial_id)
         where winner and split = 'test' and condition = $condition and (predictions.seed = $seed or chosen is null)
+              and regime = $regime
         order by target, language, position
         """,
-        {"condition": condition, "seed": seed},
+        {"condition": condition, "seed": seed, "regime": regime},
         experiments,
     ).to_pylist()
     known = official_tasks()
@@ -144,18 +148,26 @@ def refuse_nested(output: Path, labels: Path) -> None:
         raise UserError(Problem(message, hint="give two folders side by side: a submission holds no right answers"))
 
 
-def _fates(store: Store, condition: str, experiments: Sequence[str]) -> dict[str, dict[int, str]]:
-    """By target and seed what became of a condition's winner. A target that nothing is trained for has one seed."""
+def _fates(store: Store, condition: str, regime: str, experiments: Sequence[str]) -> dict[str, dict[int, str]]:
+    """By target and seed what became of a condition's winner. A target that nothing is trained for has one seed.
+
+    Where each language has a training of its own, that which is furthest from having finished.
+    """
     rows = query(store, "from internal.seeds order by target, seed", experiments=experiments).to_pylist()
     conditions = sorted({row["condition"] for row in rows})
     if condition not in conditions:
         (name,) = {row["experiment"] for row in rows}
         message = f"experiment '{name}' has no condition '{condition}'"
         raise UserError(Problem(message, hint=nearest(condition, conditions)))
+    regimes = sorted({row["regime"] for row in rows})
+    if regime not in regimes:
+        raise UserError(Problem(f"nothing was trained {regime}", hint=nearest(regime, regimes)))
     found: dict[str, dict[int, str]] = {}
     for row in rows:
-        if row["condition"] == condition:
-            found.setdefault(row["target"], {})[row["seed"]] = row["fate"]
+        if (row["condition"], row["regime"]) == (condition, regime):
+            of_target = found.setdefault(row["target"], {})
+            if of_target.get(row["seed"], "finished") == "finished":
+                of_target[row["seed"]] = row["fate"]
     return found
 
 

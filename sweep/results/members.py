@@ -18,9 +18,10 @@ MEMBERS = pa.schema(
         ("study", pa.string()),
         ("condition", pa.string()),
         ("training_set", pa.string()),
+        ("regime", pa.string()),  # in which languages the targets are trained; null of intermediate training
         ("source_language", pa.string()),  # of an evaluation: whose development data chose the winner
         ("trained_in", pa.list_(pa.string())),  # the languages of all training on the way, its own included
-        ("role", pa.string()),  # search, seed, evaluation
+        ("role", pa.string()),  # search, seed, sequel, evaluation
         ("winner", pa.bool_()),
         ("chosen", pa.bool_()),  # whether the search was on its seed; null where nothing was trained
         ("trial_id", pa.string()),
@@ -33,12 +34,13 @@ SEEDS = pa.schema(
         ("experiment", pa.string()),
         ("condition", pa.string()),
         ("target", pa.string()),
+        ("regime", pa.string()),
         ("seed", pa.int64()),
         ("fate", pa.string()),  # finished, failed, missing
         ("collapsed", pa.bool_()),  # whether the trial that was scored had ended at chance
     ]
 )
-"""A row per experiment, condition, target and seed that the plan asks for, whatever became of it."""
+"""A row per experiment, condition, target, training and seed that the plan asks for, whatever became of it."""
 
 
 def members(
@@ -70,6 +72,7 @@ def members(
                         "plan": kept.hash,
                         "study": study.name,
                         "training_set": study.training_set,
+                        "regime": study.regime,
                         "source_language": study.source_language,
                         "trained_in": _trained_in(one.outcome.spec, specs),
                         "role": one.role,
@@ -87,7 +90,7 @@ def members(
                 has = answered.get(spec.trial_id, frozenset()) if spec is not None else frozenset()
                 for target in study.question.tasks:
                     own_fate = "finished" if target in has else fate
-                    seeds.append({**of_study, "target": target, **of_seed, "fate": own_fate})
+                    seeds.append({**of_study, "target": target, "regime": study.regime, **of_seed, "fate": own_fate})
     return pa.Table.from_pylist(found, schema=MEMBERS), pa.Table.from_pylist(seeds, schema=SEEDS)
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import product
 from typing import Any
 
 from rich import box
 from rich.table import Table
 
+from sweep.experiment.regimes import ZERO_SHOT
 from sweep.results.query import query
 from trainables.store import Store
 
@@ -24,7 +26,8 @@ def result_table(store: Store, experiment: str, conditions: Sequence[str], targe
     is the score of guesses that ignore the text.
     """
     rows = query(store, "from means", experiments=[experiment]).to_pylist()
-    cells = {(row["target"], row["condition"]): row for row in rows}
+    cells = {(row["regime"], row["target"], row["condition"]): row for row in rows}
+    regimes = sorted({row["regime"] for row in rows}, key=lambda name: (name != ZERO_SHOT, name))
     if all(row["metric"] is None for row in rows):
         return None
     seeds = max(row["planned"] for row in rows)
@@ -40,8 +43,8 @@ def result_table(store: Store, experiment: str, conditions: Sequence[str], targe
     table.add_column("languages", no_wrap=True)
     for name in (*conditions, "chance"):
         table.add_column(name, justify="right", overflow="fold")
-    for target in targets:
-        of_target = {name: cells[target, name] for name in conditions if (target, name) in cells}
+    for target, regime in product(targets, regimes):
+        of_target = {name: row for name in conditions if (row := cells.get((regime, target, name))) is not None}
         if not of_target:
             continue
         one = next(iter(of_target.values()))
@@ -53,7 +56,8 @@ def result_table(store: Store, experiment: str, conditions: Sequence[str], targe
             parts["_unseen"] = f"{one['languages_unseen']} unseen"
         shown = [_cell(of_target[name], [*parts]) if name in of_target else "" for name in conditions]
         chance = "\n".join(_number(one, f"chance{part}") for part in parts)
-        table.add_row(f"{target}\n  {score}", "\n".join(parts.values()), *shown, chance)
+        trained = "" if regime == ZERO_SHOT else f"\n  {regime}"
+        table.add_row(f"{target}{trained}\n  {score}", "\n".join(parts.values()), *shown, chance)
     return table
 
 

@@ -12,8 +12,10 @@ Status = Literal["finished", "failed", "pruned"]
 Fate = Literal["finished", "failed", "missing"]
 """What became of a trial on a seed. Failed also where it cannot run, as one that it starts from has failed."""
 
-Role = Literal["search", "seed", "evaluation"]
-"""What a trial is for: tried in a study's search, one of these on a further seed, the scoring of a winner."""
+Role = Literal["search", "seed", "sequel", "evaluation"]
+"""What a trial is for: tried in a study's search, one of these on a further seed, what goes on from a winner without a
+search, the scoring of a winner.
+"""
 
 
 @dataclass(frozen=True)

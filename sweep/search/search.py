@@ -141,10 +141,13 @@ class Search:
         On the first seed that is the trial with the best objective once the search is over, of equal ones that which
         moved the weights least; on another seed the trial with the same hyper-parameters.
         """
-        best = self._best(study)
-        if best is None or seed == study.seeds[0]:
-            return best
-        spec = self._at_seed(study, best.spec, seed)
+        if study.goes_on:
+            spec = self._after(study, seed)
+        else:
+            best = self._best(study)
+            if best is None or seed == study.seeds[0]:
+                return best
+            spec = self._at_seed(study, best.spec, seed)
         outcome = self.outcomes.get(spec.trial_id) if spec else None
         return outcome if outcome and outcome.status == "finished" else None
 
@@ -163,29 +166,37 @@ class Search:
 
     def members(self, study: Study) -> list[Member]:
         """The same with what each of them is for."""
-        searched = {spec.trial_id for spec in self._sequence(study).trials} if study.phase != "evaluate" else set()
+        searched = {spec.trial_id for spec in self._sequence(study).trials} if _is_search(study) else set()
         winners = {one.spec.trial_id for one in self.winners(study)}
 
         def member(one: Outcome) -> Member:
-            if study.phase == "evaluate":
-                return Member(one, "evaluation", winner=True)
+            if not _is_search(study):
+                return Member(one, "evaluation" if study.phase == "evaluate" else "sequel", winner=True)
             trial_id = one.spec.trial_id
             return Member(one, "search" if trial_id in searched else "seed", trial_id in winners)
 
         return [member(one) for one in self.ended(study)]
 
     def fate(self, study: Study, seed: int) -> Fate:
-        """What became of an evaluation on a seed."""
-        parent = None
+        """What became of a trial on a seed where nothing is searched: an evaluation, or one that goes on."""
         if study.parent is not None:
             of_parent = self._fate_of_winner(self.plan.study(study.parent), seed)
             if of_parent != "finished":
                 return of_parent
-            parent = self.winner(self.plan.study(study.parent), seed)
-        outcome = self.outcomes.get(study.spec(seed, parent.spec.trial_id if parent else None, {}).trial_id)
-        return fate(outcome)
+        spec = self._after(study, seed)
+        assert spec is not None  # as its parent has finished
+        return fate(self.outcomes.get(spec.trial_id))
+
+    def _after(self, study: Study, seed: int) -> TrialSpec | None:
+        """The trial of a study without a search on a seed; None while the winner that it starts from is not there."""
+        winner = self.winner(self.plan.study(study.parent), seed) if study.parent is not None else None
+        if winner is None and study.parent is not None:
+            return None
+        return study.after(seed, winner.spec if winner else None)
 
     def _fate_of_winner(self, study: Study, seed: int) -> Fate:
+        if study.goes_on:
+            return self.fate(study, seed)
         best = self._best(study)
         if best is not None:
             return self._fate_at_seed(study, best.spec, seed)
@@ -202,7 +213,7 @@ class Search:
 
     def planned(self, study: Study) -> int:
         """How many trials the study has, as far as is known now: less those that cannot run any more."""
-        if study.phase == "evaluate":
+        if not _is_search(study):
             return len(study.seeds) - sum(
                 study.parent is not None and self._fate_of_winner(self.plan.study(study.parent), seed) == "failed"
                 for seed in study.seeds
@@ -238,7 +249,7 @@ class Search:
         return finished - {trial_id for study in trained for trial_id in self.unneeded(study)}
 
     def _unneeded(self, study: Study) -> set[str]:
-        if study.phase == "evaluate" or not self.is_searched(study):
+        if study.phase == "evaluate" or not (study.goes_on or self.is_searched(study)):
             return set()
         children = self.plan.children(study)
         over = all(self.is_closed(child) for child in children)
@@ -255,7 +266,7 @@ class Search:
         Those of trials with the same schedule, that is as many epochs of as many steps: under another one the learning
         rate is elsewhere after the same epoch. And of trials that its suggestion waited for: time plays no part.
         """
-        trials = self._sequence(study).trials
+        trials = self._sequence(study).trials if _is_search(study) else []
         if spec not in trials:
             return []
         seen = trials[: max(0, trials.index(spec) - study.parallel + 1)]
@@ -286,11 +297,8 @@ class Search:
 
     def _known(self, study: Study) -> Iterator[TrialSpec]:
         """The study's trials, as far as it is known which they are, in the order in which they start."""
-        if study.phase == "evaluate":
-            for seed in study.seeds:
-                parent = self.winner(self.plan.study(study.parent), seed) if study.parent else None
-                if parent or not study.parent:
-                    yield study.spec(seed, parent.spec.trial_id if parent else None, {})
+        if not _is_search(study):
+            yield from (spec for seed in study.seeds if (spec := self._after(study, seed)) is not None)
             return
         yield from self._sequence(study).trials
         for one in self._repeated(study):
@@ -320,7 +328,7 @@ class Search:
         return dataclasses.replace(spec, seed=seed, parent=parent.trial_id if parent else None)
 
     def _best(self, study: Study) -> Outcome | None:
-        if study.phase == "evaluate" or not self.is_searched(study):
+        if not _is_search(study) or not self.is_searched(study):
             return None
         return self._sequences[study.name].best
 
@@ -393,6 +401,10 @@ class Search:
             self._suggested[state] = suggest(study.key, space, study.sampler, study.seeds[0], told, pending, prior)
         found = self._suggested[state]
         return state, found and _within(found, space)
+
+
+def _is_search(study: Study) -> bool:
+    return study.phase != "evaluate" and not study.goes_on
 
 
 def _parameters(spec: TrialSpec) -> Parameters:

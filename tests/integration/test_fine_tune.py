@@ -446,3 +446,29 @@ def test_precision_bf16_trains_nearly_the_same(bench: Workbench) -> None:
     assert last.loss is not None
     assert math.isfinite(last.loss)
     assert difference(weights(SPEC, bench), weights(half, bench)) > 0
+
+
+def test_a_head_goes_on_where_the_spec_says_so(bench: Workbench) -> None:
+    """Few-shot training starts from what was learnt in English; of a translation's head the targets are answered."""
+    run(SPEC, bench)
+    asleep = {"learning_rate": 1e-12, "epochs": 1, "weight_decay": 0.0}
+    sequel = dataclasses.replace(SPEC, parent=SPEC.trial_id, languages=("de",), train_examples=5, **asleep)
+    last = run(dataclasses.replace(sequel, head="mini-pos"), bench)[-1]
+    trained = weights(SPEC, bench)
+
+    def moved(spec: TrialSpec) -> float:
+        name = "heads.mini-pos.out.weight"
+        return difference({name: weights(spec, bench)[name]}, {name: trained[name]})
+
+    assert moved(dataclasses.replace(sequel, head="mini-pos")) < 1e-6
+    assert last.features == 5
+    run(sequel, bench)
+    assert moved(sequel) > 0.1
+    scored = TrialSpec(
+        "evaluate", SPEC.model, ("mini-pos",), ("de",), SPEC.data, parent=SPEC.trial_id, eval_examples=20
+    )
+    translated = {name.replace("heads.mini-pos", "heads.pos-mt"): one for name, one in trained.items()}
+    other = dataclasses.replace(SPEC, seed=77)
+    save_checkpoint(bench.store, other, translated)
+    by_other = dataclasses.replace(scored, parent=other.trial_id, head="pos-mt")
+    assert run(by_other, bench)[-1].scores == run(scored, bench)[-1].scores

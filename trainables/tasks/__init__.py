@@ -45,7 +45,12 @@ class Catalogue(Mapping[str, Task]):
 
 def misfits(task: Task, known: Catalogue) -> Iterator[tuple[str, str, str]]:
     """What is wrong with the tasks that a task names: the key that names one, what is wrong, and what to do."""
-    others = {"training_set": [task.training_set], "after": [task.after], "parts": task.parts}
+    others = {
+        "training_set": [task.training_set],
+        "after": [task.after],
+        "translates": [task.translates],
+        "parts": task.parts,
+    }
     for key, named in others.items():
         for name in named:
             if name is not None and name not in known:

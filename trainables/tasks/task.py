@@ -45,6 +45,8 @@ class Task:
         training_set: the task that it is trained on, itself if it has training data; None: never trained on.
         source_language: the language of the training that the target languages are transferred from.
         after: the training set on which models are trained before they are trained on this one (`siqa` for copa).
+        translates: the training set whose examples this one has in other languages, by translation: itself, where its
+            own ones in other languages are translated.
         parts: the tasks whose examples this one joins (`anli+`); it has no files of its own then.
         holdout: the share of the training examples, the last ones, that serve as development set where the release has
             none of its own. It is cut between passages: all questions on one are on the same side.
@@ -72,6 +74,7 @@ class Task:
     training_set: str | None = None
     source_language: str = "en"
     after: str | None = None
+    translates: str | None = None
     parts: tuple[str, ...] = ()
     holdout: float = 0.0
     objective: tuple[str, ...] = ()
@@ -163,4 +166,6 @@ class Task:
         return content_hash({**told, "layer": str(self.layer)})
 
 
-_UNTOLD = frozenset({"objective", "title", "languages", "files", "hub", "mini", "sizes", "note", "citation", "licence"})
+_UNTOLD = frozenset(
+    {"objective", "translates", "title", "languages", "files", "hub", "mini", "sizes", "note", "citation", "licence"}
+)

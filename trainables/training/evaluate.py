@@ -83,7 +83,7 @@ def evaluate(spec: TrialSpec, bench: Workbench, started: float) -> Iterator[Repo
     """
     targets = [as_asked(bench.task(name), spec) for name in spec.tasks]
     heads = [as_asked(bench.task(name), spec) for name in dict.fromkeys(map(head_name, targets))]
-    network = bench.network(spec, heads, {head.name: head.name for head in heads}).to(bench.device)
+    network = bench.network(spec, heads, {head.name: spec.head or head.name for head in heads}).to(bench.device)
     scorer = Scorer(network, spec, bench)
     work = [
         (task, split, language)

@@ -62,7 +62,7 @@ def fine_tune(spec: TrialSpec, bench: Workbench, started: float) -> Iterator[Rep
     development = [development_split(spec, bench, task) for task in training_sets]
 
     torch.manual_seed(spec.seed)
-    network = bench.network(spec, training_sets, carried_on(training_sets))
+    network = bench.network(spec, training_sets, carried_on(spec, training_sets))
     mixture = Mixture(features, spec.recipe, spec.batch_size, spec.seed)
     trained_on = (rows for by_language in features.values() for rows in by_language.values())
     met = [*trained_on, *(part.features for splits in development for part in splits)]
@@ -148,13 +148,14 @@ def fine_tune(spec: TrialSpec, bench: Workbench, started: float) -> Iterator[Rep
         )
 
 
-def carried_on(training_sets: Sequence[Task]) -> dict[str, str]:
-    """The heads that a trial takes over from its parent: of a training set that it comes `after`, for its own.
+def carried_on(spec: TrialSpec, training_sets: Sequence[Task]) -> dict[str, str]:
+    """The heads that a trial takes over from its parent, for its own: the spec's, or of a training set that it comes
+    `after`.
 
     Other heads are dropped. copa goes on with siqa's head as XTREME-R's scripts do: its 400 examples are too few for a
     new one.
     """
-    return {task.name: task.after for task in training_sets if task.after}
+    return {task.name: head for task in training_sets if (head := spec.head or task.after)}
 
 
 def training_features(spec: TrialSpec, bench: Workbench, task: Task) -> dict[str, Features]:

@@ -5,7 +5,7 @@ with unnested as (
     from internal.predicted
     where status = 'finished' or phase = 'evaluate'
 )
-select experiment, trial_id, condition, seed, chosen, prediction.target, prediction.language, prediction.split,
+select experiment, trial_id, condition, regime, seed, chosen, prediction.target, prediction.language, prediction.split,
        prediction.example, prediction.prediction, prediction.gold, position, phase,
        phase = 'evaluate' and winner as winner
 from unnested

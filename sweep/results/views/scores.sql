@@ -5,7 +5,7 @@ create view scores as
 with unnested as (
     select trial_id, unnest(list_distinct(scores)) as score from ledger where status = 'finished' or phase = 'evaluate'
 )
-select experiment, trial_id, condition, score.target, members.training_set, score.language, score.split, score.metric,
+select experiment, trial_id, condition, regime, score.target, members.training_set, score.language, score.split, score.metric,
        score.value, score.n, seed, chosen, score.main, score.chance, phase, phase = 'evaluate' and winner as winner,
        if(members.training_set is not null and source_language is null, null,
           score.language is not distinct from source_language) as is_source,

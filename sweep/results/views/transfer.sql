@@ -1,13 +1,14 @@
--- What a condition adds to the baseline, per target and language, in the metric and on the split that stand for the target.
+-- What a condition adds to the baseline, per regime, target and language, in the metric and on the split that stand for the target.
 -- A difference is only as good as its seeds: those of both sides stand beside it. It is
 -- zero-shot where the language was not `seen` in training.
 create view transfer as
-select best.experiment, best.condition, best.target, best.language, best.split, best.metric, best.mean as value,
+select best.experiment, best.condition, best.regime, best.target, best.language, best.split, best.metric, best.mean as value,
        baseline.mean as baseline, best.mean - baseline.mean as delta, best.seeds, baseline.seeds as baseline_seeds,
        best.collapsed, baseline.collapsed as baseline_collapsed, best.is_source,
        best.seen, baseline.seen as baseline_seen
 from best
 join best as baseline
     on baseline.condition = 'none' and baseline.experiment = best.experiment and baseline.target = best.target
+    and baseline.regime = best.regime
     and baseline.language = best.language and baseline.split = best.split and baseline.metric = best.metric
 where best.main and baseline.main and best.condition <> 'none';

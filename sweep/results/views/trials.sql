@@ -1,8 +1,9 @@
 -- One row per experiment, study and trial that ended: finished, failed or pruned. A trial that several studies share has a
--- row in each. `role`: tried in the search, one of these on a further seed, or the evaluation of a winner. `chosen`: its
+-- row in each. `role`: tried in the search, one of these on a further seed, what
+-- goes on from a winner without a search (sequel), or the evaluation of a winner. `chosen`: its
 -- seed is the one that the search was on, so its score was chosen for being good; null where nothing was trained.
 create view trials as
-select experiment, plan, trial_id, study, phase, condition, training_set, role, winner, chosen, parent, status, objective,
+select experiment, plan, trial_id, study, phase, condition, training_set, regime, role, winner, chosen, parent, status, objective,
        curve, collapsed, learning_rate, epochs, batch_size, warmup, weight_decay, seed, started_at, finished_at, seconds,
        startup_seconds, examples_per_second, features, tokens, steps, device, worker_group, attempts, resumed, halvings,
        micro_batch_tokens, error, spec
