@@ -31,10 +31,9 @@ def read_all_data(experiment: Experiment) -> list[Problem]:
     odd: list[Problem] = []
     known: dict[str, set[str]] = {}  # by training set, whose labels are those of its training data
     for task, split, language in uses(experiment):
-        learns = not task.labels and task.kind in ("pair_classification", "tagging")
         try:
             mark = _mark(source.fingerprint(task, split, language))
-            if mark.exists() and not learns:
+            if mark.exists() and not task.learns_labels:
                 continue
             examples = source.examples(task, split, language)
         except UserError as error:
@@ -43,9 +42,9 @@ def read_all_data(experiment: Experiment) -> list[Problem]:
         with suppress(OSError):  # a machine whose cache cannot be written reads the data anew each time
             mark.parent.mkdir(parents=True, exist_ok=True)
             mark.touch()
-        if learns and split == "train" and language == task.source_language:
+        if task.learns_labels and split == "train" and language == task.source_language:
             known.setdefault(task.name, set()).update(label for one in examples for label in labels_of(one))
-        elif learns and (told := unseen(known.get(task.training_set or "", ()), examples)) is not None:
+        elif task.learns_labels and (told := unseen(known.get(task.training_set or "", ()), examples)) is not None:
             message = f"the {split} split of '{task.name}' in '{language}' has labels that training never sees: {told}"
             odd.append(Problem(message, hint="no model predicts them, so they count as wrong"))
     if problems:

@@ -12,6 +12,7 @@ from typing import Any
 from trainables.data.examples import (
     Answer,
     Example,
+    LabelledText,
     MultipleChoice,
     Passage,
     Query,
@@ -65,6 +66,11 @@ def _pair(task: Task, rng: random.Random, number: int) -> TextPair:
     return TextPair(str(number), _text(rng), _text(rng), labels[number % len(labels)])
 
 
+def _labelled(task: Task, rng: random.Random, number: int) -> LabelledText:
+    labels = task.labels or TAGS
+    return LabelledText(str(number), _text(rng), labels[number % len(labels)])
+
+
 def _choice(task: Task, rng: random.Random, number: int) -> MultipleChoice:
     choices = tuple(_text(rng) for _ in task.labels)
     return MultipleChoice(str(number), _text(rng), choices, task.labels[number % len(task.labels)])
@@ -100,6 +106,7 @@ def _sentence(task: Task, rng: random.Random, number: int) -> Sentence:
 
 _MAKERS: Mapping[str, Callable[[Task, random.Random, int], Any]] = {
     "pair_classification": _pair,
+    "text_classification": _labelled,
     "multiple_choice": _choice,
     "tagging": _tagged,
     "span_qa": _question,

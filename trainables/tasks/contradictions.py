@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from trainables.errors import Problem, nearest
 from trainables.metrics import SCORES
 from trainables.metrics.question_answering import MLQA_LANGUAGES
-from trainables.tasks.task import KINDS, UNTRAINED, Task
+from trainables.tasks.task import KINDS, LABELLED, UNTRAINED, Task
 from trainables.yaml_file import YamlFile
 
 _MOST_TOKENS = 1_000_000
@@ -48,7 +48,7 @@ def _of_training(document: YamlFile, task: Task) -> Iterator[Problem]:
 
 
 def _of_labels(document: YamlFile, task: Task) -> Iterator[Problem]:
-    if task.labels and task.kind not in ("pair_classification", "multiple_choice", "tagging"):
+    if task.labels and task.kind not in LABELLED | {"multiple_choice"}:
         yield document.problem(f"a {task.kind} task has no labels", ("labels",), "leave them out")
     elif task.kind == "multiple_choice" and task.labels:
         right = [str(position) for position in range(len(task.labels))]

@@ -15,6 +15,7 @@ from trainables.tasks.layout import FileLayout, HubLayout
 
 KINDS: Mapping[str, tuple[str, ...]] = {
     "pair_classification": ("accuracy", "accuracy_f1"),
+    "text_classification": ("accuracy", "accuracy_f1"),
     "multiple_choice": ("accuracy",),
     "tagging": ("entity_f1", "pos_f1", "tag_accuracy"),
     "span_qa": ("squad", "squad2", "mlqa"),
@@ -26,6 +27,9 @@ KINDS: Mapping[str, tuple[str, ...]] = {
 
 UNTRAINED = frozenset({"bitext_retrieval", "bitext_mining"})
 """Kinds without a head: the encoder's own vectors answer."""
+
+LABELLED = frozenset({"pair_classification", "text_classification", "tagging"})
+"""Kinds whose labels are names: those of the task's file or, where it has none, of the training data."""
 
 _TAG_OF_A_NAME = re.compile(r"O|[BIES]-.+")
 
@@ -93,6 +97,11 @@ class Task:
     def is_trainable(self) -> bool:
         """Whether models are trained on this task's own examples."""
         return self.training_set == self.name
+
+    @property
+    def learns_labels(self) -> bool:
+        """Whether its labels are those of the training data."""
+        return not self.labels and self.kind in LABELLED
 
     @property
     def evaluated(self) -> tuple[str, ...]:
