@@ -50,6 +50,9 @@ class MockSource:
             return [query.passage for query in made if isinstance(query, Query) and query.passage is not None]
         return made
 
+    def left_out(self, task: Task, split: str, language: str) -> str | None:
+        return None
+
     def fingerprint(self, task: Task, split: str, language: str) -> str:
         return content_hash(["mock", SIZES, WORDS, task.definition, task.name, split, language])
 

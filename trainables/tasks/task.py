@@ -49,6 +49,8 @@ class Task:
         parts: the tasks whose examples this one joins (`anli+`); it has no files of its own then.
         holdout: the share of the training examples, the last ones, that serve as development set where the release has
             none of its own. It is cut between passages: all questions on one are on the same side.
+        without: the tasks whose test must not be in the training data: examples that have a passage or sentence of it
+            are left out.
         objective: the scores of `metric` whose mean chooses among trials in training; empty: the main one alone.
         score_on: the split that stands for the task in tables. `test` is predicted as well, for submissions.
         mini: the generator of the embedded benchmark that makes its examples, if any.
@@ -75,6 +77,7 @@ class Task:
     after: str | None = None
     parts: tuple[str, ...] = ()
     holdout: float = 0.0
+    without: tuple[str, ...] = ()
     objective: tuple[str, ...] = ()
     score_on: str = "test"
     mini: str | None = None
@@ -107,6 +110,11 @@ class Task:
     def evaluated(self) -> tuple[str, ...]:
         """The splits that an evaluation predicts: the one that is scored in tables, and the one of submissions."""
         return tuple(dict.fromkeys((self.score_on, "test")))
+
+    @property
+    def compared(self) -> str | None:
+        """What of its examples is compared with another task's, to tell whether they are the same; None: nothing."""
+        return "passages" if self.kind == "span_qa" else "sentences" if self.kind.startswith("bitext_") else None
 
     def size(self, split: str, language: str) -> int | None:
         """How many examples a split has, less what a `holdout` takes or holds back; None where that is not known.
@@ -169,4 +177,7 @@ class Task:
         return content_hash({**told, "layer": str(self.layer)})
 
 
-_UNTOLD = frozenset({"objective", "title", "languages", "files", "hub", "mini", "sizes", "note", "citation", "licence"})
+_UNTOLD = frozenset(
+    {"objective", "title", "languages", "without", "files", "hub", "mini", "sizes", "note", "citation", "licence"}
+)
+"""What the examples' fingerprint tells, or nothing depends on."""
