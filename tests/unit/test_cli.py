@@ -17,7 +17,7 @@ from tests.unit.test_driver import Rig
 from tests.unit.test_views import play
 from trainables.spec import TrialSpec
 
-COMMANDS = ("plan", "run", "launch", "status", "query", "score", "export", "tasks", "doctor")
+COMMANDS = ("plan", "run", "launch", "status", "query", "score", "export", "tasks", "doctor", "translate")
 
 ODD = "nli[en]"
 """A condition's name, of which rich would take a part for markup."""

@@ -44,7 +44,7 @@ _NAMES = {
     dict: "keys and values",
     (int, float): "a number",
 }
-_FORMS: Mapping[str, tuple[re.Pattern[str], str]] = {
+FORMS: Mapping[str, tuple[re.Pattern[str], str]] = {
     "name": (re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]{0,99}"), "letters, digits and _ - . +, up to 100 of them"),
     "languages": (re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}"), "a code such as en, de or zh-Hans"),
 }
@@ -120,7 +120,7 @@ def _wrong_names(document: YamlFile, values: Mapping[str, Any]) -> Iterator[Prob
             if not is_name(one):
                 message = f"'{key}' holds {one!r}, which is no text"
                 yield document.problem(message, (key, position), "write texts that YAML takes for others in quotes")
-    for key, (form, told) in _FORMS.items():
+    for key, (form, told) in FORMS.items():
         given = values.get(key)
         for position, one in enumerate(given if isinstance(given, list) else [given] if isinstance(given, str) else ()):
             if is_name(one) and not form.fullmatch(str(one)):
