@@ -73,6 +73,7 @@ def _listed(catalogue: Any, files: str | None) -> dict[str, dict[str, Any]]:
             "languages": list(task.languages),
             "training_set": task.training_set,
             "after": task.after,
+            "without": list(task.without),
             "score_on": task.score_on,
             "where": where if any(data.values()) or folder is None else None,
             "data": {split: languages for split, languages in data.items() if languages},

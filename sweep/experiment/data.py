@@ -15,14 +15,15 @@ from trainables.spec import content_hash
 from trainables.store import cache_folder
 
 FOLDER = "checked"
-"""Where the cache folder has an empty file for each split that was read and found right."""
+"""Where the cache folder has a file for each split that was read and found right: it says what was left out of it."""
 
 
 def read_all_data(experiment: Experiment) -> list[Problem]:
     """Reads every split that the experiment uses, once and for all: what was right stays right while nothing changes.
 
     Returns:
-        What is odd and no mistake: gold that a model cannot predict, since its training data has no such label.
+        What is odd and no mistake: gold that a model cannot predict, since its training data has no such label, and
+        training examples that are left out since a test has them.
 
     Raises:
         UserError: with the problems of all splits.
@@ -31,26 +32,33 @@ def read_all_data(experiment: Experiment) -> list[Problem]:
     odd: list[Problem] = []
     known: dict[str, set[str]] = {}  # by training set, whose labels are those of its training data
     for task, split, language in uses(experiment):
-        learns = not task.labels and task.kind in ("pair_classification", "tagging")
         try:
             mark = _mark(source.fingerprint(task, split, language))
-            if mark.exists() and not learns:
+            if mark.exists() and not task.learns_labels:
+                with suppress(OSError):
+                    odd += _left_out(mark.read_text(encoding="utf-8"))
                 continue
             examples = source.examples(task, split, language)
+            left_out = source.left_out(task, split, language) or ""
         except UserError as error:
             problems.update(dict.fromkeys(error.problems))
             continue
         with suppress(OSError):  # a machine whose cache cannot be written reads the data anew each time
             mark.parent.mkdir(parents=True, exist_ok=True)
-            mark.touch()
-        if learns and split == "train" and language == task.source_language:
+            mark.write_text(left_out, encoding="utf-8")
+        odd += _left_out(left_out)
+        if task.learns_labels and split == "train" and language == task.source_language:
             known.setdefault(task.name, set()).update(label for one in examples for label in labels_of(one))
-        elif learns and (told := unseen(known.get(task.training_set or "", ()), examples)) is not None:
+        elif task.learns_labels and (told := unseen(known.get(task.training_set or "", ()), examples)) is not None:
             message = f"the {split} split of '{task.name}' in '{language}' has labels that training never sees: {told}"
             odd.append(Problem(message, hint="no model predicts them, so they count as wrong"))
     if problems:
         raise UserError(problems)
-    return odd
+    return list(dict.fromkeys(odd))
+
+
+def _left_out(told: str) -> list[Problem]:
+    return [Problem(told, hint="`without` in the task's file says so")] if told else []
 
 
 def _mark(fingerprint: str) -> Path:

@@ -135,7 +135,8 @@ def trained_on(entry: RegimeEntry, catalogue: Catalogue, training_set: Task) -> 
 
     Translations are no data in a language: what has nothing else has translate-train alone.
     """
-    translation = next((one for one in catalogue.values() if one.translates == training_set.name), None)
+    found = (task for task in (*catalogue.own, *catalogue.values()) if task.translates == training_set.name)
+    translation = next(found, None)  # the user's own before the shipped one
     if entry.translate_train is not None:
         return translation
     return None if translation is not None and translation.name == training_set.name else training_set

@@ -96,6 +96,11 @@ SHAPES: Mapping[str, Shape] = {
         "drop_labels": ["-"]},
         "".join(f'one {n},"two, or ""three""",{"y" if n % 2 else "no"}\n' for n in range(5)),
     ),
+    "texts": Shape(
+        {"kind": "text_classification", "metric": "accuracy"},
+        {"format": "jsonl", "columns": {"text": "{a[{lang}]}", "label": "y"}},
+        _lines([{"a": {"en": f"one {n}"}, "y": f"l{n % 2}"} for n in range(5)]),
+    ),
     "choices": Shape(
         {"kind": "multiple_choice", "metric": "accuracy", "labels": ["0", "1"]},
         {"format": "jsonl", "columns": {"context": "q", "choices": ["a", "b"], "label": "y"}},

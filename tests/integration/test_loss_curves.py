@@ -26,7 +26,7 @@ BASE = dataclasses.replace(SPEC, learning_rate=5e-3, epochs=4, batch_size=5, war
 SPECS: dict[str, TrialSpec] = {
     **{kind: dataclasses.replace(BASE, tasks=(task,)) for kind, task in {
         "pair_classification": "qqp", "multiple_choice": "siqa", "tagging": "panx", "span_qa": "squad",
-        "unanswerable": "squad2", "retrieval": "lareqa",
+        "unanswerable": "squad2", "retrieval": "lareqa", "text_classification": "sib200",
     }.items()},
     "several tasks": dataclasses.replace(BASE, phase="intermediate", tasks=("qqp", "panx", "squad2")),
     "dropout": dataclasses.replace(BASE, tasks=("qqp",), dropout=0.1),

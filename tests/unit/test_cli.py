@@ -17,7 +17,7 @@ from tests.unit.test_driver import Rig
 from tests.unit.test_views import play
 from trainables.spec import TrialSpec
 
-COMMANDS = ("plan", "run", "launch", "status", "query", "score", "export", "tasks", "doctor")
+COMMANDS = ("plan", "run", "launch", "status", "query", "score", "export", "tasks", "doctor", "translate")
 
 ODD = "nli[en]"
 """A condition's name, of which rich would take a part for markup."""
@@ -86,7 +86,7 @@ def test_what_was_typed_wrong_is_said_with_the_nearest_right_thing(arguments: li
 def test_the_tab_key_offers_names() -> None:
     assert experiments("de") == ["demo"]
     assert experiments("nothing") == []
-    assert tasks("xq") == ["xquad"]
+    assert tasks("xq") == ["xquad", "xquad-translate-test"]
     assert benchmarks("xtreme-") == ["xtreme-r"]
 
 

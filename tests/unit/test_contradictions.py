@@ -14,11 +14,13 @@ from trainables.errors import UserError
 from trainables.tasks import Catalogue, Task
 
 PAIRS = {"format": "jsonl", "train": ["a"], "dev": ["b"], "columns": {"text_a": "a", "text_b": "b", "label": "y"}}
+TEXTS = {**PAIRS, "columns": {"text": "a", "label": "y"}}
 CHOICES = {**PAIRS, "columns": {"context": "q", "choices": ["a", "b"], "label": "y"}}
 CONLL = {"format": "conll", "train": ["a-{lang}"], "dev": ["b-{lang}"]}
 SQUAD = {"format": "squad", "train": ["a"], "dev": ["b"]}
 SHAPES = {
     "pair_classification": ("accuracy", PAIRS),
+    "text_classification": ("accuracy", TEXTS),
     "multiple_choice": ("accuracy", CHOICES),
     "tagging": ("tag_accuracy", CONLL),
     "span_qa": ("squad", SQUAD),
@@ -64,6 +66,9 @@ CONTRADICTIONS = [
     ("pair_classification", {"labels": ["a", 1.0]}, "'labels' holds 1.0, which is no text"),
     ("pair_classification", {"metric": "accuracy_f1", "labels": ["no", "yes"]}, "label 'no' is neither 0 nor 1"),
     ("pair_classification", {"metric": "accuracy_f1", "labels": ["0"]}, "the F1 of label 1, which is none"),
+    ("text_classification", {"metric": "accuracy_f1", "labels": ["no", "yes"]}, "label 'no' is neither 0 nor 1"),
+    ("text_classification", {"layer": "1/2"}, "a text_classification task has no layer"),
+    ("text_classification", {"max_length": 2}, "at least 3"),
     ("span_qa", {"metric": "squad2"}, "metric squad2 with 'unanswerable: false'"),
     ("span_qa", {"unanswerable": True}, "metric squad with 'unanswerable: true'"),
     ("tagging", {"unanswerable": True}, "a tagging task has no answers"),

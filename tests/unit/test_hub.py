@@ -19,7 +19,7 @@ from tests import hub_mirror
 from tests.hub_mirror import NLI, SIZE, write
 from trainables import tasks
 from trainables.data import open_source
-from trainables.data.examples import Answer, Example, Question, TextPair
+from trainables.data.examples import Answer, Example, Question, TextPair, Translation
 from trainables.data.hub import Hub
 from trainables.data.hub_dataset import HubDataset
 from trainables.data.released import ReleasedSource
@@ -158,6 +158,24 @@ def with_readme(mirror: Path, config: str) -> None:
     features = Features({"one": Value("string"), "two": Value("string"), "same": ClassLabel(names=["0", "1"])})
     Dataset.from_dict(rows, features=features).to_parquet(path)
     (mirror / "me" / "mine" / "README.md").write_text(README)
+
+
+def test_translations_are_one_column_of_all_languages(tmp_path: Path) -> None:
+    """Those of OPUS-100, whose configurations are two languages in the order of the alphabet."""
+    layouts = [
+        HubLayout("Helsinki-NLP/opus-100", None, config, {"test": ("test",)}, languages, {"no": "nb"}, {"columns": {
+            "text": "{translation[{lang}]}", "english": "{translation[en]}",
+        }})
+        for config, languages in (("{lang}-en", ("de",)), ("en-{lang}", ("no",)))
+    ]  # fmt: skip
+    task = dataclasses.replace(tasks.load("tatoeba"), languages=("de", "no"), files=(), hub=tuple(layouts))
+    for config, own, pair in (("de-en", "de", ["Ja.", "Yes."]), ("en-nb", "nb", ["Nei.", "No."])):
+        columns = {"translation": [dict(zip((own, "en"), pair, strict=True))]}
+        feature = datasets.Translation(languages=[own, "en"])
+        write(tmp_path, "Helsinki-NLP/opus-100", config, "test", columns, translation=feature)
+    source = open_source({"hub": str(tmp_path)})
+    assert source.examples(task, "test", "de") == [Translation("0", "Ja.", "Yes.")]
+    assert source.examples(task, "test", "no") == [Translation("0", "Nei.", "No.")]
 
 
 def test_a_readme_says_which_files(tmp_path: Path, own_task: Task) -> None:

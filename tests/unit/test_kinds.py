@@ -18,6 +18,7 @@ from tests.toy import tokenizer
 from trainables import tasks
 from trainables.data.examples import (
     Answer,
+    LabelledText,
     MultipleChoice,
     Passage,
     Query,
@@ -48,6 +49,11 @@ EXAMPLES: dict[str, list[Any]] = {
         TextPair("1", "He ran.", "He moved.", "entailment"),
         TextPair("2", "He ran.", "He sat.", "contradiction"),
         TextPair("3", "She ran.", "She sat.", "contradiction"),
+    ],
+    "sib200": [
+        LabelledText("0", "She won the race.", "sports"),
+        LabelledText("1", "The lake is deep.", "geography"),
+        LabelledText("2", "He lost the match.", "sports"),
     ],
     "copa": [
         MultipleChoice("0", "He ran. What was the cause?", ("He was late.", "He sat."), "0"),
@@ -191,6 +197,7 @@ def test_gold_is_perfect_and_guesses_are_not(name: str) -> None:
 
 HIDDEN: dict[str, list[Any]] = {
     "mini-nli": [TextPair("0", "a", "b", None)],
+    "sib200": [LabelledText("0", "a", None)],
     "copa": [MultipleChoice("0", "a", ("b", "c"), None)],
     "mini-pos": [TaggedSentence("0", ("a",), None)],
     "mini-qa": [Question("0", "a", "b c", None)],
@@ -211,6 +218,14 @@ def test_heads_are_shared_by_targets_of_a_training_set() -> None:
     assert {name: head_name(tasks.load(name)) for name in ("xnli", "mnli", "xquad", "tatoeba")} == {
         "xnli": "mnli", "mnli": "mnli", "xquad": "squad", "tatoeba": "tatoeba",
     }  # fmt: skip
+
+
+def test_a_text_that_is_too_long_loses_its_end() -> None:
+    long = LabelledText("0", "first " + "word " * 200, "sports")
+    _, _, rows = features_of("sib200", [long, LabelledText("1", "first word", "a topic of dev alone")], max_length=20)
+    assert len(rows[0].rows[0]) == 20
+    assert list(rows[0].rows[0])[:8] == list(rows[1].rows[0])[:8]
+    assert [row.weight for row in rows] == [1, 0], "a label that training does not have is wrong, and nothing to learn"
 
 
 def test_the_first_sub_token_bears_the_tag() -> None:

@@ -11,6 +11,7 @@ from tests.unit.reading import json_lines, problem, problems, task
 from trainables.data.examples import (
     Answer,
     Example,
+    LabelledText,
     MultipleChoice,
     Question,
     TaggedSentence,
@@ -113,6 +114,34 @@ def test_unknown_column_names_the_nearest(columns: dict[str, Any], message: str,
 def test_a_number_beyond_the_table_is_a_problem(columns: dict[str, int]) -> None:
     found = problem(lambda: pairs("a|b|neutral", columns=columns))
     assert found.hint == "it has 3 columns, counted from 0, and no header"
+
+
+def test_texts_and_their_labels() -> None:
+    row = {"category": "Sports", "text": "She won."}
+    topics = task("sib200", labels=())
+    found = made(topics, row, {**row, "category": "travel"}, columns={"text": "text", "label": "category"})
+    assert found == [LabelledText("dev-de-0", "She won.", "Sports"), LabelledText("dev-de-1", "She won.", "travel")]
+    wrong = problem(lambda: made("sib200", row, columns={"text": "text", "label": "category"}))
+    assert (wrong.message, wrong.hint) == ("unknown label 'Sports'", "did you mean 'sports'?")
+    dropped = made(
+        topics, row, {**row, "category": "-"}, columns={"text": "text", "label": "category"}, drop_labels=["-"]
+    )
+    assert len(dropped) == 1
+    header = problem(
+        lambda: made(topics, {0: "text", 1: "category"}, {0: "a", 1: "b"}, columns={"text": 0, "label": 1})
+    )
+    assert header.message == "begins with a header: its label is 'category'"
+
+
+def test_a_cell_may_be_named_by_the_language() -> None:
+    columns = {"text": "{translation[{lang}]}", "english": "{translation[en]}"}
+    row = {"translation": {"de": "Ja {lang}.", "en": "Yes."}}
+    assert made("tatoeba", row, columns=columns, language="de") == [Translation("0", "Ja {lang}.", "Yes.")]
+    found = problem(lambda: made("tatoeba", row, columns=columns, language="sw"))
+    assert found.message == "does not fill '{translation[sw]}': KeyError 'sw'"
+    template = {"text": "{lang}: {text}", "english": "text"}  # a column of that name
+    row = {"lang": "x", "text": "a"}
+    assert made("tatoeba", row, columns=template) == [Translation("0", "x: a", "a")]
 
 
 def test_a_label_column_that_is_not_there_hides_labels() -> None:

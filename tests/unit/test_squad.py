@@ -193,6 +193,14 @@ def test_a_language_without_questions_is_a_problem(save: Save) -> None:
     assert problem(lambda: questions(path, "sw", language_of_id=LANGUAGES)).message == "has no questions in 'sw'"
 
 
+def test_questions_whose_answer_a_translation_lost_may_be_left_out(save: Save) -> None:
+    path = save(squad_file(qa(("Ulm", 3), id="a"), qa(("", 0), id="b"), qa(("", 0), ("Ulm", 3), id="c")))
+    assert [one.id for one in questions(path)] == ["a", "b", "c"]
+    assert [one.id for one in questions(path, drop_unanswered=True)] == ["a", "c"]
+    hidden = save(squad_file(qa(("", 0), id="a")))
+    assert [one.answers for one in questions(hidden, drop_unanswered=True)] == [None], "hidden, not lost"
+
+
 def test_real_squad_with_impossible_questions_and_with_blank_answers(shared_data: Path) -> None:
     read = questions(shared_data / "squad_v2.0" / "dev-v2.0.json")
     assert (len(read), sum(question.answers == () for question in read)) == (1000, 494)

@@ -17,6 +17,7 @@ GOLD = frozenset({"label", "tags", "answers"})
 """What a whole table may lack where it is hidden, which it is not where models are trained and chosen."""
 
 _FORMATTER = string.Formatter()
+_OF_LANGUAGE = "[{lang}]"
 
 
 class Columns:
@@ -102,6 +103,17 @@ class Columns:
                 numbered = all(isinstance(key, int) for key in self._keys)
                 hint = f"it has {len(names)} columns, counted from 0, and no header"
                 self._findings.stop(f"has no {name} column {one!r}", 1, hint if numbered else nearest(str(one), names))
+
+
+def in_language(columns: Mapping[str, Any], code: str) -> dict[str, Any]:
+    """Columns whose templates name a cell by the language, "{translation[{lang}]}", with its code instead."""
+
+    def filled(column: Any) -> Any:
+        if isinstance(column, list):
+            return [filled(one) for one in column]
+        return column.replace(_OF_LANGUAGE, f"[{code}]") if isinstance(column, str) else column
+
+    return {name: filled(column) for name, column in columns.items()}
 
 
 def label_text(value: object) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from trainables.data.examples import Example, MultipleChoice, Query, Question, TaggedSentence, TextPair
+from trainables.data.examples import Example, LabelledText, MultipleChoice, Query, Question, TaggedSentence, TextPair
 from trainables.errors import Problem
 from trainables.tasks import Task
 
@@ -36,7 +36,7 @@ def _without_gold(task: Task, split: str, examples: Sequence[Example], where: st
 
 def _is_hidden(example: Example) -> bool:
     match example:
-        case TextPair() | MultipleChoice():
+        case TextPair() | LabelledText() | MultipleChoice():
             return example.label is None
         case TaggedSentence():
             return example.tags is None

@@ -16,6 +16,15 @@ class TextPair:
 
 
 @dataclass(frozen=True, slots=True)
+class LabelledText:
+    """A text and what it is about, or wants. `label` is None where the release hides it."""
+
+    id: str
+    text: str
+    label: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class MultipleChoice:
     """A context and its continuations or answers. `label` is the right one's position ("0" is the first), or None."""
 
@@ -103,4 +112,6 @@ class Query:
     passage: Passage | None = None
 
 
-Example = TextPair | MultipleChoice | TaggedSentence | Question | Translation | Sentence | Passage | Query
+Example = (
+    TextPair | LabelledText | MultipleChoice | TaggedSentence | Question | Translation | Sentence | Passage | Query
+)

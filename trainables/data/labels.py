@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 
-from trainables.data.examples import Example, TaggedSentence, TextPair
+from trainables.data.examples import Example, LabelledText, TaggedSentence, TextPair
 
 _SHOWN = 5
 
 
 def labels_of(example: Example) -> Sequence[str]:
-    """The labels of a pair's or sentence's gold; none where it is hidden."""
+    """The labels of a text's, pair's or sentence's gold; none where it is hidden."""
     match example:
-        case TextPair(label=str(label)):
+        case TextPair(label=str(label)) | LabelledText(label=str(label)):
             return (label,)
         case TaggedSentence(tags=tuple(tags)):
             return tags

@@ -12,6 +12,7 @@ from typing import Any
 from trainables.data.examples import (
     Answer,
     Example,
+    LabelledText,
     MultipleChoice,
     Passage,
     Query,
@@ -49,6 +50,9 @@ class MockSource:
             return [query.passage for query in made if isinstance(query, Query) and query.passage is not None]
         return made
 
+    def left_out(self, task: Task, split: str, language: str) -> str | None:
+        return None
+
     def fingerprint(self, task: Task, split: str, language: str) -> str:
         return content_hash(["mock", SIZES, WORDS, task.definition, task.name, split, language])
 
@@ -63,6 +67,11 @@ def _text(rng: random.Random, words: int = 8) -> str:
 def _pair(task: Task, rng: random.Random, number: int) -> TextPair:
     labels = task.labels or TAGS
     return TextPair(str(number), _text(rng), _text(rng), labels[number % len(labels)])
+
+
+def _labelled(task: Task, rng: random.Random, number: int) -> LabelledText:
+    labels = task.labels or TAGS
+    return LabelledText(str(number), _text(rng), labels[number % len(labels)])
 
 
 def _choice(task: Task, rng: random.Random, number: int) -> MultipleChoice:
@@ -100,6 +109,7 @@ def _sentence(task: Task, rng: random.Random, number: int) -> Sentence:
 
 _MAKERS: Mapping[str, Callable[[Task, random.Random, int], Any]] = {
     "pair_classification": _pair,
+    "text_classification": _labelled,
     "multiple_choice": _choice,
     "tagging": _tagged,
     "span_qa": _question,

@@ -6,8 +6,16 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from trainables.data.columns import Columns, label_text
-from trainables.data.examples import Example, MultipleChoice, Question, TaggedSentence, TextPair, Translation
+from trainables.data.columns import Columns, in_language, label_text
+from trainables.data.examples import (
+    Example,
+    LabelledText,
+    MultipleChoice,
+    Question,
+    TaggedSentence,
+    TextPair,
+    Translation,
+)
 from trainables.data.findings import Findings
 from trainables.data.parallel import in_submission_order
 from trainables.data.squad import aligned, spans_of
@@ -69,7 +77,8 @@ class _Reader:
     def __init__(self, task: Task, options: Mapping[str, Any], language: str, findings: Findings, stem: str) -> None:
         self.findings = findings
         self.has_own = self.has_gold = self.is_told = False
-        self._options, self._language, self._stem = options, language, stem
+        self._options = {**options, "columns": in_language(options["columns"], language)}
+        self._language, self._stem = language, stem
         self._task, self._labels = task, task.labels
         self._map: Mapping[str, str] = options.get("label_map", {})
         self._drop = frozenset(map(_bare, options.get("drop_labels", ())))
@@ -155,7 +164,7 @@ class _Reader:
 
 def _check_header(examples: Sequence[Example], findings: Findings) -> None:
     """Where any label will do, the name of its column is not one of them."""
-    labels = [example.label for example in examples if isinstance(example, TextPair)]
+    labels = [example.label for example in examples if isinstance(example, TextPair | LabelledText)]
     if labels and (labels[0] or "").lower() in _LABEL_NAMES and labels.count(labels[0]) == 1:
         findings.add(f"begins with a header: its label is '{labels[0]}'", 1, "say header: true, and columns by name")
 
@@ -171,6 +180,12 @@ def _pair(reader: _Reader, record: Record, number: int) -> TextPair | None:
         return None
     text_a, text_b = reader.columns.text(record, "text_a"), reader.columns.text(record, "text_b")
     return TextPair(reader.id(record, number), text_a, text_b, reader.label(record))
+
+
+def _labelled(reader: _Reader, record: Record, number: int) -> LabelledText | None:
+    if reader.is_dropped(record):
+        return None
+    return LabelledText(reader.id(record, number), reader.columns.text(record, "text"), reader.label(record))
 
 
 def _choice(reader: _Reader, record: Record, number: int) -> MultipleChoice | None:
@@ -232,6 +247,7 @@ def _translation(reader: _Reader, record: Record, number: int) -> Translation:
 
 _MAKERS: Mapping[str, Callable[[_Reader, Record, int], Any]] = {
     "pair_classification": _pair,
+    "text_classification": _labelled,
     "multiple_choice": _choice,
     "tagging": _tagged,
     "span_qa": _question,

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 import random
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import zip_longest
 from typing import Protocol
 
+from trainables.data import leaks
 from trainables.data.demands import unmet
 from trainables.data.examples import Example, MultipleChoice, Passage, Question
 from trainables.errors import Problem, UserError
 from trainables.spec import content_hash
 from trainables.tasks import Task
+
+log = logging.getLogger("sweep")
 
 DIVISION = 2
 """Bumped by hand when parts are joined, or examples held back, in another way: what is kept of the old way, such as
@@ -51,6 +55,7 @@ class ReleasedSource:
     Of each split and language the first place that has it counts. A task with `parts` has what all its parts have, in
     turn, so that a limit takes as many of each. A task with `holdout` and no dev split holds back the last of each
     language's training examples: its share of them, rounded, at least one. Those with a common passage stay together.
+    Before that, training examples are left out that have a text of the tests of the tasks that `without` names.
 
     Args:
         tasks: where parts are looked up.
@@ -58,6 +63,7 @@ class ReleasedSource:
 
     def __init__(self, places: Sequence[Place], tasks: Mapping[str, Task]) -> None:
         self._places, self._tasks = places, tasks
+        self._left_out: dict[tuple[str, str, str], str] = {}
 
     def languages(self, task: Task, split: str) -> tuple[str, ...]:
         if task.parts:
@@ -76,7 +82,7 @@ class ReleasedSource:
             return _with_own_ids(_in_turn(parts))
         released = self._released(task, split, language)
         place = self._held(task, split, language)
-        found = _with_own_ids(place.read(task, released, language))
+        found = _with_own_ids(self._clean(task, released, language, place.read(task, released, language)))
         if problems := unmet(task, split, found, place.where(task, released, language)):
             raise UserError(problems)
         if not self._holds_back(task, split, language):
@@ -93,7 +99,19 @@ class ReleasedSource:
             return content_hash([task.definition, parts, DIVISION])
         place, released = self._held(task, split, language), self._released(task, split, language)
         division = [DIVISION] if self._holds_back(task, split, language) else []
-        return content_hash([place.version(task, released, language), split, language, task.definition, *division])
+        tests = [
+            [other.name, scored, self._held_against(task, other, scored, language).version(other, scored, language)]
+            for other, scored in self._tests(task, released, language)
+        ]
+        rule = [leaks.RULE, tests] if tests else []
+        version = place.version(task, released, language)
+        return content_hash([version, split, language, task.definition, *division, *rule])
+
+    def left_out(self, task: Task, split: str, language: str) -> str | None:
+        if task.parts:
+            found = [self.left_out(part, split, language) for part in self._parts(task)]
+            return "; ".join(filter(None, found)) or None
+        return self._left_out.get((task.name, self._released(task, split, language), language))
 
     def missing(self, task: Task, split: str, language: str) -> Problem:
         for part in self._parts(task):
@@ -102,6 +120,43 @@ class ReleasedSource:
         problems = [place.absent(task, split, language) for place in self._places]
         hints = dict.fromkeys(problem.hint for problem in problems if problem.hint)
         return Problem("; ".join(problem.message for problem in problems), hint="; ".join(hints) or None)
+
+    def _clean(self, task: Task, released: str, language: str, found: Sequence[Example]) -> Sequence[Example]:
+        """Training examples without those that have a text of the tests that the task names."""
+        whole, told = len(found), []
+        for other, scored in self._tests(task, released, language):
+            place = self._held_against(task, other, scored, language)
+            clean = leaks.without(found, leaks.held(place.read(other, scored, language)))
+            if len(clean) < len(found):
+                told.append(f"{len(found) - len(clean)} in the {scored} split of '{other.name}'")
+            found = clean
+        if whole and not found:
+            message = f"all {whole} training examples of '{task.name}' in '{language}' are of tests: {', '.join(told)}"
+            raise UserError(Problem(message, hint="is it the test itself that is read as training data?"))
+        if told:
+            message = f"training examples of '{task.name}' in '{language}' are left out: of {whole} there are "
+            self._left_out[task.name, released, language] = message + ", and ".join(told)
+            log.info("%s%s", message, ", and ".join(told))
+        return found
+
+    def _tests(self, task: Task, released: str, language: str) -> Iterator[tuple[Task, str]]:
+        """The tasks that training data must have nothing of, with each split by which they are scored."""
+        for name in task.without if released == "train" else ():
+            other = self._tasks[name]
+            named = {split for layouts in (other.files, other.hub) for layout in layouts for split in layout.splits}
+            if language in other.languages:
+                yield from ((other, scored) for scored in other.evaluated if scored in named)
+
+    def _held_against(self, task: Task, other: Task, scored: str, language: str) -> Place:
+        """Where a test lies that training data must have nothing of. Raises UserError where it is not there."""
+        place = self._holder(other, scored, language)
+        if place is None:
+            missing = self.missing(other, scored, language)
+            message = f"'{task.name}' is trained on without what is in '{other.name}', which is not there: "
+            hint = f"or train on it as it is: a task of your own, as {task.name}.yaml but for `without`"
+            hints = "; ".join(filter(None, [missing.hint, hint]))
+            raise UserError(Problem(message + missing.message, hint=hints))
+        return place
 
     def _parts(self, task: Task) -> list[Task]:
         return [self._tasks[name] for name in task.parts]

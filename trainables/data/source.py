@@ -24,6 +24,10 @@ class Source(Protocol):
         """All examples, in the release's order. Raises UserError where the data is missing or malformed."""
         ...
 
+    def left_out(self, task: Task, split: str, language: str) -> str | None:
+        """Says what `examples` left out of training data since a test has it; None: nothing, or not read yet."""
+        ...
+
     def fingerprint(self, task: Task, split: str, language: str) -> str:
         """A hash of the examples' content and of what the task makes of them."""
         ...
@@ -44,6 +48,9 @@ class MiniSource:
         if language not in self.languages(task, split) or task.mini is None:
             raise UserError(self.missing(task, split, language))
         return list(mini.examples(task.mini, split, language))
+
+    def left_out(self, task: Task, split: str, language: str) -> str | None:
+        return None
 
     def fingerprint(self, task: Task, split: str, language: str) -> str:
         return content_hash(["mini", mini.VERSION, task.definition, split, language])

@@ -32,8 +32,19 @@ class Paragraph:
 
 
 def read_squad(path: Path, options: Mapping[str, Any], language: str) -> list[Question]:
-    """The questions of a file; see `read_paragraphs`."""
-    return [question for paragraph in read_paragraphs(path, options, language) for question in paragraph.questions]
+    """The questions of a file; see `read_paragraphs`. Option: `drop_unanswered`, whether those without any answer that
+    is not blank are left out.
+
+    Raises:
+        UserError: as `read_paragraphs`, or no question is left.
+    """
+    found = [question for paragraph in read_paragraphs(path, options, language) for question in paragraph.questions]
+    if not options.get("drop_unanswered"):
+        return found
+    left = [one for one in found if one.answers is None or any(answer.text.strip() for answer in one.answers)]
+    if not left:
+        Findings(path).stop("has no question with an answer", 1)
+    return left
 
 
 def read_paragraphs(path: Path, options: Mapping[str, Any], language: str) -> list[Paragraph]:

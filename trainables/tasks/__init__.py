@@ -61,6 +61,12 @@ def misfits(task: Task, known: Catalogue) -> Iterator[tuple[str, str, str]]:
                 yield key, f"'{name}' has other labels: {', '.join(known[name].labels)}", "give both the same, in order"
             elif name is not None and key == "training_set" and not known[name].is_trainable:
                 yield key, f"'{name}' has no training data of its own", f"it is trained on {known[name].training_set}"
+    for name in task.without:
+        if name not in known:
+            yield "without", f"unknown task '{name}'", nearest(name, list(known))
+        elif known[name].compared != task.compared:
+            hint = f"name tasks with {task.compared}"
+            yield "without", f"'{name}' is of kind {known[name].kind}, without {task.compared}", hint
     for key in ("after", "parts"):
         if (circle := _circle(task, key, known)) is not None:
             verb = "comes after" if key == "after" else "is a part of"

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from trainables.errors import Problem, nearest
 from trainables.metrics import SCORES
 from trainables.metrics.question_answering import MLQA_LANGUAGES
-from trainables.tasks.task import KINDS, UNTRAINED, Task
+from trainables.tasks.task import KINDS, LABELLED, UNTRAINED, Task
 from trainables.yaml_file import YamlFile
 
 _MOST_TOKENS = 1_000_000
@@ -40,6 +40,8 @@ def _of_training(document: YamlFile, task: Task) -> Iterator[Problem]:
     if task.layer is not None and not 0 <= task.layer <= 1:
         hint = "a share of the model's layers: 14/24, the output of layer 14 of 24"
         yield document.problem(f"'layer' is {task.layer}", ("layer",), hint)
+    if task.without:
+        yield from _of_leaks(document, task)
     if not 0 <= task.holdout < 1:
         yield document.problem(f"'holdout' is {task.holdout}", ("holdout",), "a share of the examples: 0.1")
     if task.is_trainable and task.source_language not in task.languages:
@@ -47,8 +49,19 @@ def _of_training(document: YamlFile, task: Task) -> Iterator[Problem]:
         yield document.problem(f"no language '{task.source_language}' to train in", ("languages",), hint)
 
 
+def _of_leaks(document: YamlFile, task: Task) -> Iterator[Problem]:
+    if task.compared is None:
+        hint = "passages of span_qa are compared, and sentences of bitext tasks"
+        yield document.problem(f"nothing of {task.kind} is compared with a test", ("without",), hint)
+    elif task.parts:
+        yield document.problem("'without' is of tasks with data of their own", ("without",), "say it of the parts")
+    elif not task.is_trainable:
+        hint = "it is of training data: name it in the file of the training set"
+        yield document.problem(f"'{task.name}' is not trained on", ("without",), hint)
+
+
 def _of_labels(document: YamlFile, task: Task) -> Iterator[Problem]:
-    if task.labels and task.kind not in ("pair_classification", "multiple_choice", "tagging"):
+    if task.labels and task.kind not in LABELLED | {"multiple_choice"}:
         yield document.problem(f"a {task.kind} task has no labels", ("labels",), "leave them out")
     elif task.kind == "multiple_choice" and task.labels:
         right = [str(position) for position in range(len(task.labels))]

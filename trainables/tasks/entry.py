@@ -55,7 +55,9 @@ def _is_column(value: Any) -> bool:
 
 
 _OPTION_CHECKS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
-    **dict.fromkeys(("header", "quoting", "drop_ragged"), (lambda value: isinstance(value, bool), TRUE_OR_FALSE)),
+    **dict.fromkeys(
+        ("header", "quoting", "drop_ragged", "drop_unanswered"), (lambda value: isinstance(value, bool), TRUE_OR_FALSE)
+    ),
     **dict.fromkeys(
         ("skip", "drop_labels"),
         (lambda value: isinstance(value, list) and all(map(is_name, value)), 'a list of texts, such as ["-"]'),

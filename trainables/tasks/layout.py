@@ -22,14 +22,14 @@ OPTIONS: Mapping[str, frozenset[str]] = {
     ),
     "conllu": frozenset({"encoding"}),
     "ccgbank": frozenset({"encoding"}),
-    "squad": frozenset({"encoding", "language_of_id"}),
+    "squad": frozenset({"encoding", "language_of_id", "drop_unanswered"}),
     "parallel": frozenset({"encoding"}),
     "bucc": frozenset({"encoding"}),
     "mewslix": frozenset({"encoding"}),
 }
 """The formats of release files, and the options that each knows (docs/tasks.md says what they do)."""
 
-_IN_TABLES = frozenset({"pair_classification", "multiple_choice", "bitext_retrieval"})
+_IN_TABLES = frozenset({"pair_classification", "text_classification", "multiple_choice", "bitext_retrieval"})
 
 HOLDS: Mapping[str, frozenset[str]] = {
     "tsv": _IN_TABLES,
@@ -52,6 +52,7 @@ HUB_OPTIONS = frozenset({"columns", "label_map", "drop_labels", "language_of_id"
 
 COLUMNS: Mapping[str, tuple[frozenset[str], frozenset[str]]] = {
     "pair_classification": (frozenset({"text_a", "text_b"}), frozenset({"label", "id", "language"})),
+    "text_classification": (frozenset({"text"}), frozenset({"label", "id", "language"})),
     "multiple_choice": (frozenset({"context", "choices"}), frozenset({"label", "id", "language"})),
     "tagging": (frozenset({"tokens"}), frozenset({"tags", "id", "language"})),
     "span_qa": (frozenset({"question", "context"}), frozenset({"answers", "id", "language"})),

@@ -44,7 +44,7 @@ _NAMES = {
     dict: "keys and values",
     (int, float): "a number",
 }
-_FORMS: Mapping[str, tuple[re.Pattern[str], str]] = {
+FORMS: Mapping[str, tuple[re.Pattern[str], str]] = {
     "name": (re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]{0,99}"), "letters, digits and _ - . +, up to 100 of them"),
     "languages": (re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}"), "a code such as en, de or zh-Hans"),
 }
@@ -66,7 +66,7 @@ def parse(path: Path) -> Task:
         problems += _wrong_sizes(document, values)
     if problems:
         raise UserError(problems)
-    for name in ("languages", "labels", "parts", "objective"):
+    for name in ("languages", "labels", "parts", "without", "objective"):
         values[name] = tuple(map(str, values.get(name, ())))
     values["layer"] = Fraction(values["layer"]) if "layer" in values else None
     values["sizes"] = {
@@ -108,19 +108,19 @@ def _wrong_keys(document: YamlFile, values: Mapping[str, Any], stem: str) -> Ite
     yield from _wrong_names(document, values)
     if values.get("languages") == []:
         yield document.problem("'languages' is empty", ("languages",), "give the codes of the languages")
-    for key, noun in (("languages", "language"), ("labels", "label"), ("parts", "task")):
+    for key, noun in (("languages", "language"), ("labels", "label"), ("parts", "task"), ("without", "task")):
         if isinstance(values.get(key), list):
             yield from document.named_twice(noun, list(map(str, values[key])), (key,))
 
 
 def _wrong_names(document: YamlFile, values: Mapping[str, Any]) -> Iterator[Problem]:
     """What a list of names holds that is none, and names that no file can have."""
-    for key in ("languages", "labels", "parts", "objective"):
+    for key in ("languages", "labels", "parts", "without", "objective"):
         for position, one in enumerate(values[key] if isinstance(values.get(key), list) else ()):
             if not is_name(one):
                 message = f"'{key}' holds {one!r}, which is no text"
                 yield document.problem(message, (key, position), "write texts that YAML takes for others in quotes")
-    for key, (form, told) in _FORMS.items():
+    for key, (form, told) in FORMS.items():
         given = values.get(key)
         for position, one in enumerate(given if isinstance(given, list) else [given] if isinstance(given, str) else ()):
             if is_name(one) and not form.fullmatch(str(one)):

@@ -15,6 +15,7 @@ from trainables.tasks.layout import FileLayout, HubLayout
 
 KINDS: Mapping[str, tuple[str, ...]] = {
     "pair_classification": ("accuracy", "accuracy_f1"),
+    "text_classification": ("accuracy", "accuracy_f1"),
     "multiple_choice": ("accuracy",),
     "tagging": ("entity_f1", "pos_f1", "tag_accuracy"),
     "span_qa": ("squad", "squad2", "mlqa"),
@@ -29,6 +30,9 @@ UNTRAINED = frozenset({"bitext_retrieval", "bitext_mining"})
 
 IN_PIECES = frozenset({"tagging", "span_qa"})
 """Kinds whose examples may make several features: what is too long is cut, or read in windows."""
+
+LABELLED = frozenset({"pair_classification", "text_classification", "tagging"})
+"""Kinds whose labels are names: those of the task's file or, where it has none, of the training data."""
 
 _TAG_OF_A_NAME = re.compile(r"O|[BIES]-.+")
 
@@ -50,6 +54,8 @@ class Task:
         parts: the tasks whose examples this one joins (`anli+`); it has no files of its own then.
         holdout: the share of the training examples, the last ones, that serve as development set where the release has
             none of its own. It is cut between passages: all questions on one are on the same side.
+        without: the tasks whose test must not be in the training data: examples that have a passage or sentence of it
+            are left out.
         objective: the scores of `metric` whose mean chooses among trials in training; empty: the main one alone.
         score_on: the split that stands for the task in tables. `test` is predicted as well, for submissions.
         mini: the generator of the embedded benchmark that makes its examples, if any.
@@ -77,6 +83,7 @@ class Task:
     translates: str | None = None
     parts: tuple[str, ...] = ()
     holdout: float = 0.0
+    without: tuple[str, ...] = ()
     objective: tuple[str, ...] = ()
     score_on: str = "test"
     mini: str | None = None
@@ -101,9 +108,19 @@ class Task:
         return self.training_set == self.name
 
     @property
+    def learns_labels(self) -> bool:
+        """Whether its labels are those of the training data."""
+        return not self.labels and self.kind in LABELLED
+
+    @property
     def evaluated(self) -> tuple[str, ...]:
         """The splits that an evaluation predicts: the one that is scored in tables, and the one of submissions."""
         return tuple(dict.fromkeys((self.score_on, "test")))
+
+    @property
+    def compared(self) -> str | None:
+        """What of its examples is compared with another task's, to tell whether they are the same; None: nothing."""
+        return "passages" if self.kind == "span_qa" else "sentences" if self.kind.startswith("bitext_") else None
 
     def size(self, split: str, language: str) -> int | None:
         """How many examples a split has, less what a `holdout` takes or holds back; None where that is not known.
@@ -167,5 +184,9 @@ class Task:
 
 
 _UNTOLD = frozenset(
-    {"objective", "translates", "title", "languages", "files", "hub", "mini", "sizes", "note", "citation", "licence"}
-)
+    {
+        "objective", "translates", "title", "languages", "without", "files", "hub", "mini", "sizes", "note", "citation",
+        "licence",
+    }
+)  # fmt: skip
+"""What the examples' fingerprint tells, or nothing depends on."""

@@ -74,7 +74,7 @@ class Workbench:
         return self._tasks.get(name, lambda: self._with_labels(self._catalogue[name]))
 
     def _with_labels(self, task: Task) -> Task:
-        if task.labels or task.training_set is None or task.kind not in ("pair_classification", "tagging"):
+        if task.training_set is None or not task.learns_labels:
             return task
         trained = self._catalogue[task.training_set]
         labels: set[str] = set()
