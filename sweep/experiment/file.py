@@ -70,6 +70,7 @@ def load(name: str, overrides: Sequence[str] = ()) -> Experiment:
     if experiment is not None and not wrong:
         problems += check_grid(experiment, rest)
     if problems or experiment is None:
+        problems = [*dict.fromkeys(problems)]  # a row of conditions has what is wrong with its template once for each
         raise UserError(sorted(problems, key=lambda problem: (problem.file or "", problem.line or 0)))
     return experiment
 
