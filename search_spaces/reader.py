@@ -18,6 +18,7 @@ from search_spaces.space import SAMPLERS, SECTIONS, Choices, Conditional, Parame
 from trainables import tasks
 from trainables.errors import Problem, UserError, nearest
 from trainables.spec import SEARCHED
+from trainables.store import holds
 from trainables.yaml_file import Place, YamlFile, parse_yaml, read_yaml
 
 FOLDER = Path(__file__).parent
@@ -51,7 +52,7 @@ def load(name: str, own_tasks: tuple[str, ...] = ()) -> SearchSpace:
     path = FOLDER / f"{name}.yaml"
     if name not in names():
         path = Path(name)
-        if not path.is_file():
+        if not holds(path.is_file):
             raise UserError(
                 Problem(f"unknown search space '{name}'", hint=f"{nearest(name, names())} (or give a file)")
             )

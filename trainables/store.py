@@ -8,7 +8,7 @@ import shutil
 import tempfile
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -76,6 +76,14 @@ def trials_in(store: Store, pattern: str) -> set[str]:
 def cache_folder() -> Path:
     """Where this machine keeps what can be made again: imported models (`SWEEP_CACHE`, else `~/.cache/sweep`)."""
     return Path(os.environ.get("SWEEP_CACHE", "~/.cache/sweep")).expanduser()
+
+
+def holds(test: Callable[[], bool]) -> bool:
+    """Asks the disk about a name that somebody typed, such as `path.is_file`: no, of one that no disk takes."""
+    try:
+        return test()
+    except OSError:
+        return False
 
 
 def expanded(place: str) -> Path:

@@ -73,10 +73,10 @@ def _store(what: str) -> Store | None:
     from sweep.experiment.file import shipped
     from sweep.running.doctor.store import is_store
     from trainables.errors import Problem, UserError, nearest
-    from trainables.store import Store, expanded
+    from trainables.store import Store, expanded, holds
 
-    experiment = Path(what).is_file() or what in shipped()
-    if "://" not in what and not expanded(what).is_dir():
+    experiment = holds(Path(what).is_file) or what in shipped()
+    if "://" not in what and not holds(expanded(what).is_dir):
         if experiment:
             return None
         hint = f"an experiment is a file or one of {', '.join(shipped())}; a store is a folder, or s3://BUCKET/PREFIX"

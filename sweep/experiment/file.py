@@ -16,6 +16,7 @@ from sweep.experiment.grid import check_grid
 from sweep.experiment.overrides import override
 from trainables import tasks
 from trainables.errors import Problem, UserError, nearest
+from trainables.store import holds
 from trainables.tasks import Catalogue, Task, misfits
 from trainables.yaml_file import Place, YamlFile, read_yaml
 
@@ -29,7 +30,7 @@ def shipped() -> tuple[str, ...]:
 
 def find(name: str) -> Path:
     """The file of an experiment: a path, or the name of a shipped one. Raises UserError where there is none."""
-    if Path(name).is_file():
+    if holds(Path(name).is_file):
         return Path(name)
     if name in shipped():
         return SHIPPED / f"{name}.yaml"

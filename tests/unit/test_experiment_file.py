@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from sweep.experiment import file as experiment_file
 from sweep.planning.plan import make_plan
 from tests.conftest import write_experiment
 from trainables.errors import UserError
+from trainables.models.shapes import folder_of
 
 
 def problems(path: Path, *overrides: str) -> list[str]:
@@ -416,11 +418,14 @@ def test_a_benchmark_stands_for_its_tasks_in_its_languages(
 
 
 @pytest.mark.parametrize("name", experiment_file.shipped())
-def test_shipped_experiments_are_valid(name: str, shared_data: Path) -> None:
-    reads_files = "files:" in (experiment_file.SHIPPED / f"{name}.yaml").read_text()
-    folder = ["data=mock"] if name == "paper" else [f"data.files={shared_data}"] if reads_files else []
-    loaded = experiment_file.load(name, folder)  # CCGbank is nobody's to copy
-    assert loaded.name == name
+def test_shipped_experiments_are_valid(name: str, shared_data: Path, tmp_path: Path) -> None:
+    """Those of whole papers on made-up data: CCGbank is nobody's to copy."""
+    given = yaml.safe_load((experiment_file.SHIPPED / f"{name}.yaml").read_text())["data"]
+    for folder in [*shared_data.iterdir(), *(shared_data / "multilingual_train").iterdir()]:
+        (tmp_path / folder.name).symlink_to(folder)
+    reads_files = isinstance(given, dict) and "files" in given
+    data = ["data=mock"] if reads_files and "hub" in given else [f"data.files={tmp_path}"] if reads_files else []
+    assert experiment_file.load(name, data).name == name
 
 
 def test_planning_needs_neither_torch_nor_ray() -> None:
@@ -440,3 +445,13 @@ def test_a_grid_needs_values_for_every_training_set(tmp_path: Path) -> None:
     space.write_text(f"intermediate:\n  {entry}\ntarget:\n  {entry}\n  {override}\n")
     path = write_experiment(tmp_path, search_space=str(space), sampler="grid")
     assert any("sampler grid cannot search ranges" in text for text in problems(path))
+
+
+@pytest.mark.parametrize("key", ["search_space", "data.hub", "data.files", "store"])
+def test_a_name_that_no_disk_takes_is_refused_wherever_a_place_is_named(key: str, tmp_path: Path) -> None:
+    with pytest.raises(UserError) as caught:
+        experiment_file.load(str(write_experiment(tmp_path)), [f"{key}={'é' * 200}"])
+    assert "Errno" not in str(caught.value)
+    with pytest.raises(UserError, match="there is no experiment"):
+        experiment_file.find("é" * 200)
+    assert folder_of("é" * 200) is None

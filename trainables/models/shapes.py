@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from trainables.store import expanded
+from trainables.store import expanded, holds
 
 SHAPES: dict[str, dict[str, Any]] = {
     "tiny": {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64},
@@ -80,7 +80,7 @@ def folder_of(model: str) -> Path | None:
     if is_built_in(model):
         return None
     folder = expanded(model)
-    return folder if (folder / "config.json").is_file() else None
+    return folder if holds((folder / "config.json").is_file) else None
 
 
 def name_and_revision(model: str) -> tuple[str, str | None]:

@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from trainables.errors import Problem, UserError, nearest
-from trainables.store import expanded
+from trainables.store import expanded, holds
 from trainables.yaml_file import Place, YamlFile, read_yaml
 
 TOKEN = ".ray/auth_token"  # noqa: S105 - where one lies
@@ -87,7 +87,7 @@ def read_cluster_file(path: Path) -> ClusterFile:
     Raises:
         UserError: it is not there, is not YAML, is none that Ray takes, or names files that are not here; all of it.
     """
-    if not path.is_file():
+    if not holds(path.is_file):
         hint = "give the file of `ray up`: --on cluster.yaml"
         raise UserError(Problem(f"there is no cluster file '{path}'", hint=hint))
     document = read_yaml(path)
@@ -151,11 +151,11 @@ def _missing_here(document: YamlFile) -> list[Problem]:
     for there, here in (document.values.get("file_mounts") or {}).items():
         if not isinstance(here, str) or not here:
             problems.append(document.problem(f"'{there}' is to be {here!r}, which is no file", ("file_mounts", there)))
-        elif not expanded(here).exists():
+        elif not holds(expanded(here).exists):
             message = f"'{here}', which is to be copied to the nodes, is not here"
             hint = MAKE_TOKEN if str(here).endswith(TOKEN) else HERE
             problems.append(document.problem(message, ("file_mounts", there), hint))
     key = (document.values.get("auth") or {}).get("ssh_private_key")
-    if key and not expanded(str(key)).is_file():
+    if key and not holds(expanded(str(key)).is_file):
         problems.append(document.problem(f"there is no key '{key}' here", ("auth", "ssh_private_key")))
     return problems
