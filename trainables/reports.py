@@ -64,7 +64,7 @@ class Report:
         scores, predictions: in the last report alone.
         curve: the development score after each epoch so far, whichever weights are kept.
         collapsed: whether the kept weights are at chance, or have one answer to everything, on the English development
-            set of every task, as large encoders now and then end. Said in the last report.
+            set of every task that the objective is about, as large encoders now and then end. Said in the last report.
         device: what all of it ran on: the GPU's name, or `cpu`.
         features, tokens: what is trained in an epoch, over all workers, without padding; in an evaluation, what has
             been encoded.

@@ -183,7 +183,7 @@ def make_plan(experiment: Experiment) -> Plan:
 
     def question(phase: Phase, names: tuple[str, ...], languages: Iterable[str], uses: list[Any]) -> TrialSpec:
         limits, vectors = experiment.limits, experiment.sentence_vectors
-        is_bitext = phase == "evaluate" and any(catalogue[name].kind.startswith("bitext") for name in names)
+        is_bitext = any(catalogue[name].kind.startswith("bitext") for name in names)
         return TrialSpec(
             phase=phase,
             model=model,

@@ -75,7 +75,7 @@ def constants(known: Known) -> Iterator[tuple[str, list[Prediction]]]:
     elif task.kind == "retrieval":
         ids = [passage.id for encoded in known.passages for passage in encoded.examples]
         said = [tuple(ids[:RANKS]), tuple(ids[-RANKS:])]
-    elif task.kind == "bitext_retrieval":
+    elif task.kind in ("bitext_retrieval", "bitext_ranking"):
         said = [examples[0].id, examples[-1].id]
     elif task.kind == "bitext_mining":
         said = [()]

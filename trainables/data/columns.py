@@ -19,6 +19,21 @@ GOLD = frozenset({"label", "tags", "answers"})
 _FORMATTER = string.Formatter()
 
 
+CODE = "[{lang}]"
+"""In a template: the key that is the language's code, as of `{"de": ..., "en": ...}` in a dataset of translations."""
+
+
+def in_language(columns: Mapping[str, Any], code: str) -> dict[str, Any]:
+    """A layout's `columns` with the language's code where templates have CODE."""
+
+    def filled(column: Any) -> Any:
+        if isinstance(column, list):
+            return [filled(one) for one in column]
+        return column.replace(CODE, f"[{code}]") if isinstance(column, str) else column
+
+    return {name: filled(column) for name, column in columns.items()}
+
+
 class Columns:
     """Takes what a layout's `columns` map out of records.
 

@@ -105,5 +105,6 @@ _MAKERS: Mapping[str, Callable[[Task, random.Random, int], Any]] = {
     "span_qa": _question,
     "retrieval": _query,
     "bitext_retrieval": _translation,
+    "bitext_ranking": _translation,
     "bitext_mining": _sentence,
 }

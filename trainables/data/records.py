@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from trainables.data.columns import Columns, label_text
+from trainables.data.columns import Columns, in_language, label_text
 from trainables.data.examples import Example, MultipleChoice, Question, TaggedSentence, TextPair, Translation
 from trainables.data.findings import Findings
 from trainables.data.parallel import in_submission_order
@@ -30,15 +30,16 @@ def to_examples(
 ) -> list[Example]:
     """The examples of one table, which is gone through twice: what it has is known before its rows are looked at.
 
-    Options: `columns`, what is where (see Columns); `label_map`, from the table's labels to the task's; `drop_labels`,
-    the table's labels whose rows are left out. Where `columns` names a `language`, only its rows of `language` count.
-    Gold is None where the whole table lacks it, or has only blank or "-1" labels; what a task is trained and developed
-    on must have its column. Rows without id are called after `stem` and their number. A task of kind retrieval gives
-    Questions, which `passages` turns into queries.
+    Options: `columns`, what is where (see Columns and CODE); `label_map`, from the table's labels to the task's;
+    `drop_labels`, the table's labels whose rows are left out. Where `columns` names a `language`, only its rows of
+    `language` count. Gold is None where the whole table lacks it, or has only blank or "-1" labels; what a task is
+    trained and developed on must have its column. Rows without id are called after `stem` and their number. A task of
+    kind retrieval gives Questions, which `passages` turns into queries.
 
     Raises:
         UserError: a column, text or label is missing or unknown.
     """
+    options = {**options, "columns": in_language(options["columns"], language)}
     reader = _Reader(task, options, language, findings, stem)
     reader.survey(records, split)
     make = _MAKERS[task.kind]
@@ -237,4 +238,5 @@ _MAKERS: Mapping[str, Callable[[_Reader, Record, int], Any]] = {
     "span_qa": _question,
     "retrieval": _question,
     "bitext_retrieval": _translation,
+    "bitext_ranking": _translation,
 }

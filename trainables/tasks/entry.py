@@ -283,9 +283,9 @@ _PUT_TOGETHER = frozenset({"text_a", "text_b", "context", "choices", "question",
 
 
 def _wrong_template(template: str) -> str | None:
-    """What a template has that is not `{column}` or `{column[key]}`; None: nothing."""
+    """What a template has that is not `{column}` or `{column[key]}`; None: nothing. A key may be `{lang}`."""
     try:
-        for _, field, format, conversion in string.Formatter().parse(template):
+        for _, field, format, conversion in string.Formatter().parse(template.replace("[{lang}]", "[lang]")):
             if field is not None and not re.fullmatch(r"[^\[\].!:{}]+(\[[^\[\]]+\])*", field):
                 return f"names '{field}', which is no column"
             if format or conversion:

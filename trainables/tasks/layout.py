@@ -29,7 +29,7 @@ OPTIONS: Mapping[str, frozenset[str]] = {
 }
 """The formats of release files, and the options that each knows (docs/tasks.md says what they do)."""
 
-_IN_TABLES = frozenset({"pair_classification", "multiple_choice", "bitext_retrieval"})
+_IN_TABLES = frozenset({"pair_classification", "multiple_choice", "bitext_retrieval", "bitext_ranking"})
 
 HOLDS: Mapping[str, frozenset[str]] = {
     "tsv": _IN_TABLES,
@@ -39,7 +39,7 @@ HOLDS: Mapping[str, frozenset[str]] = {
     "conllu": frozenset({"tagging"}),
     "ccgbank": frozenset({"tagging"}),
     "squad": frozenset({"span_qa", "retrieval"}),
-    "parallel": frozenset({"bitext_retrieval"}),
+    "parallel": frozenset({"bitext_retrieval", "bitext_ranking"}),
     "bucc": frozenset({"bitext_mining"}),
     "mewslix": frozenset({"retrieval"}),
 }
@@ -56,6 +56,7 @@ COLUMNS: Mapping[str, tuple[frozenset[str], frozenset[str]]] = {
     "tagging": (frozenset({"tokens"}), frozenset({"tags", "id", "language"})),
     "span_qa": (frozenset({"question", "context"}), frozenset({"answers", "id", "language"})),
     "bitext_retrieval": (frozenset({"text", "english"}), frozenset()),
+    "bitext_ranking": (frozenset({"text", "english"}), frozenset()),
     "retrieval": (frozenset({"question", "context"}), frozenset({"answers", "id", "language"})),
 }
 """For each kind of task that tables can hold: the columns that must be named, and those that may be."""

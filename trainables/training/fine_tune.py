@@ -27,7 +27,7 @@ from trainables.models.network import Network, table_name
 from trainables.models.vocabulary import TrimmedVocabulary
 from trainables.reports import Report, TrialError
 from trainables.spec import TrialSpec
-from trainables.tasks import Task
+from trainables.tasks import CHOOSES_LAST, Task
 from trainables.training.batching import epoch_steps, steps_per_epoch
 from trainables.training.best import BestWeights, Verdict
 from trainables.training.evaluate import Scorer, Split, as_asked, evaluate, load_split
@@ -69,8 +69,9 @@ def fine_tune(spec: TrialSpec, bench: Workbench, started: float) -> Iterator[Rep
     replica: nn.Module = network
     if bench.world_size > 1:
         torch.manual_seed(spec.seed * 1009 + bench.rank)  # workers drop different units
+        is_partly_used = len(training_sets) > 1 or any(head.layer is not None for head in network.heads.children())
         replica = DistributedDataParallel(
-            network, broadcast_buffers=False, init_sync=False, find_unused_parameters=len(training_sets) > 1
+            network, broadcast_buffers=False, init_sync=False, find_unused_parameters=is_partly_used
         )
 
     optimizer = torch.optim.AdamW(
@@ -194,14 +195,17 @@ def parameter_groups(network: Network, weight_decay: float) -> list[dict[str, An
 def verdict(scorer: Scorer, development: Sequence[Sequence[Split]]) -> Verdict:
     """What the development sets say about a network: the objective is the plain mean over tasks of what chooses each.
 
-    All workers take part. Raises TrialError where labels are hidden.
+    Of tasks of several kinds some do not count (CHOOSES_LAST). All workers take part. Raises TrialError where labels
+    are hidden.
     """
     found = [scorer.score(split, references) for split, *references in development]
-    values = [one.objective for one in found if one.objective is not None]
-    if len(values) < len(found):
+    if any(one.objective is None for one in found):
         raise TrialError("the development set has no labels")
     scores = tuple(score for one in found for score in one.scores)
-    return Verdict(sum(values) / len(values), scores, all(one.collapsed for one in found))
+    places = [CHOOSES_LAST.get(split.task.kind, 0) for split, *_ in development]
+    counted = [one for one, place in zip(found, places, strict=True) if place == min(places)]
+    values = [one.objective for one in counted if one.objective is not None]
+    return Verdict(sum(values) / len(values), scores, all(one.collapsed for one in counted))
 
 
 def whole_weights(network: Network, vocabulary: TrimmedVocabulary) -> dict[str, torch.Tensor]:

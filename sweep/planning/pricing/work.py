@@ -239,7 +239,8 @@ def _cut(size: Size, task: Task, length: int) -> Size:
     tokens = size.tokens
     if task.kind == "span_qa":
         return Size(tokens * WINDOWED, max(size.features, FILLED * tokens.expected / length))
-    most = length * {"multiple_choice": len(task.labels), "bitext_retrieval": 2, "retrieval": 2}.get(task.kind, 1)
+    rows = {"multiple_choice": len(task.labels), "bitext_retrieval": 2, "bitext_ranking": 2, "retrieval": 2}
+    most = length * rows.get(task.kind, 1)
     lowest = tokens.low * length / task.max_length
     return Size(Bounds(min(lowest, most), min(tokens.expected, most), min(tokens.high, most)), size.features)
 
