@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Score:
-    """One number of a trial. `value` is on the 0-100 scale, None where the release hides the labels.
+    """One number of a trial. `value` is on the 0-100 scale, None where the release hides the labels; a perplexity,
+    which is the main score of nothing, is from 1 to infinity, and the lower the better.
 
     Attributes:
         main: whether this is the metric that stands for the target in tables.

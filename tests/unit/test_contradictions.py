@@ -26,6 +26,7 @@ SHAPES = {
     "retrieval": ("map_at_20", SQUAD),
     "bitext_retrieval": ("accuracy", {"format": "parallel", "test": ["a.{lang}", "a.en"]}),
     "bitext_ranking": ("accuracy", {"format": "parallel", "train": ["a.{lang}", "a.en"], "dev": ["b.{lang}", "b.en"]}),
+    "mlm": ("perplexity", {"format": "text", "train": ["a.{lang}"], "dev": ["b.{lang}"]}),
     "bitext_mining": ("mining_f1", {"format": "bucc", "test": ["a.{lang}", "a.en", "a.gold"]}),
 }
 
@@ -50,6 +51,10 @@ CONTRADICTIONS = [
     ("pair_classification", {"layer": "1/2"}, "a pair_classification task has no layer"),
     ("bitext_retrieval", {"layer": "25/24"}, "'layer' is 25/24"),
     ("bitext_ranking", {"training_set": None}, "nothing trains the head of a bitext_ranking task"),
+    ("mlm", {"training_set": None}, "nothing trains the head of a mlm task"),
+    ("mlm", {"layer": "1/2"}, "a mlm task has no layer"),
+    ("mlm", {"labels": ["a"]}, "a mlm task has no labels"),
+    ("mlm", {"metric": "accuracy"}, "metric 'accuracy' cannot score mlm"),
     ("bitext_ranking", {"margin": -0.1}, "'margin' is -0.1"),
     ("bitext_ranking", {"margin": float("nan")}, "'margin' is nan"),
     ("bitext_ranking", {"margin": 10**400}, "'margin' is 1000"),

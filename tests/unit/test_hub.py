@@ -19,7 +19,7 @@ from tests import hub_mirror
 from tests.hub_mirror import NLI, SIZE, write
 from trainables import tasks
 from trainables.data import open_source
-from trainables.data.examples import Answer, Example, Question, TextPair, Translation
+from trainables.data.examples import Answer, Example, Question, Text, TextPair, Translation
 from trainables.data.hub import Hub
 from trainables.data.hub_dataset import HubDataset
 from trainables.data.released import ReleasedSource
@@ -119,6 +119,16 @@ def test_translations_stand_under_the_codes_of_their_languages(tmp_path: Path) -
         "de": [Translation("0", "Er lief.", "He ran.")],
         "zh": [Translation("0", "中国", "China"), Translation("1", "北京", "Beijing")],
     }
+
+
+def test_an_article_is_a_text(tmp_path: Path) -> None:
+    columns = {name: ["7", "8", "9"] for name in ("id", "url", "title")} | {
+        "text": ["Ulm is\na city.", " ", "It is old."]
+    }
+    write(tmp_path, "wikimedia/wikipedia", "20231101.sw", "train", columns)
+    source, task = open_source({"hub": str(tmp_path)}), tasks.load("wiki_mlm")
+    assert source.examples(task, "train", "sw") == [Text("7", "Ulm is\na city.")]
+    assert source.examples(task, "dev", "sw") == [Text("9", "It is old.")]  # held back, and blank ones are none
 
 
 def test_every_shipped_layout_names_languages_once() -> None:

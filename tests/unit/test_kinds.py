@@ -24,15 +24,17 @@ from trainables.data.examples import (
     Question,
     Sentence,
     TaggedSentence,
+    Text,
     TextPair,
     Translation,
 )
 from trainables.features import Feature, FeatureCache
-from trainables.kinds import IGNORED, Encoded, bitext_mining, kind_of, span_qa, tagging
+from trainables.kinds import IGNORED, Encoded, Head, bitext_mining, kind_of, span_qa, tagging
+from trainables.kinds.mlm import TokenHead, TokenLayers
 from trainables.metrics import METRICS
 from trainables.store import Store
 from trainables.tasks import Task
-from trainables.training.batching import collate
+from trainables.training.batching import Tensors, collate
 from trainables.training.evaluate import head_name
 
 CONFIG = XLMRobertaConfig(hidden_size=8, num_hidden_layers=2, num_attention_heads=2, hidden_dropout_prob=0.0)
@@ -71,6 +73,7 @@ EXAMPLES: dict[str, list[Any]] = {
     "mini-ranking": [
         Translation("0", "北京", "He ran"), Translation("1", "中国", "She sat"), Translation("2", "首都", "Omar sang"),
     ],
+    "mini-mlm": [Text("0", "He ran."), Text("1", "Omar sang well, and Anna slept at home."), Text("2", "中国")],
     "bucc2018": [
         Sentence("zh-0", "北京", False, ("en-0",)), Sentence("en-0", "He ran", True),
         Sentence("zh-1", "中国", False, ()), Sentence("en-1", "She sat", True),
@@ -106,6 +109,20 @@ def encoded(rows: Sequence[Any], examples: Sequence[Any], outputs: np.ndarray) -
         start += len(feature.rows)
         found.append(own if len(own) > 1 else own[0][: feature.width] if own.ndim == 3 else own[0])
     return Encoded(examples, rows, found)
+
+
+def new_head(task: Task) -> Head:
+    """A head; one that predicts tokens has simple layers."""
+    made = kind_of(task).head(task, CONFIG)
+    if isinstance(made, TokenHead):
+        made.layers = TokenLayers(torch.nn.Linear(8, 8), torch.nn.Parameter(torch.randn(len(tokenizer()))), None)
+    return made
+
+
+def outputs_of(head: Head, hidden: torch.Tensor, batch: Tensors) -> torch.Tensor:
+    if head.predicts_tokens:
+        return head(hidden, batch.mask, batch.targets, torch.randn(len(tokenizer()), 8, generator=torch.manual_seed(9)))
+    return head(hidden, batch.mask)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -145,10 +162,10 @@ def test_a_head_answers_and_its_loss_can_be_learned_from(name: str) -> None:
     task, examples, rows = features_of(name)
     kind = kind_of(task)
     torch.manual_seed(0)
-    head = kind.head(task, CONFIG)
+    head = new_head(task)
     batch = collate(rows, tokenizer().pad_token_id)
     hidden = torch.randn(*batch.input_ids.shape, 8, requires_grad=True)
-    outputs = head(hidden, batch.mask)
+    outputs = outputs_of(head, hidden, batch)
     predictions = kind.predictions(task, encoded(rows, examples, outputs.detach().numpy()), REFERENCES.get(name, []))
     assert len(predictions) == len(examples)
     loss = kind.loss(task, outputs, batch.targets)
@@ -165,12 +182,12 @@ def test_the_loss_of_a_batch_is_the_sum_over_its_parts(name: str) -> None:
     task, _, rows = features_of(name)
     kind = kind_of(task)
     torch.manual_seed(0)
-    head = kind.head(task, CONFIG)
+    head = new_head(task)
     table = torch.randn(200, 8)
 
     def loss(part: list[Any]) -> float:
         batch = collate(part, tokenizer().pad_token_id)
-        return kind.loss(task, head(table[batch.input_ids], batch.mask), batch.targets).item()
+        return kind.loss(task, outputs_of(head, table[batch.input_ids], batch), batch.targets).item()
 
     parts = sum(loss([row]) for row in rows)
     if head.couples:  # alone, a query has no wrong passage

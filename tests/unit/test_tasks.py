@@ -13,9 +13,9 @@ from trainables.tasks import Task
 
 NAMES = [
     "anli", "anli+", "bucc2018", "ccg", "commonsenseqa", "copa", "cosmosqa", "hellaswag", "lareqa", "mewslix",
-    "mini-bitext", "mini-ner", "mini-nli", "mini-pos", "mini-qa", "mini-ranking", "mlqa", "mnli", "ntrex", "opus100",
-    "panx", "pawsx", "qqp",
-    "siqa", "snli", "squad", "squad2", "tatoeba", "tydiqa", "udpos", "xcopa", "xnli", "xquad",
+    "mini-bitext", "mini-mlm", "mini-ner", "mini-nli", "mini-pos", "mini-qa", "mini-ranking", "mlqa", "mnli",
+    "ntrex", "opus100", "panx", "pawsx", "qqp", "siqa", "snli", "squad", "squad2", "tatoeba", "tydiqa", "udpos",
+    "wiki_mlm", "xcopa", "xnli", "xquad",
 ]  # fmt: skip
 
 

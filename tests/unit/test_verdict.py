@@ -13,7 +13,7 @@ from trainables.reports import Score
 from trainables.training.evaluate import Evaluation, Scorer, Split
 from trainables.training.fine_tune import verdict
 
-SCORES = {"mini-nli": 60.0, "mini-pos": 80.0, "mini-ranking": 10.0}
+SCORES = {"mini-nli": 60.0, "mini-pos": 80.0, "mini-ranking": 10.0, "mini-mlm": 30.0}
 
 
 class Told:
@@ -32,6 +32,9 @@ class Told:
         (["mini-nli", "mini-ranking", "mini-pos"], 70.0, False),
         (["mini-ranking", "mini-nli"], 60.0, False),
         (["mini-ranking"], 10.0, True),
+        (["mini-mlm", "mini-nli"], 60.0, False),
+        (["mini-mlm", "mini-ranking"], 10.0, True),
+        (["mini-mlm"], 30.0, False),
     ],
 )
 def test_the_objective_is_of_the_tasks_that_say_something_of_others(

@@ -103,4 +103,12 @@ class Query:
     passage: Passage | None = None
 
 
-Example = TextPair | MultipleChoice | TaggedSentence | Question | Translation | Sentence | Passage | Query
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A text that nothing is said about: a line, an article."""
+
+    id: str
+    text: str
+
+
+Example = TextPair | MultipleChoice | TaggedSentence | Question | Translation | Sentence | Passage | Query | Text

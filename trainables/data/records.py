@@ -7,7 +7,15 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from trainables.data.columns import Columns, in_language, label_text
-from trainables.data.examples import Example, MultipleChoice, Question, TaggedSentence, TextPair, Translation
+from trainables.data.examples import (
+    Example,
+    MultipleChoice,
+    Question,
+    TaggedSentence,
+    Text,
+    TextPair,
+    Translation,
+)
 from trainables.data.findings import Findings
 from trainables.data.parallel import in_submission_order
 from trainables.data.squad import aligned, spans_of
@@ -47,7 +55,8 @@ def to_examples(
     examples = [example for example in made if example is not None]
     if not examples:
         if reader.has_own:
-            findings.add("has no examples", 1, "every row has a dropped label")
+            hint = "every text is blank" if task.kind == "mlm" else "every row has a dropped label"
+            findings.add("has no examples", 1, hint)
         else:
             findings.add(f"has no rows whose language is '{language}'", 1)
     elif not task.labels and not options.get("header"):
@@ -231,6 +240,11 @@ def _translation(reader: _Reader, record: Record, number: int) -> Translation:
     return Translation(str(number), reader.columns.text(record, "text"), reader.columns.text(record, "english"))
 
 
+def _plain(reader: _Reader, record: Record, number: int) -> Text | None:
+    text = reader.columns.text(record, "text").strip()
+    return Text(reader.id(record, number), text) if text else None
+
+
 _MAKERS: Mapping[str, Callable[[_Reader, Record, int], Any]] = {
     "pair_classification": _pair,
     "multiple_choice": _choice,
@@ -239,4 +253,5 @@ _MAKERS: Mapping[str, Callable[[_Reader, Record, int], Any]] = {
     "retrieval": _question,
     "bitext_retrieval": _translation,
     "bitext_ranking": _translation,
+    "mlm": _plain,
 }

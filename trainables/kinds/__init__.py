@@ -80,10 +80,12 @@ class Head(nn.Module):
     Attributes:
         layer: the hidden layer that it reads, None for the last one.
         couples: whether the loss of a row depends on all other rows of the step.
+        predicts_tokens: whether it is given the targets and the word embeddings, too (`trainables.kinds.mlm`).
     """
 
     layer: int | None = None
     couples = False
+    predicts_tokens = False
 
 
 class FirstTokenHead(Head):

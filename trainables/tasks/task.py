@@ -22,13 +22,17 @@ KINDS: Mapping[str, tuple[str, ...]] = {
     "bitext_retrieval": ("accuracy",),
     "bitext_mining": ("mining_f1",),
     "bitext_ranking": ("accuracy",),
+    "mlm": ("perplexity",),
 }
 """The modules of `trainables.kinds`, and the metrics that can compare what each predicts."""
 
 UNTRAINED = frozenset({"bitext_retrieval", "bitext_mining"})
 """Kinds without a head: the encoder's own vectors answer."""
 
-CHOOSES_LAST: Mapping[str, int] = {"bitext_ranking": 1}
+HIDDEN = 0.15
+"""The share of a text's tokens that mlm hides and asks for."""
+
+CHOOSES_LAST: Mapping[str, int] = {"bitext_ranking": 1, "mlm": 2}
 """Kinds whose development scores say little about what a model is trained for beside them: in a mix with kinds of a
 lower number, which most have by being absent, they take no part in the objective.
 """

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from trainables.features import IGNORED, Feature
 from trainables.kinds import pad
+from trainables.kinds.mlm import MaskedAnew
 from trainables.training.shares import MIXING_CAP
 
 
@@ -54,7 +55,14 @@ def epoch_steps(
         batches += [(task, order[start : start + batch_size]) for start in range(0, len(order), batch_size)]
     for place, position in enumerate(rng.permutation(len(batches))[start:], start=start):
         task, chosen = batches[position]
-        yield Step(task, [features[task][one] for one in chosen], (seed, epoch, place))
+        yield Step(task, [_taken(features[task], int(one), seed, epoch) for one in chosen], (seed, epoch, place))
+
+
+def _taken(features: Sequence[Feature], position: int, seed: int, epoch: int) -> Feature:
+    """A feature as an epoch sees it."""
+    if isinstance(features, MaskedAnew):
+        return features.drawn(position, seed, epoch)
+    return features[position]
 
 
 def share(features: Sequence[Feature], rank: int, world_size: int) -> list[Feature]:

@@ -22,6 +22,7 @@ from transformers import get_linear_schedule_with_warmup
 
 from trainables.data import references
 from trainables.features import Features
+from trainables.kinds.mlm import masked_anew
 from trainables.models.checkpoint import save_checkpoint
 from trainables.models.network import Network, table_name
 from trainables.models.vocabulary import TrimmedVocabulary
@@ -58,13 +59,17 @@ def fine_tune(spec: TrialSpec, bench: Workbench, started: float) -> Iterator[Rep
     assert spec.epochs is not None and spec.batch_size is not None  # a training spec has all hyper-parameters
     training_sets = [as_asked(bench.task(name), spec) for name in spec.tasks]
     features = {task.name: training_features(spec, bench, task) for task in training_sets}
+    tokenizer = bench.base(spec).tokenizer
+    shown = {task.name: masked_anew(task, features[task.name], tokenizer) for task in training_sets}
     development = [development_split(spec, bench, task) for task in training_sets]
 
     torch.manual_seed(spec.seed)
     network = bench.network(spec, training_sets, carried_on(training_sets))
     met = [*features.values(), *(part.features for splits in development for part in splits)]
     token_ids = np.unique(np.concatenate([rows.token_ids() for rows in met]))
-    vocabulary = TrimmedVocabulary(network.encoder, token_ids, bench.base(spec).tokenizer.pad_token_id)
+    if any(task.kind == "mlm" for task in training_sets):  # each token is one that might stand there
+        token_ids = np.arange(network.state_dict()[table_name(network.encoder)].shape[0])
+    vocabulary = TrimmedVocabulary(network.encoder, token_ids, tokenizer.pad_token_id)
     network.to(bench.device)
     replica: nn.Module = network
     if bench.world_size > 1:
@@ -90,7 +95,7 @@ def fine_tune(spec: TrialSpec, bench: Workbench, started: float) -> Iterator[Rep
         startup = startup or time.time() - started
         begun = time.monotonic() - at.seconds
         network.train()
-        for step in epoch_steps(features, spec.batch_size, spec.seed, epoch, at.step):
+        for step in epoch_steps(shown, spec.batch_size, spec.seed, epoch, at.step):
             at.loss += gradient.add(step)
             norm = float(nn.utils.clip_grad_norm_(network.parameters(), MAX_GRADIENT_NORM))
             if not math.isfinite(norm):  # the same on all workers, which must stop together

@@ -137,9 +137,10 @@ class StepGradient:
         if self._network.masks is not None:
             self._network.masks.begin(keys, batch.mask.sum(dim=1).tolist(), device)
         input_ids = self._vocabulary.translate(batch.input_ids).to(device)
+        targets = batch.targets.to(device)
         with self._bench.autocast(self._spec):
-            outputs = network(task, input_ids, batch.mask.to(device))
-        return outputs.float(), batch.targets.to(device)
+            outputs = network(task, input_ids, batch.mask.to(device), targets)
+        return outputs.float(), targets
 
     def _waiting(self, more: bool) -> Any:
         """While more micro-batches follow, workers do not exchange gradients yet."""

@@ -15,7 +15,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from sweep.experiment import Experiment, Places, scored_uses, training_uses
+from sweep.experiment import Experiment, Places, scored_uses, tasks_used, training_uses
 from sweep.planning.pricing.bounds import NOTHING, Bounds, exactly
 from trainables.data import Source, mini, mock
 from trainables.data.files import ReleaseFolder
@@ -23,7 +23,7 @@ from trainables.errors import UserError
 from trainables.mirror import Folder, open_folder
 from trainables.spec import TrialSpec
 from trainables.store import cache_folder
-from trainables.tasks import Task
+from trainables.tasks import HIDDEN, Task
 from trainables.tasks.layout import CANDIDATES
 from trainables.training.shares import MIXING_CAP, shares
 from trainables.yaml_file import read_yaml
@@ -58,11 +58,14 @@ class Work:
         features: that are trained on, or scored.
         tokens: in them, without padding. In an evaluation also those of what predictions refer to.
         scored: tokens that are scored after the epoch; none in an evaluation.
+        asked, asked_in_scoring: how many of `tokens` and `scored` are hidden, and looked for in the whole vocabulary.
     """
 
     features: Bounds
     tokens: Bounds
     scored: Bounds
+    asked: Bounds = NOTHING
+    asked_in_scoring: Bounds = NOTHING
 
 
 @dataclass(frozen=True)
@@ -95,7 +98,7 @@ class Counter:
 
     def _epoch(self, question: TrialSpec, tasks: Sequence[Task]) -> Work:
         missing: list[tuple[Task, str, str, str]] = []
-        features, tokens, scored = NOTHING, NOTHING, NOTHING
+        features, tokens, scored, asked, asked_in_scoring = (NOTHING,) * 5
         for task in tasks:
             languages = [one for one in self._there(task, "train") if one in question.languages]
             counts = self._known(task, [("train", one) for one in languages], missing)
@@ -107,19 +110,21 @@ class Counter:
             trained = there if len(tasks) == 1 else min(there, MIXING_CAP)
             features += exactly(trained)
             tokens += size.tokens * (trained / size.features)
-            scored += self._scored(question, task, training_uses(self._source, task, []), missing).tokens
+            asked += size.tokens * (trained / size.features) * hidden_share(task)
+            development = self._scored(question, task, training_uses(self._source, task, []), missing)
+            scored, asked_in_scoring = scored + development.tokens, asked_in_scoring + development.asked
         _complain(missing)
-        return Work(features, tokens, scored)
+        return Work(features, tokens, scored, asked, asked_in_scoring)
 
     def _evaluation(self, question: TrialSpec, tasks: Sequence[Task]) -> Work:
         missing: list[tuple[Task, str, str, str]] = []
-        features, tokens = NOTHING, NOTHING
+        features, tokens, asked = NOTHING, NOTHING, NOTHING
         for task in tasks:
             uses = scored_uses(self._experiment, self._source, task)
             found = self._scored(question, task, uses, missing)
-            features, tokens = features + found.features, tokens + found.tokens
+            features, tokens, asked = features + found.features, tokens + found.tokens, asked + found.asked
         _complain(missing)
-        return Work(features, tokens, NOTHING)
+        return Work(features, tokens, NOTHING, asked)
 
     def _scored(
         self,
@@ -136,7 +141,7 @@ class Counter:
                 tokens += size.tokens * examples
                 if split in task.evaluated:
                     features += exactly(size.features * examples)
-        return Work(features, tokens, NOTHING)
+        return Work(features, tokens, NOTHING, tokens * hidden_share(task))
 
     def _known(
         self, task: Task, places: Iterable[tuple[str, str]], missing: list[tuple[Task, str, str, str]]
@@ -191,6 +196,16 @@ class Counter:
             return True
         self._readable -= _bytes(self._folder.folder, task, released.removesuffix(CANDIDATES), language)
         return self._readable >= 0
+
+
+def hidden_share(task: Task) -> float:
+    """Of a task's tokens those that are hidden and looked for in the whole vocabulary."""
+    return HIDDEN if task.kind == "mlm" else 0
+
+
+def with_all_embeddings(experiment: Experiment) -> list[str]:
+    """The tasks whose trials train the embeddings of all tokens, and not only of those that occur."""
+    return [task.name for task in tasks_used(experiment) if hidden_share(task)]
 
 
 def _remembered(source: Source, task: Task, split: str, language: str) -> int:
