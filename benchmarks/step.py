@@ -57,7 +57,9 @@ def main() -> None:
 
     def padded(step: Step) -> None:
         batch = collate(step.features, pad_id)
-        kind_of(task).loss(textbook(task.name, batch.input_ids, batch.mask), batch.targets).div(step.weight).backward()
+        kind_of(task).loss(task, textbook(task.name, batch.input_ids, batch.mask), batch.targets).div(
+            step.weight
+        ).backward()
 
     def seconds(network: nn.Module, add_gradient: Callable[[Step], object]) -> Callable[[Step], float]:
         optimizer = torch.optim.AdamW(parameter_groups(network, 0.01), lr=1e-5, fused=True)

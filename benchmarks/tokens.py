@@ -5,7 +5,8 @@
 DIR holds release files. A cell is a task, split and language; some `--sample` of its examples, evenly spread, are
 tokenised as a trial would. Of the cells' means the lowest, the mean and the highest are printed, for each role that
 examples have: training, being scored, being a candidate. A training set often has one cell: its bounds look at what is
-scored in its languages too. Cells of fewer than `--least` examples are left out.
+scored in its languages too. Cells of fewer than `--least` examples are left out. Plain text is taken from the passages
+of xquad, which are paragraphs of Wikipedia.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from trainables import tasks
 from trainables.data import Source, open_source
+from trainables.data.examples import Question, Text
 from trainables.kinds import kind_of
 from trainables.models.minilm import minilm_folder
 from trainables.tasks import Task
@@ -60,6 +62,8 @@ def main() -> None:
             print(f"    {role}: {line(measured, like(found, role))}")
             if not task.mini:  # the embedded benchmark's texts are shorter than anybody's
                 of_kinds[task.kind, role].append(measured)
+    for role in ("train", "scored"):
+        of_kinds["mlm", role] = [paragraphs(released, tokenizer)]
     print("kinds:  # for tasks that are not above")
     for kind in tasks.KINDS:
         roles = {role: measured for (one, role), measured in of_kinds.items() if one == kind}
@@ -82,6 +86,19 @@ def cells(
                 features = kind_of(task).features(task, examples, tokenizer)
                 tokens = sum(len(row) for feature in features for row in feature.rows)
                 found[role].append(Cell(language, len(examples), tokens / len(examples), len(features) / len(examples)))
+    return found
+
+
+def paragraphs(source: Source, tokenizer: PreTrainedTokenizerBase) -> list[Cell]:
+    """The passages of xquad as plain texts, in each of its languages."""
+    asked, task = tasks.load("xquad"), tasks.load("wiki_mlm")
+    found = []
+    for language in source.languages(asked, "test"):
+        passages = dict.fromkeys(
+            one.context for one in source.examples(asked, "test", language) if isinstance(one, Question)
+        )
+        features = kind_of(task).features(task, [Text("", passage) for passage in passages], tokenizer)
+        found.append(Cell(language, len(features), fmean(one.width for one in features), 1))
     return found
 
 

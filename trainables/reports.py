@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Score:
-    """One number of a trial. `value` is on the 0-100 scale, None where the release hides the labels.
+    """One number of a trial. `value` is on the 0-100 scale, None where the release hides the labels; a perplexity,
+    which is the main score of nothing, is from 1 to infinity, and the lower the better.
 
     Attributes:
         main: whether this is the metric that stands for the target in tables.
@@ -81,7 +82,7 @@ class Report:
         scores, predictions: in the last report alone.
         curve: the development score after each epoch so far, whichever weights are kept.
         collapsed: whether the kept weights are at chance, or have one answer to everything, on the English development
-            set of every task, as large encoders now and then end. Said in the last report.
+            set of every task that the objective is about, as large encoders now and then end. Said in the last report.
         device: what all of it ran on: the GPU's name, or `cpu`.
         features, tokens: what is trained in an epoch, over all workers, without padding; in an evaluation, what has
             been encoded.

@@ -204,7 +204,7 @@ def make_plan(experiment: Experiment) -> Plan:
         phase: Phase, names: tuple[str, ...], languages: Iterable[str], uses: list[Any], recipe: Recipe = WHOLE
     ) -> TrialSpec:
         limits, vectors = experiment.limits, experiment.sentence_vectors
-        is_bitext = phase == "evaluate" and any(catalogue[name].kind.startswith("bitext") for name in names)
+        is_bitext = any(catalogue[name].kind.startswith("bitext") for name in names)
         return TrialSpec(
             phase=phase,
             model=model,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sweep.experiment import Experiment, longest_input
+from sweep.experiment import Experiment, longest_input, tasks_used
 from sweep.experiment.data import read_all_data
 from trainables.errors import Problem, UserError
 from trainables.models.minilm import minilm_folder
@@ -45,3 +45,7 @@ def _check_model(experiment: Experiment, weights: str) -> None:
         check_model(experiment.model, weights, longest_input(experiment), experiment.dropout_masks)
         if not is_on_hub(experiment.model):
             load_base(experiment.model, weights)  # its files are here: whatever is wrong with them shows
+    if any(task.kind == "mlm" for task in tasks_used(experiment)):
+        from trainables.models.token_layers import check_token_layers
+
+        check_token_layers(experiment.model, weights)

@@ -122,6 +122,12 @@ SHAPES: Mapping[str, Shape] = {
         {"format": "jsonl", "columns": {"tokens": "t", "tags": "g"}},
         _lines(WORDS),
     ),
+    "translations": Shape(
+        {"kind": "bitext_ranking", "metric": "accuracy", "margin": 0.2, "scale": 5, "layer": "1/2", "pooling": "cls"},
+        {"format": "jsonl", "columns": {"text": "{t[{lang}]}", "english": "{t[x]}"}},
+        _lines([{"t": {"en": f"eins {n}", "x": f"one {n}"}} for n in range(4)]),
+    ),
+    "text": Shape({"kind": "mlm", "metric": "perplexity", "max_length": 16}, {"format": "text"}, "Ulm.\n\nOld.\n"),
     "conll": Shape(
         {"kind": "tagging", "metric": "entity_f1"},
         {"format": "conll", "separator": " ", "token_column": 0, "tag_column": -1, "skip": ["-DOCSTART-"]},

@@ -51,7 +51,7 @@ def test_every_target_is_scored_and_every_training_set_trained_on(rehearsed: Pat
     (everything,) = query(
         Store(str(rehearsed)), "select spec, objective from trials where study = 'intermediate/everything'"
     ).to_pylist()
-    assert len(json.loads(everything["spec"])["tasks"]) == 32
+    assert len(json.loads(everything["spec"])["tasks"]) == 33
     assert everything["objective"] is not None
 
 

@@ -28,6 +28,8 @@ SPECS: dict[str, TrialSpec] = {
         "pair_classification": "qqp", "multiple_choice": "siqa", "tagging": "panx", "span_qa": "squad",
         "unanswerable": "squad2", "retrieval": "lareqa", "text_classification": "sib200",
     }.items()},
+    "mlm": dataclasses.replace(BASE, tasks=("wiki_mlm",)),
+    "bitext_ranking": dataclasses.replace(BASE, tasks=("opus100",), languages=("de",)),
     "several tasks": dataclasses.replace(BASE, phase="intermediate", tasks=("qqp", "panx", "squad2")),
     "dropout": dataclasses.replace(BASE, tasks=("qqp",), dropout=0.1),
     "another seed": dataclasses.replace(BASE, tasks=("qqp",), seed=2),

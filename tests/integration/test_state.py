@@ -54,6 +54,7 @@ SPECS = {
     "one task": BASE,
     "several tasks": dataclasses.replace(BASE, phase="intermediate", tasks=("qqp", "panx", "squad2")),
     "coupled": dataclasses.replace(BASE, tasks=("lareqa",), learning_rate=1e-3),
+    "ranking": dataclasses.replace(BASE, tasks=("opus100",), languages=("de",), learning_rate=1e-3),
     "masks of rows": dataclasses.replace(BASE, dropout_masks="rows"),
     "best weights": dataclasses.replace(BASE, checkpoint="best"),
     "best of several tasks": dataclasses.replace(

@@ -6,6 +6,7 @@ For a table over all shipped tasks: python -m tests.unit.test_chance [FOLDER WIT
 from __future__ import annotations
 
 import dataclasses
+import math
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -20,6 +21,7 @@ from trainables.data import DataConfig, Source, open_source, references
 from trainables.data.examples import TaggedSentence, TextPair
 from trainables.features import Features
 from trainables.kinds import Encoded, Prediction, kind_of, most_common
+from trainables.kinds.mlm import VOCABULARY
 from trainables.kinds.retrieval import RANKS
 from trainables.tasks import Task
 from trainables.training.evaluate import Evaluation, Split, scored
@@ -75,10 +77,12 @@ def constants(known: Known) -> Iterator[tuple[str, list[Prediction]]]:
     elif task.kind == "retrieval":
         ids = [passage.id for encoded in known.passages for passage in encoded.examples]
         said = [tuple(ids[:RANKS]), tuple(ids[-RANKS:])]
-    elif task.kind == "bitext_retrieval":
+    elif task.kind in ("bitext_retrieval", "bitext_ranking"):
         said = [examples[0].id, examples[-1].id]
     elif task.kind == "bitext_mining":
         said = [()]
+    elif task.kind == "mlm":  # as sure as one can be without reading
+        said = [(repr(math.log(VOCABULARY)),)]
     for one in said:
         lengths = [len(example.tokens) for example in examples if isinstance(example, TaggedSentence)]
         yield str(one)[:20], [(str(one),) * length for length in lengths] if lengths else [one] * len(examples)

@@ -12,6 +12,7 @@ import yaml
 from trainables import tasks
 from trainables.errors import UserError
 from trainables.tasks import Catalogue, Task
+from trainables.tasks.task import UNTRAINED
 
 PAIRS = {"format": "jsonl", "train": ["a"], "dev": ["b"], "columns": {"text_a": "a", "text_b": "b", "label": "y"}}
 TEXTS = {**PAIRS, "columns": {"text": "a", "label": "y"}}
@@ -26,6 +27,8 @@ SHAPES = {
     "span_qa": ("squad", SQUAD),
     "retrieval": ("map_at_20", SQUAD),
     "bitext_retrieval": ("accuracy", {"format": "parallel", "test": ["a.{lang}", "a.en"]}),
+    "bitext_ranking": ("accuracy", {"format": "parallel", "train": ["a.{lang}", "a.en"], "dev": ["b.{lang}", "b.en"]}),
+    "mlm": ("perplexity", {"format": "text", "train": ["a.{lang}"], "dev": ["b.{lang}"]}),
     "bitext_mining": ("mining_f1", {"format": "bucc", "test": ["a.{lang}", "a.en", "a.gold"]}),
 }
 
@@ -33,7 +36,7 @@ SHAPES = {
 def parsed(folder: Path, kind: str, layout: object = None, **changes: object) -> Task:
     metric, usual = SHAPES[kind]
     values = {"name": "mine", "kind": kind, "title": "t", "metric": metric, "languages": ["en", "de"]}
-    trained = {} if kind.startswith("bitext") else {"training_set": "mine"}
+    trained = {} if kind in UNTRAINED else {"training_set": "mine"}
     path = folder / "mine.yaml"
     given = {**values, **trained, "files": [usual if layout is None else layout], **changes}
     path.write_text(yaml.safe_dump({key: one for key, one in given.items() if one is not None}, sort_keys=False))
@@ -49,6 +52,22 @@ CONTRADICTIONS = [
     ("tagging", {"training_set": None}, "nothing trains the head of a tagging task"),
     ("pair_classification", {"layer": "1/2"}, "a pair_classification task has no layer"),
     ("bitext_retrieval", {"layer": "25/24"}, "'layer' is 25/24"),
+    ("bitext_ranking", {"training_set": None}, "nothing trains the head of a bitext_ranking task"),
+    ("mlm", {"training_set": None}, "nothing trains the head of a mlm task"),
+    ("mlm", {"layer": "1/2"}, "a mlm task has no layer"),
+    ("mlm", {"labels": ["a"]}, "a mlm task has no labels"),
+    ("mlm", {"metric": "accuracy"}, "metric 'accuracy' cannot score mlm"),
+    ("bitext_ranking", {"margin": -0.1}, "'margin' is -0.1"),
+    ("bitext_ranking", {"margin": float("nan")}, "'margin' is nan"),
+    ("bitext_ranking", {"margin": 10**400}, "'margin' is 1000"),
+    ("bitext_ranking", {"scale": 0}, "'scale' is 0"),
+    ("bitext_ranking", {"scale": float("inf")}, "'scale' is inf"),
+    ("bitext_ranking", {"scale": "learned"}, "'scale' is 'learned', which is not a number"),
+    ("bitext_ranking", {"directions": "one"}, "unknown directions 'one'"),
+    ("bitext_ranking", {"similarity": "dot", "learned_scale": True}, "a scale is learned of the cosine alone"),
+    ("bitext_ranking", {"labels": ["a", "b"]}, "a bitext_ranking task has no labels"),
+    ("bitext_retrieval", {"margin": 0.2}, "a bitext_retrieval task has no 'margin'"),
+    ("tagging", {"directions": "to_english"}, "a tagging task has no 'directions'"),
     ("bitext_retrieval", {"layer": "x"}, "'layer' must be a fraction such as 14/24"),
     ("bitext_retrieval", {"layer": "1/0"}, "'layer' must be a fraction such as 14/24"),
     ("bitext_retrieval", {"layer": "9" * 99}, "'layer' must be a fraction such as 14/24"),
@@ -179,6 +198,27 @@ def test_a_hub_entry_that_cannot_be_read_is_refused(tmp_path: Path, changes: dic
     with pytest.raises(UserError) as caught:
         parsed(tmp_path, "pair_classification", hub=[{**HUB, **changes}], labels=["yes", "no"])
     assert words in str(caught.value)
+
+
+def test_the_loss_of_ranking_is_part_of_what_it_is(tmp_path: Path) -> None:
+    usual = parsed(tmp_path, "bitext_ranking")
+    told = {"directions": "both", "similarity": "cosine", "margin": 0.3, "scale": 20, "learned_scale": False}
+    assert parsed(tmp_path, "bitext_ranking", **told) == usual
+    changes: list[dict[str, object]] = [{"margin": 0}, {"scale": 1}, {"directions": "to_english"}, {"layer": "1/2"}]
+    definitions = {parsed(tmp_path, "bitext_ranking", **one).definition for one in changes} | {usual.definition}
+    assert len(definitions) == 5
+    assert (
+        parsed(tmp_path, "bitext_ranking", margin=0).definition
+        == parsed(tmp_path, "bitext_ranking", margin=0.0).definition
+    )
+
+
+def test_a_key_of_a_template_may_be_the_languages_code(tmp_path: Path) -> None:
+    columns = {"text": "{translation[{lang}]}", "english": "{translation[en]}"}
+    entry = {"dataset": "a/b", "config": "{lang}-en", "splits": {"train": "train"}, "columns": columns}
+    assert parsed(tmp_path, "bitext_ranking", hub=[entry]).hub[0].options["columns"] == columns
+    with pytest.raises(UserError, match=r"the template '\{\{lang\}\}' cannot be read|names"):
+        parsed(tmp_path, "bitext_ranking", hub=[{**entry, "columns": {**columns, "text": "{{lang}}x{lang]}"}}])
 
 
 def test_layer_0_is_the_embeddings(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from tests import hub_mirror
 from tests.hub_mirror import NLI, SIZE, write
 from trainables import tasks
 from trainables.data import open_source
-from trainables.data.examples import Answer, Example, Question, TextPair, Translation
+from trainables.data.examples import Answer, Example, Question, Text, TextPair, Translation
 from trainables.data.hub import Hub
 from trainables.data.hub_dataset import HubDataset
 from trainables.data.released import ReleasedSource
@@ -102,6 +102,33 @@ def test_parts_are_joined_as_in_release_files(tmp_path: Path) -> None:
     assert sorted(example.id for example in found) == ["a", "a#2", "a#3", "a#4", "a#5", "a#6", "validation-0"]
     assert open_source({"hub": str(mirror)}, parts).languages(task, "dev") == ("en",)
     assert len(open_source({"hub": str(mirror)}, parts).fingerprint(task, "dev", "en")) == 16
+
+
+def test_translations_stand_under_the_codes_of_their_languages(tmp_path: Path) -> None:
+    """OPUS-100's pairs are named in the order of the alphabet, and its one column holds both sides."""
+    for config, pairs in {
+        "de-en": [("Er lief.", "He ran.")],
+        "en-zh": [("中国", "China"), ("北京", "Beijing")],
+    }.items():
+        other = config.replace("en", "").strip("-")
+        column = [{other: text, "en": english} for text, english in pairs]
+        write(tmp_path, "Helsinki-NLP/opus-100", config, "train", {"translation": column})
+    source, task = open_source({"hub": str(tmp_path)}), dataclasses.replace(tasks.load("opus100"), without=())
+    found = {one: source.examples(task, "train", one) for one in ("de", "zh")}
+    assert found == {
+        "de": [Translation("0", "Er lief.", "He ran.")],
+        "zh": [Translation("0", "中国", "China"), Translation("1", "北京", "Beijing")],
+    }
+
+
+def test_an_article_is_a_text(tmp_path: Path) -> None:
+    columns = {name: ["7", "8", "9"] for name in ("id", "url", "title")} | {
+        "text": ["Ulm is\na city.", " ", "It is old."]
+    }
+    write(tmp_path, "wikimedia/wikipedia", "20231101.sw", "train", columns)
+    source, task = open_source({"hub": str(tmp_path)}), tasks.load("wiki_mlm")
+    assert source.examples(task, "train", "sw") == [Text("7", "Ulm is\na city.")]
+    assert source.examples(task, "dev", "sw") == [Text("9", "It is old.")]  # held back, and blank ones are none
 
 
 def test_every_shipped_layout_names_languages_once() -> None:

@@ -25,15 +25,17 @@ from trainables.data.examples import (
     Question,
     Sentence,
     TaggedSentence,
+    Text,
     TextPair,
     Translation,
 )
 from trainables.features import Feature, FeatureCache
-from trainables.kinds import IGNORED, Encoded, bitext_mining, kind_of, span_qa, tagging
+from trainables.kinds import IGNORED, Encoded, Head, bitext_mining, kind_of, span_qa, tagging
+from trainables.kinds.mlm import TokenHead, TokenLayers
 from trainables.metrics import METRICS
 from trainables.store import Store
 from trainables.tasks import Task
-from trainables.training.batching import collate
+from trainables.training.batching import Tensors, collate
 from trainables.training.evaluate import head_name
 
 CONFIG = XLMRobertaConfig(hidden_size=8, num_hidden_layers=2, num_attention_heads=2, hidden_dropout_prob=0.0)
@@ -74,6 +76,10 @@ EXAMPLES: dict[str, list[Any]] = {
         Question("1", "Who slept?", "Anna ran. Omar sat.", ()),
     ],
     "mini-bitext": [Translation("0", "北京", "He ran"), Translation("1", "中国", "She sat")],
+    "mini-ranking": [
+        Translation("0", "北京", "He ran"), Translation("1", "中国", "She sat"), Translation("2", "首都", "Omar sang"),
+    ],
+    "mini-mlm": [Text("0", "He ran."), Text("1", "Omar sang well, and Anna slept at home."), Text("2", "中国")],
     "bucc2018": [
         Sentence("zh-0", "北京", False, ("en-0",)), Sentence("en-0", "He ran", True),
         Sentence("zh-1", "中国", False, ()), Sentence("en-1", "She sat", True),
@@ -109,6 +115,20 @@ def encoded(rows: Sequence[Any], examples: Sequence[Any], outputs: np.ndarray) -
         start += len(feature.rows)
         found.append(own if len(own) > 1 else own[0][: feature.width] if own.ndim == 3 else own[0])
     return Encoded(examples, rows, found)
+
+
+def new_head(task: Task) -> Head:
+    """A head; one that predicts tokens has simple layers."""
+    made = kind_of(task).head(task, CONFIG)
+    if isinstance(made, TokenHead):
+        made.layers = TokenLayers(torch.nn.Linear(8, 8), torch.nn.Parameter(torch.randn(len(tokenizer()))), None)
+    return made
+
+
+def outputs_of(head: Head, hidden: torch.Tensor, batch: Tensors) -> torch.Tensor:
+    if head.predicts_tokens:
+        return head(hidden, batch.mask, batch.targets, torch.randn(len(tokenizer()), 8, generator=torch.manual_seed(9)))
+    return head(hidden, batch.mask)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -148,13 +168,13 @@ def test_a_head_answers_and_its_loss_can_be_learned_from(name: str) -> None:
     task, examples, rows = features_of(name)
     kind = kind_of(task)
     torch.manual_seed(0)
-    head = kind.head(task, CONFIG)
+    head = new_head(task)
     batch = collate(rows, tokenizer().pad_token_id)
     hidden = torch.randn(*batch.input_ids.shape, 8, requires_grad=True)
-    outputs = head(hidden, batch.mask)
+    outputs = outputs_of(head, hidden, batch)
     predictions = kind.predictions(task, encoded(rows, examples, outputs.detach().numpy()), REFERENCES.get(name, []))
     assert len(predictions) == len(examples)
-    loss = kind.loss(outputs, batch.targets)
+    loss = kind.loss(task, outputs, batch.targets)
     assert loss.ndim == 0
     loss.backward()
     if task.is_trainable:
@@ -168,12 +188,12 @@ def test_the_loss_of_a_batch_is_the_sum_over_its_parts(name: str) -> None:
     task, _, rows = features_of(name)
     kind = kind_of(task)
     torch.manual_seed(0)
-    head = kind.head(task, CONFIG)
+    head = new_head(task)
     table = torch.randn(200, 8)
 
     def loss(part: list[Any]) -> float:
         batch = collate(part, tokenizer().pad_token_id)
-        return kind.loss(head(table[batch.input_ids], batch.mask), batch.targets).item()
+        return kind.loss(task, outputs_of(head, table[batch.input_ids], batch), batch.targets).item()
 
     parts = sum(loss([row]) for row in rows)
     if head.couples:  # alone, a query has no wrong passage
@@ -388,6 +408,88 @@ def test_passages_and_queries_have_their_own_lengths() -> None:
     assert list(map(len, row.rows)) == [96, 256]
     _, _, (candidate,) = features_of("lareqa", [Passage("a", "Anna ran.", "He sat.", ())])
     assert (len(candidate.rows), candidate.weight) == (1, 0)
+
+
+RANKING = {
+    "LaBSE": {"directions": "both", "similarity": "cosine", "margin": 0.3, "scale": 20.0, "learned_scale": False},
+    "bridge": {"directions": "from_english", "similarity": "dot", "margin": 0.0, "scale": 1.0, "learned_scale": False},
+    "to English": {"directions": "to_english", "similarity": "cosine", "margin": 0.5, "scale": 5.0},
+    "learned": {"directions": "both", "similarity": "cosine", "margin": 0.2, "scale": 7.0, "learned_scale": True},
+}
+REPEATED = [
+    ("He ran", "北京"), ("She sat", "中国"), ("He ran", "首都"), ("Omar sang", "北京"), ("Anna ran", "市"),
+    ("She sat", "中国"),
+]  # fmt: skip
+
+
+def textbook_ranking(task: Task, pairs: Sequence[tuple[str, str]], english: Any, others: Any) -> float:
+    """The formula of the kind's module, sum by sum; what texts are equal is looked up in the texts."""
+
+    def similarity(one: Any, other: Any) -> float:
+        product = float(one @ other)
+        return product if task.similarity == "dot" else product / float(one.norm() * other.norm())
+
+    total = 0.0
+    both = [(0, english, others), (1, others, english)]
+    wanted = {"both": both, "from_english": both[:1], "to_english": both[1:]}[task.directions]
+    for _, queries, answers in wanted:
+        for i in range(len(pairs)):
+            own = np.exp(task.scale * (similarity(queries[i], answers[i]) - task.margin))
+            wrong = [
+                np.exp(task.scale * similarity(queries[i], answers[j]))
+                for j in range(len(pairs))
+                if pairs[j][0] != pairs[i][0] and pairs[j][1] != pairs[i][1]
+            ]
+            total -= np.log(own / (own + sum(wrong)))
+    return total
+
+
+@pytest.mark.parametrize("name", RANKING)
+def test_ranking_has_the_loss_of_the_papers(name: str) -> None:
+    """In each direction, with the margin, and without what is a translation, too."""
+    examples = [Translation(str(row), text, english) for row, (english, text) in enumerate(REPEATED)]
+    task, _, rows = features_of("mini-ranking", examples, **RANKING[name])
+    torch.manual_seed(0)
+    head = kind_of(task).head(task, CONFIG)
+    batch = collate(rows, tokenizer().pad_token_id)
+    hidden = torch.randn(*batch.input_ids.shape, 8)
+    found = kind_of(task).loss(task, head(hidden, batch.mask), batch.targets)
+    means = [row[mask.bool()].mean(dim=0) for row, mask in zip(hidden, batch.mask, strict=True)]
+    assert found.item() == pytest.approx(textbook_ranking(task, REPEATED, means[0::2], means[1::2]), rel=1e-4)
+    learned = dict(head.named_parameters())
+    assert list(learned) == (["log_scale"] if task.learned_scale else [])
+    if task.learned_scale:  # the margin is a share of the scale, too
+        found.backward()
+        step = 1e-3
+        around = [
+            textbook_ranking(
+                dataclasses.replace(task, scale=task.scale * np.exp(by)), REPEATED, means[0::2], means[1::2]
+            )
+            for by in (-step, step)
+        ]
+        assert learned["log_scale"].grad is not None
+        assert learned["log_scale"].grad.item() == pytest.approx((around[1] - around[0]) / (2 * step), rel=1e-3)
+
+
+def test_a_repeated_translation_is_never_a_wrong_one() -> None:
+    """Pairs that all share a side have nothing to be told from, and their loss is 0."""
+    examples = [Translation(str(row), text, "He ran") for row, text in enumerate(("北京", "中国", "市"))]
+    for texts in (examples, [Translation(one.id, one.english, one.text) for one in examples]):
+        task, _, rows = features_of("mini-ranking", texts)
+        batch = collate(rows, tokenizer().pad_token_id)
+        outputs = kind_of(task).head(task, CONFIG)(torch.randn(*batch.input_ids.shape, 8), batch.mask)
+        assert kind_of(task).loss(task, outputs, batch.targets).item() == 0
+
+
+def test_what_is_trained_is_the_vector_that_bitext_tasks_score() -> None:
+    torch.manual_seed(0)
+    config = XLMRobertaConfig(hidden_size=8, num_hidden_layers=24, num_attention_heads=2)
+    ranking, scored = tasks.load("mini-ranking"), tasks.load("tatoeba")
+    heads = [kind_of(task).head(task, config) for task in (ranking, scored)]
+    assert [head.layer for head in heads] == [14, 14]
+    hidden, mask = torch.randn(2, 5, 8), torch.tensor([[1, 1, 1, 0, 0], [1, 1, 1, 1, 1]])
+    vectors = [head(hidden, mask) for head in heads]
+    assert torch.allclose(vectors[0], torch.nn.functional.normalize(vectors[1], dim=-1), atol=1e-6)
 
 
 def test_the_pooled_layer_is_that_of_the_protocol() -> None:

@@ -348,13 +348,16 @@ PERFECT: dict[str, tuple[list[Any], list[Any]]] = {
     "mlqa": ([["a cat"]], ["cat"]),
     "mining_f1": ([{"en-1"}, set()], [{"en-1"}, set()]),
     "map_at_20": ([["Q1"]], [["Q1", "Q2"]]),
+    "perplexity": ([("0",)], [("0", "0")]),
 }
+BEST = {"perplexity": 1}
+"""Of the scores that are not in percent."""
 
 
 def test_every_metric_names_its_scores_and_has_100_as_its_best() -> None:
     assert MAIN.keys() == SCORES.keys() == METRICS.keys() == PERFECT.keys()
     for name, (gold, predicted) in PERFECT.items():
-        assert METRICS[name](gold, predicted, "en") == dict.fromkeys(SCORES[name], 100)
+        assert METRICS[name](gold, predicted, "en") == {one: BEST.get(one, 100) for one in SCORES[name]}
         assert MAIN[name] == SCORES[name][0]
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from tests.unit.reading import problem
 from trainables.data.examples import Sentence, Translation
-from trainables.data.parallel import read_bucc, read_parallel
+from trainables.data.parallel import in_submission_order, read_bucc, read_parallel
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ def both(tmp_path: Path) -> tuple[Path, Path]:
 def test_rows_keep_their_numbers_in_the_order_of_english(both: tuple[Path, Path]) -> None:
     both[0].write_bytes("Ja.\r\nNein.\u2028Doch.\r\nAch.\r\nJawohl.\r\n".encode())
     both[1].write_bytes(b"Yes.\n No. Yes.\nAh.\nYes.\n")
-    assert read_parallel(both, {}) == [
+    assert in_submission_order(read_parallel(both, {})) == [
         Translation("2", "Ach.", "Ah."),
         Translation("1", "Nein.\u2028Doch.", " No. Yes."),
         Translation("0", "Ja.", "Yes."),
@@ -43,7 +43,7 @@ def test_empty_line_is_a_problem_of_its_own_file(both: tuple[Path, Path]) -> Non
 
 def test_real_tatoeba_is_sorted(shared_data: Path) -> None:
     stem = shared_data / "tatoeba" / "tatoeba.deu-eng"
-    read = read_parallel((Path(f"{stem}.deu"), Path(f"{stem}.eng")), {})
+    read = in_submission_order(read_parallel((Path(f"{stem}.deu"), Path(f"{stem}.eng")), {}))
     english = Path(f"{stem}.eng").read_text(encoding="utf-8").splitlines()
     assert [one.english.strip() for one in read] == sorted(line.strip() for line in english)
     assert sorted(int(one.id) for one in read) == list(range(1000))

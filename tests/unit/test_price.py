@@ -311,6 +311,48 @@ def test_a_model_that_is_too_large_for_a_gpu() -> None:
     )
 
 
+MLM: dict[str, Any] = {"data": "mock", "conditions": ["none", "wiki_mlm"], "targets": ["mini-pos"]}
+
+
+def test_hidden_tokens_are_looked_for_in_the_whole_vocabulary() -> None:
+    """By hand: 15 % of 16 texts' tokens are multiplied with 257 million weights, 8 operations each in training."""
+    asked = experiment(**MLM)
+    (study,) = [one for one in make_plan(asked).studies if one.name == "intermediate/wiki_mlm"]
+    work = Counter(asked).of(study.question)
+    assert work.asked.expected == pytest.approx(0.15 * work.tokens.expected)
+    assert work.asked_in_scoring.expected == pytest.approx(0.15 * work.scored.expected)
+    weights = shapes.weights_of("xlm-roberta-large")
+    assert weights is not None
+    rounds = epochs(study.parameters["epochs"]).expected
+    trained = 6 * weights.layers * work.tokens.expected + 8 * weights.embeddings * 0.15 * work.tokens.expected
+    scored = 2 * (weights.layers + 0.15 * weights.embeddings) * work.scored.expected
+    seconds = rounds * (trained + scored) / (0.5 * 10e12)
+    assert hours(priced(asked, gpu="fast"), study.name).expected == pytest.approx(study.runs * seconds / 3600)
+
+
+def test_all_embeddings_are_trained_with_hidden_tokens_and_that_is_said() -> None:
+    middling = replace(TABLE, gpus={"middling": replace(FAST, name="middling", memory_gb=7)})
+    too_large = "to train xlm-roberta-large takes more than the 7 GB of middling"
+    plain, asked = (
+        priced(experiment(**{**MLM, **one}), table=middling, gpu="middling") for one in ({"conditions": ["none"]}, {})
+    )
+    assert too_large not in plain.notes
+    assert too_large in asked.notes
+    assert (
+        "trials with wiki_mlm train all 257 million weights of the embeddings, others those that occur" in asked.notes
+    )
+    peaks = []
+    for condition in ("wiki_mlm", "mini-nli"):
+        one = experiment(**{**MLM, "conditions": ["none", condition]})
+        plan = make_plan(one)
+        peak = disk(one, plan, all_left(plan)).peak
+        assert peak is not None
+        peaks.append(peak.expected)
+    weights = shapes.weights_of("xlm-roberta-large")
+    assert weights is not None
+    assert peaks[0] - peaks[1] == pytest.approx(0.7 * 4 * 3 * weights.embeddings)  # else 30 % of them, with two moments
+
+
 @pytest.mark.parametrize(
     "other",
     [{"device": "Slow GPU"}, {"device": "cpu"}, {"precision": "bf16"}, {"model": "minilm"}, {"phase": "evaluate"}],

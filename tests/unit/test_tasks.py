@@ -14,11 +14,11 @@ from trainables.tasks import Task
 NAMES = [
     "afrixnli", "anli", "anli+", "belebele", "bucc2018", "ccg", "cmrc", "commonsenseqa", "copa", "cosmosqa",
     "drcd", "fquad", "germanquad", "hellaswag", "jaquad", "korquad", "lareqa", "masakhaner", "massive",
-    "mewslix", "mini-bitext", "mini-ner", "mini-nli", "mini-pos", "mini-qa", "mlqa", "mlqa-mt",
-    "mlqa-translate-test", "mnli", "ntrex", "panx", "parsinlu-choice", "parsinlu-entailment", "parsinlu-qa",
-    "parsinlu-qqp", "pawsx", "qqp", "sberquad", "sib200", "siqa", "snli", "squad", "squad-es", "squad-mt",
-    "squad2", "tatoeba", "tydiqa", "tydiqa-mt", "udpos", "xcopa", "xnli", "xnli-mt", "xquad",
-    "xquad-translate-test",
+    "mewslix", "mini-bitext", "mini-mlm", "mini-ner", "mini-nli", "mini-pos", "mini-qa", "mini-ranking", "mlqa",
+    "mlqa-mt", "mlqa-translate-test", "mnli", "ntrex", "ntrex-ranking", "opus100", "panx", "parsinlu-choice",
+    "parsinlu-entailment", "parsinlu-qa", "parsinlu-qqp", "pawsx", "qqp", "sberquad", "sib200", "siqa", "snli",
+    "squad", "squad-es", "squad-mt", "squad2", "tatoeba", "tydiqa", "tydiqa-mt", "udpos", "wiki_mlm", "xcopa",
+    "xnli", "xnli-mt", "xquad", "xquad-translate-test",
 ]  # fmt: skip
 
 

@@ -18,6 +18,7 @@ GOLD = frozenset({"label", "tags", "answers"})
 
 _FORMATTER = string.Formatter()
 _OF_LANGUAGE = "[{lang}]"
+"""In a template: the key that is the language's code, as of `{"de": ..., "en": ...}` in a dataset of translations."""
 
 
 class Columns:

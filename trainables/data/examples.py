@@ -112,6 +112,23 @@ class Query:
     passage: Passage | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A text that nothing is said about: a line, an article."""
+
+    id: str
+    text: str
+
+
 Example = (
-    TextPair | LabelledText | MultipleChoice | TaggedSentence | Question | Translation | Sentence | Passage | Query
+    TextPair
+    | LabelledText
+    | MultipleChoice
+    | TaggedSentence
+    | Question
+    | Translation
+    | Sentence
+    | Passage
+    | Query
+    | Text
 )

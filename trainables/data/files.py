@@ -13,7 +13,8 @@ from trainables.data.examples import Example, Question
 from trainables.data.findings import Findings
 from trainables.data.lines import stem_of
 from trainables.data.mewslix import read_entities, read_mentions
-from trainables.data.parallel import read_bucc, read_parallel
+from trainables.data.parallel import in_submission_order, read_bucc, read_parallel
+from trainables.data.plain import read_texts
 from trainables.data.records import to_examples
 from trainables.data.squad import read_paragraphs, read_squad
 from trainables.data.tables import read_table
@@ -99,7 +100,8 @@ def _read(task: Task, split: str, language: str, layout: FileLayout, paths: Sequ
     """The examples of the files that make a split."""
     match layout.format:
         case "parallel":
-            return read_parallel(paths, layout.options)
+            found = read_parallel(paths, layout.options)
+            return in_submission_order(found) if task.kind == "bitext_retrieval" else found
         case "bucc":
             return read_bucc(paths, layout.options)
     return [example for path in paths for example in _read_one(task, split, language, layout, path)]
@@ -108,6 +110,8 @@ def _read(task: Task, split: str, language: str, layout: FileLayout, paths: Sequ
 def _read_one(task: Task, split: str, language: str, layout: FileLayout, path: Path) -> Sequence[Example]:
     options, base, pool = layout.options, split.removesuffix(CANDIDATES), split.endswith(CANDIDATES)
     match layout.format:
+        case "text":
+            return read_texts(path, options)
         case "conll":
             return read_conll(path, options, task)
         case "conllu":

@@ -19,6 +19,7 @@ from trainables.data.examples import (
     Question,
     Sentence,
     TaggedSentence,
+    Text,
     TextPair,
     Translation,
 )
@@ -107,6 +108,10 @@ def _sentence(task: Task, rng: random.Random, number: int) -> Sentence:
     return Sentence(f"{'en' if is_english else 'xx'}-{pair}", _text(rng), bool(is_english), translations)
 
 
+def _plain(task: Task, rng: random.Random, number: int) -> Text:
+    return Text(str(number), _text(rng, 20))
+
+
 _MAKERS: Mapping[str, Callable[[Task, random.Random, int], Any]] = {
     "pair_classification": _pair,
     "text_classification": _labelled,
@@ -115,5 +120,7 @@ _MAKERS: Mapping[str, Callable[[Task, random.Random, int], Any]] = {
     "span_qa": _question,
     "retrieval": _query,
     "bitext_retrieval": _translation,
+    "bitext_ranking": _translation,
     "bitext_mining": _sentence,
+    "mlm": _plain,
 }

@@ -14,7 +14,7 @@ from trainables.data.lines import read_lines
 
 
 def read_parallel(paths: Sequence[Path], options: Mapping[str, Any]) -> list[Translation]:
-    """Two line-aligned files, the English one last, in the order of a submission. Option: `encoding`.
+    """Two line-aligned files, the English one last. Option: `encoding`.
 
     Raises:
         UserError: line counts differ, or a line is empty.
@@ -32,7 +32,7 @@ def read_parallel(paths: Sequence[Path], options: Mapping[str, Any]) -> list[Tra
                 findings.add("empty line", number, "each line is one sentence, the translation of the other file's")
         findings.check()
     pairs = zip(texts, english, strict=True)
-    return in_submission_order(Translation(str(row), *pair) for row, pair in enumerate(pairs))
+    return [Translation(str(row), *pair) for row, pair in enumerate(pairs)]
 
 
 def in_submission_order(translations: Iterable[Translation]) -> list[Translation]:

@@ -13,6 +13,7 @@ from trainables.data.examples import (
     MultipleChoice,
     Question,
     TaggedSentence,
+    Text,
     TextPair,
     Translation,
 )
@@ -38,11 +39,11 @@ def to_examples(
 ) -> list[Example]:
     """The examples of one table, which is gone through twice: what it has is known before its rows are looked at.
 
-    Options: `columns`, what is where (see Columns); `label_map`, from the table's labels to the task's; `drop_labels`,
-    the table's labels whose rows are left out. Where `columns` names a `language`, only its rows of `language` count.
-    Gold is None where the whole table lacks it, or has only blank or "-1" labels; what a task is trained and developed
-    on must have its column. Rows without id are called after `stem` and their number. A task of kind retrieval gives
-    Questions, which `passages` turns into queries.
+    Options: `columns`, what is where (see Columns); `label_map`, from the table's labels to the task's;
+    `drop_labels`, the table's labels whose rows are left out. Where `columns` names a `language`, only its rows of
+    `language` count. Gold is None where the whole table lacks it, or has only blank or "-1" labels; what a task is
+    trained and developed on must have its column. Rows without id are called after `stem` and their number. A task of
+    kind retrieval gives Questions, which `passages` turns into queries.
 
     Raises:
         UserError: a column, text or label is missing or unknown.
@@ -54,7 +55,8 @@ def to_examples(
     examples = [example for example in made if example is not None]
     if not examples:
         if reader.has_own:
-            findings.add("has no examples", 1, "every row has a dropped label")
+            hint = "every text is blank" if task.kind == "mlm" else "every row has a dropped label"
+            findings.add("has no examples", 1, hint)
         else:
             findings.add(f"has no rows whose language is '{language}'", 1)
     elif not task.labels and not options.get("header"):
@@ -245,6 +247,11 @@ def _translation(reader: _Reader, record: Record, number: int) -> Translation:
     return Translation(str(number), reader.columns.text(record, "text"), reader.columns.text(record, "english"))
 
 
+def _plain(reader: _Reader, record: Record, number: int) -> Text | None:
+    text = reader.columns.text(record, "text").strip()
+    return Text(reader.id(record, number), text) if text else None
+
+
 _MAKERS: Mapping[str, Callable[[_Reader, Record, int], Any]] = {
     "pair_classification": _pair,
     "text_classification": _labelled,
@@ -253,4 +260,6 @@ _MAKERS: Mapping[str, Callable[[_Reader, Record, int], Any]] = {
     "span_qa": _question,
     "retrieval": _question,
     "bitext_retrieval": _translation,
+    "bitext_ranking": _translation,
+    "mlm": _plain,
 }

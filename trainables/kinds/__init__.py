@@ -50,8 +50,11 @@ class Kind(Protocol):
         """A new head, initialised like the encoder's own layers."""
         ...
 
-    def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        """The sum of a batch's loss terms: outputs (R, ...) of all rows, targets (B, T) padded with IGNORED."""
+    def loss(self, task: Task, outputs: Tensor, targets: Tensor) -> Tensor:
+        """The sum of a batch's loss terms: outputs (R, ...) of all rows, targets (B, T) padded with IGNORED.
+
+        Where the head `couples`, the batch is the whole step.
+        """
         ...
 
     def predictions(self, task: Task, split: Encoded, references: Sequence[Encoded]) -> list[Prediction]:
@@ -77,10 +80,12 @@ class Head(nn.Module):
     Attributes:
         layer: the hidden layer that it reads, None for the last one.
         couples: whether the loss of a row depends on all other rows of the step.
+        predicts_tokens: whether it is given the targets and the word embeddings, too (`trainables.kinds.mlm`).
     """
 
     layer: int | None = None
     couples = False
+    predicts_tokens = False
 
 
 class FirstTokenHead(Head):

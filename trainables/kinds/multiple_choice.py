@@ -51,7 +51,7 @@ def head(task: Task, config: Any) -> FirstTokenHead:
     return FirstTokenHead(1, config)
 
 
-def loss(outputs: Tensor, targets: Tensor) -> Tensor:
+def loss(task: Task, outputs: Tensor, targets: Tensor) -> Tensor:
     """The sum of the questions' cross-entropies over their choices."""
     scores = outputs.view(len(targets), -1)
     return functional.cross_entropy(scores, targets[:, 0], ignore_index=IGNORED, reduction="sum")

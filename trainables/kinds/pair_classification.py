@@ -49,7 +49,7 @@ def head(task: Task, config: Any) -> FirstTokenHead:
     return FirstTokenHead(len(task.labels), config)
 
 
-def loss(outputs: Tensor, targets: Tensor) -> Tensor:
+def loss(task: Task, outputs: Tensor, targets: Tensor) -> Tensor:
     """The sum of the pairs' cross-entropies."""
     return functional.cross_entropy(outputs, targets[:, 0], ignore_index=IGNORED, reduction="sum")
 

@@ -75,7 +75,7 @@ class DualEncoderHead(Head):
 head = DualEncoderHead
 
 
-def loss(outputs: Tensor, targets: Tensor) -> Tensor:
+def loss(task: Task, outputs: Tensor, targets: Tensor) -> Tensor:
     """The sum of the queries' cross-entropies over all passages of the step; rows alternate: query, passage."""
     queries, passages = outputs[0::2], outputs[1::2]
     own = torch.arange(len(queries), device=outputs.device)

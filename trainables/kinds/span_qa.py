@@ -89,7 +89,7 @@ class SpanHead(Head):
 head = SpanHead
 
 
-def loss(outputs: Tensor, targets: Tensor) -> Tensor:
+def loss(task: Task, outputs: Tensor, targets: Tensor) -> Tensor:
     """The sum over windows of the mean of the start's and the end's cross-entropy."""
     start, end = (
         functional.cross_entropy(outputs[:, :, side], targets[:, side], ignore_index=IGNORED, reduction="sum")

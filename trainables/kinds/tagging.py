@@ -84,7 +84,7 @@ class TaggingHead(Head):
 head = TaggingHead
 
 
-def loss(outputs: Tensor, targets: Tensor) -> Tensor:
+def loss(task: Task, outputs: Tensor, targets: Tensor) -> Tensor:
     """The sum of the words' cross-entropies."""
     return functional.cross_entropy(outputs.flatten(0, 1), targets.flatten(), ignore_index=IGNORED, reduction="sum")
 

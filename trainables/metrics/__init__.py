@@ -1,4 +1,4 @@
-"""The official scores, each a pure function of gold and predicted, in percent."""
+"""The official scores, each a pure function of gold and predicted, in percent; a perplexity is from 1 to infinity."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from trainables.metrics.classification import accuracy, accuracy_f1
+from trainables.metrics.language import perplexity
 from trainables.metrics.question_answering import mlqa, squad, squad2
 from trainables.metrics.retrieval import map_at_20, mining_f1
 from trainables.metrics.tagging import entity_f1, pos_f1, tag_accuracy
@@ -21,6 +22,7 @@ __all__ = [
     "map_at_20",
     "mining_f1",
     "mlqa",
+    "perplexity",
     "pos_f1",
     "squad",
     "squad2",
@@ -46,6 +48,7 @@ METRICS: Mapping[str, Metric] = {
     "mlqa": mlqa,
     "mining_f1": _in_any_language(mining_f1),
     "map_at_20": _in_any_language(map_at_20),
+    "perplexity": _in_any_language(perplexity),
 }
 
 SCORES: Mapping[str, tuple[str, ...]] = {
@@ -59,6 +62,7 @@ SCORES: Mapping[str, tuple[str, ...]] = {
     "mlqa": ("f1", "exact_match"),
     "mining_f1": ("f1", "precision", "recall"),
     "map_at_20": ("map@20",),
+    "perplexity": ("likelihood", "perplexity"),
 }
 """The names of each metric's scores, the main one first."""
 

@@ -33,6 +33,7 @@ from transformers.utils import logging
 
 from trainables.errors import Problem, UserError, nearest
 from trainables.kinds import kind_of
+from trainables.kinds.mlm import TokenHead, TokenLayers
 from trainables.models.checkpoint import check_fit
 from trainables.models.dropout import KIN, RowMasks, drop_by_rows
 from trainables.models.identity import COMMIT, identify
@@ -80,7 +81,7 @@ def load_base(model: str, weights: str | None = None) -> Base:
         UserError: there is no such model, it has other weights here, or it cannot be downloaded.
         ConnectionError: the hub does not answer now, and the cache does not hold the model.
     """
-    place, revision = _locate(model, weights)
+    place, revision = locate(model, weights)
     if model.startswith("random:"):
         name = model.removeprefix("random:")
         if name not in SHAPES:
@@ -97,7 +98,7 @@ def load_base(model: str, weights: str | None = None) -> Base:
             torch.manual_seed(0)
             return Base(XLMRobertaModel(config, add_pooling_layer=False).eval(), tokenizer)
     try:
-        kind: Any = AutoModel._model_mapping[type(_config(model, place, revision))]
+        kind: Any = AutoModel._model_mapping[type(config_of(model, place, revision))]
         encoder, told = kind.from_pretrained(
             place, revision=revision, dtype=torch.float32, output_loading_info=True, **_no_pooler(kind)
         )
@@ -130,9 +131,9 @@ def check_model(model: str, weights: str, tokens: int, masks: str) -> None:
         UserError: there is no such model, it cannot be downloaded, it cannot see so many tokens, or its dropout cannot
             be drawn in that way.
     """
-    place, revision = _locate(model, weights)
+    place, revision = locate(model, weights)
     try:
-        config = _config(model, place, revision)
+        config = config_of(model, place, revision)
     except UserError:
         raise
     except Exception as error:  # as in load_base
@@ -146,7 +147,7 @@ def check_model(model: str, weights: str, tokens: int, masks: str) -> None:
         raise UserError(Problem(message, hint="set dropout=0, which is as exact, or leave dropout_masks out"))
 
 
-def _config(model: str, place: str, revision: str | None) -> PretrainedConfig:
+def config_of(model: str, place: str, revision: str | None) -> PretrainedConfig:
     """A model's configuration. UserError where it is of no encoder that reads a text as a whole."""
     config = AutoConfig.from_pretrained(place, revision=revision)
     kind, hint = config.model_type, "an encoder such as xlm-roberta-large, or mmBERT, mDeBERTa, EuroBERT"
@@ -171,7 +172,7 @@ def table_name(encoder: PreTrainedModel) -> str:
     return "encoder." + next(name for name, one in encoder.named_parameters() if one is table)
 
 
-def _locate(model: str, weights: str | None) -> tuple[str, str | None]:
+def locate(model: str, weights: str | None) -> tuple[str, str | None]:
     """Where `from_pretrained` finds a model (`random:<config>`: its tokenizer), and the revision of a hub id."""
     hint = "put the same files there on every machine; a model that changed is for a new run"
     if is_on_hub(model):
@@ -216,11 +217,19 @@ class Network(nn.Module):
         self.encoder = encoder
         self.heads = nn.ModuleDict(heads)
 
-    def forward(self, task: str, input_ids: Tensor, mask: Tensor) -> Tensor:
-        """The outputs of a task's head for token ids (R, L) and attention mask (R, L) of R rows."""
+    def forward(self, task: str, input_ids: Tensor, mask: Tensor, targets: Tensor | None = None) -> Tensor:
+        """The outputs of a task's head for token ids (R, L) and attention mask (R, L) of R rows.
+
+        Args:
+            targets: (R, L), for a head that predicts tokens. What it does with the word embeddings has to be done in
+                here, or DistributedDataParallel would not know of it.
+        """
         head = self.heads[task]
         states = self.encoder(input_ids=input_ids, attention_mask=mask, output_hidden_states=head.layer is not None)
-        return head(states.last_hidden_state if head.layer is None else states.hidden_states[head.layer], mask)
+        hidden = states.last_hidden_state if head.layer is None else states.hidden_states[head.layer]
+        if head.predicts_tokens:
+            return head(hidden, mask, targets, self.encoder.get_input_embeddings().weight)
+        return head(hidden, mask)
 
 
 def new_network(
@@ -230,6 +239,7 @@ def new_network(
     weights: Mapping[str, Tensor] | None = None,
     heads_from: Mapping[str, str] | None = None,
     masks: Literal["batch", "rows"] = "batch",
+    token_layers: TokenLayers | None = None,
 ) -> Network:
     """A network for training or evaluation, on the CPU.
 
@@ -241,6 +251,7 @@ def new_network(
         heads_from: the heads that start from `weights` too, each with the head there that it goes on with. The others
             are drawn from torch's global random state, and what else `weights` has of heads is dropped.
         masks: what those of dropout belong to, see `TrialSpec`.
+        token_layers: what heads that predict tokens start from, where there are any.
 
     Raises:
         DamageError: `weights` are not exactly those of this encoder and these heads.
@@ -249,6 +260,10 @@ def new_network(
     encoder = copy.deepcopy(base.encoder, {id(table): table})
     name_of_table = table_name(encoder)
     heads = {task.name: kind_of(task).head(task, base.encoder.config) for task in tasks}
+    for head in heads.values():
+        if isinstance(head, TokenHead):
+            assert token_layers is not None
+            head.layers = copy.deepcopy(token_layers)
     network = Network(encoder, heads)
     if weights is not None:
         prefixes = {"encoder.": "encoder."}

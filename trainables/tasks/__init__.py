@@ -12,9 +12,21 @@ from pathlib import Path
 from trainables.errors import Problem, UserError, nearest
 from trainables.tasks.layout import FileLayout, HubLayout
 from trainables.tasks.parse import parse
-from trainables.tasks.task import KINDS, Task
+from trainables.tasks.task import CHOOSES_LAST, HIDDEN, KINDS, Task
 
-__all__ = ["KINDS", "Catalogue", "FileLayout", "HubLayout", "Task", "load", "misfits", "names", "parse"]
+__all__ = [
+    "CHOOSES_LAST",
+    "HIDDEN",
+    "KINDS",
+    "Catalogue",
+    "FileLayout",
+    "HubLayout",
+    "Task",
+    "load",
+    "misfits",
+    "names",
+    "parse",
+]
 
 FOLDER = Path(__file__).parent
 

@@ -7,11 +7,14 @@ from collections.abc import Iterator
 from trainables.errors import Problem, nearest
 from trainables.metrics import SCORES
 from trainables.metrics.question_answering import MLQA_LANGUAGES
-from trainables.tasks.task import KINDS, LABELLED, UNTRAINED, Task
+from trainables.tasks.task import KINDS, LABELLED, OF_RANKING, UNTRAINED, Task
 from trainables.yaml_file import YamlFile
 
 _MOST_TOKENS = 1_000_000
 """More than any encoder sees."""
+
+_MOST_SCALE = 10_000
+"""More than any temperature asks for."""
 
 
 def contradictions(document: YamlFile, task: Task, has_layouts: bool) -> Iterator[Problem]:
@@ -26,6 +29,7 @@ def contradictions(document: YamlFile, task: Task, has_layouts: bool) -> Iterato
     yield from _of_answers(document, task)
     yield from _of_lengths(document, task)
     yield from _of_objective(document, task)
+    yield from _of_ranking(document, task)
 
 
 def _of_training(document: YamlFile, task: Task) -> Iterator[Problem]:
@@ -33,7 +37,7 @@ def _of_training(document: YamlFile, task: Task) -> Iterator[Problem]:
         if task.training_set is None and not task.parts:
             hint = f"training_set: {task.name} if it has training data of its own, else the task that it is trained on"
             yield document.problem(f"nothing trains the head of a {task.kind} task", ("training_set",), hint)
-        if task.layer is not None:
+        if task.layer is not None and task.kind != "bitext_ranking":
             yield document.problem(f"a {task.kind} task has no layer", ("layer",), "it is for bitext tasks")
     elif task.training_set is not None and task.layer is not None:
         yield document.problem("a layer is pooled only where nothing is trained", ("layer",), "leave out training_set")
@@ -119,3 +123,20 @@ def _of_objective(document: YamlFile, task: Task) -> Iterator[Problem]:
     if task.objective and not task.is_trainable:
         hint = "it chooses among trials in training: name it in the file of the training set"
         yield document.problem(f"'{task.name}' is not trained on", ("objective",), hint)
+
+
+def _of_ranking(document: YamlFile, task: Task) -> Iterator[Problem]:
+    if task.kind != "bitext_ranking":
+        for name in OF_RANKING:
+            if getattr(task, name) != getattr(Task, name):
+                yield document.problem(f"a {task.kind} task has no '{name}'", (name,), "it is for bitext_ranking")
+        return
+    if not 0 <= task.margin <= _MOST_SCALE:
+        hint = "by how much a translation must be closer than other texts: 0.3, or 0"
+        yield document.problem(f"'margin' is {task.margin}", ("margin",), hint)
+    if not 0 < task.scale <= _MOST_SCALE:
+        hint = f"what similarities are multiplied with, at most {_MOST_SCALE}: 20, or 1 for the dot product"
+        yield document.problem(f"'scale' is {task.scale}", ("scale",), hint)
+    if task.learned_scale and task.similarity == "dot":
+        hint = "leave it out: the lengths of the vectors are learned, which is a scale"
+        yield document.problem("a scale is learned of the cosine alone", ("learned_scale",), hint)

@@ -26,10 +26,13 @@ OPTIONS: Mapping[str, frozenset[str]] = {
     "parallel": frozenset({"encoding"}),
     "bucc": frozenset({"encoding"}),
     "mewslix": frozenset({"encoding"}),
+    "text": frozenset({"encoding"}),
 }
 """The formats of release files, and the options that each knows (docs/tasks.md says what they do)."""
 
-_IN_TABLES = frozenset({"pair_classification", "text_classification", "multiple_choice", "bitext_retrieval"})
+_IN_TABLES = frozenset(
+    {"pair_classification", "text_classification", "multiple_choice", "bitext_retrieval", "bitext_ranking", "mlm"}
+)
 
 HOLDS: Mapping[str, frozenset[str]] = {
     "tsv": _IN_TABLES,
@@ -39,9 +42,10 @@ HOLDS: Mapping[str, frozenset[str]] = {
     "conllu": frozenset({"tagging"}),
     "ccgbank": frozenset({"tagging"}),
     "squad": frozenset({"span_qa", "retrieval"}),
-    "parallel": frozenset({"bitext_retrieval"}),
+    "parallel": frozenset({"bitext_retrieval", "bitext_ranking"}),
     "bucc": frozenset({"bitext_mining"}),
     "mewslix": frozenset({"retrieval"}),
+    "text": frozenset({"mlm"}),
 }
 """The kinds of tasks that files of each format can hold. Cells of tsv and csv are no lists."""
 
@@ -57,6 +61,8 @@ COLUMNS: Mapping[str, tuple[frozenset[str], frozenset[str]]] = {
     "tagging": (frozenset({"tokens"}), frozenset({"tags", "id", "language"})),
     "span_qa": (frozenset({"question", "context"}), frozenset({"answers", "id", "language"})),
     "bitext_retrieval": (frozenset({"text", "english"}), frozenset()),
+    "bitext_ranking": (frozenset({"text", "english"}), frozenset()),
+    "mlm": (frozenset({"text"}), frozenset({"id", "language"})),
     "retrieval": (frozenset({"question", "context"}), frozenset({"answers", "id", "language"})),
 }
 """For each kind of task that tables can hold: the columns that must be named, and those that may be."""

@@ -35,6 +35,8 @@ _CHOICES: Mapping[str, Sequence[str]] = {
     "metric": tuple(METRICS),
     "score_on": ("dev", "test"),
     "pooling": ("mean", "cls"),
+    "directions": ("both", "from_english", "to_english"),
+    "similarity": ("cosine", "dot"),
 }
 _NAMES = {
     str: "text",
@@ -83,7 +85,13 @@ def parse(path: Path) -> Task:
     problems += contradictions(document, task, any(layouts.values()))
     if problems:
         raise UserError(problems)
-    return dataclasses.replace(task, files=tuple(layouts["files"]), hub=tuple(layouts["hub"]))
+    return dataclasses.replace(
+        task,
+        margin=float(task.margin),
+        scale=float(task.scale),
+        files=tuple(layouts["files"]),
+        hub=tuple(layouts["hub"]),
+    )
 
 
 def _wrong_keys(document: YamlFile, values: Mapping[str, Any], stem: str) -> Iterator[Problem]:

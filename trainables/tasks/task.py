@@ -22,6 +22,8 @@ KINDS: Mapping[str, tuple[str, ...]] = {
     "retrieval": ("map_at_20",),
     "bitext_retrieval": ("accuracy",),
     "bitext_mining": ("mining_f1",),
+    "bitext_ranking": ("accuracy",),
+    "mlm": ("perplexity",),
 }
 """The modules of `trainables.kinds`, and the metrics that can compare what each predicts."""
 
@@ -33,6 +35,14 @@ IN_PIECES = frozenset({"tagging", "span_qa"})
 
 LABELLED = frozenset({"pair_classification", "text_classification", "tagging"})
 """Kinds whose labels are names: those of the task's file or, where it has none, of the training data."""
+
+HIDDEN = 0.15
+"""The share of a text's tokens that mlm hides and asks for."""
+
+CHOOSES_LAST: Mapping[str, int] = {"bitext_ranking": 1, "mlm": 2}
+"""Kinds whose development scores say little about what a model is trained for beside them: in a mix with kinds of a
+lower number, which most have by being absent, they take no part in the objective.
+"""
 
 _TAG_OF_A_NAME = re.compile(r"O|[BIES]-.+")
 
@@ -64,8 +74,11 @@ class Task:
         window_stride, max_question, max_answer, best_answers: for span_qa, in tokens; the last a count of candidates.
             max_question also bounds the queries of retrieval.
         unanswerable: for span_qa, whether "no answer" is an answer.
-        layer, pooling: for bitext_retrieval and bitext_mining: the hidden layer that is pooled, as a share of the
-            layers (`14/24`: the output of layer 14 of a model with 24), and how: the `mean` of its tokens or `cls`.
+        layer, pooling: for the kinds of bitext: the hidden layer that is pooled, as a share of the layers (`14/24`: the
+            output of layer 14 of a model with 24), and how: the `mean` of its tokens or `cls`.
+        directions, similarity, margin, scale, learned_scale: the loss of bitext_ranking: whether `both` sides look for
+            the other, or `from_english` or `to_english` alone; `cosine` or `dot`; by how much the right one must be
+            closer; what similarities are multiplied with, and whether that is only where it begins.
         sizes: by split and language, how many examples the release has, as far as that is known without reading it.
             `sweep plan` estimates hours from it; nothing else looks at it.
         note: what to do where the data is not there.
@@ -97,6 +110,11 @@ class Task:
     unanswerable: bool = False
     layer: Fraction | None = None
     pooling: str = "mean"
+    directions: str = "both"
+    similarity: str = "cosine"
+    margin: float = 0.3
+    scale: float = 20.0
+    learned_scale: bool = False
     sizes: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     note: str = ""
     citation: str = ""
@@ -178,10 +196,16 @@ class Task:
     def definition(self) -> str:
         """A hash of everything that changes features, training or scores, other than the examples themselves."""
         told = {one.name: getattr(self, one.name) for one in dataclasses.fields(self) if one.name not in _UNTOLD}
+        for name in OF_RANKING:
+            if told[name] == getattr(Task, name):  # else the hash is that of before there was the field
+                del told[name]
         if self.chosen_by != (self.main_metric,):  # else the hash is that of before there was a choice
             told["objective"] = self.objective
         return content_hash({**told, "layer": str(self.layer)})
 
+
+OF_RANKING = ("directions", "similarity", "margin", "scale", "learned_scale")
+"""The keys of bitext_ranking alone."""
 
 _UNTOLD = frozenset(
     {

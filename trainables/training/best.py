@@ -22,7 +22,7 @@ class Verdict:
     Attributes:
         objective: what chooses among trials.
         scores: all of them, of all tasks.
-        collapsed: whether it is at chance in every task.
+        collapsed: whether it is at chance in every task that the objective is about.
     """
 
     objective: float

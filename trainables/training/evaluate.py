@@ -177,7 +177,11 @@ class Scorer:
     def outputs(self, head: str, features: Sequence[Feature]) -> list[np.ndarray]:
         """The head's outputs for each feature, without padding, in the features' order; on every worker the same."""
         bench = self._bench
-        rows = [Feature([row], position) for position, feature in enumerate(features) for row in feature.rows]
+        rows = [
+            Feature([row], position, feature.target)
+            for position, feature in enumerate(features)
+            for row in feature.rows
+        ]
         self.features += len(features)
         self.tokens += sum(row.width for row in rows)
         mine = rows[bench.rank :: bench.world_size]
@@ -200,10 +204,10 @@ class Scorer:
         found: dict[int, np.ndarray] = {}
         pad_id = bench.base(self._spec).tokenizer.pad_token_id
         for batch in micro_batches(rows, bench.micro_batch_tokens):
-            input_ids, mask, _ = collate(batch, pad_id)
+            input_ids, mask, targets = collate(batch, pad_id)
             input_ids = self._vocabulary.translate(input_ids) if self._vocabulary else input_ids
             with bench.autocast(self._spec):
-                result = network(head, input_ids.to(bench.device), mask.to(bench.device))
+                result = network(head, *(one.to(bench.device) for one in (input_ids, mask, targets)))
             for row, values in zip(batch, result.float().cpu().numpy(), strict=True):
                 per_token = values.ndim == 2
                 found[place[id(row)]] = values[: row.width] if per_token else values

@@ -22,13 +22,14 @@ from transformers import get_linear_schedule_with_warmup
 
 from trainables.data import references
 from trainables.features import Features
+from trainables.kinds.mlm import Masks
 from trainables.models.checkpoint import save_checkpoint
 from trainables.models.network import Network, table_name
 from trainables.models.vocabulary import TrimmedVocabulary
 from trainables.recipe import SOURCE
 from trainables.reports import Report, TrialError
 from trainables.spec import TrialSpec
-from trainables.tasks import Task
+from trainables.tasks import CHOOSES_LAST, Task
 from trainables.training.best import BestWeights, Verdict
 from trainables.training.evaluate import Scorer, Split, as_asked, evaluate, load_split
 from trainables.training.gradient import StepGradient
@@ -59,21 +60,26 @@ def fine_tune(spec: TrialSpec, bench: Workbench, started: float) -> Iterator[Rep
     assert spec.epochs is not None and spec.batch_size is not None  # a training spec has all hyper-parameters
     training_sets = [as_asked(bench.task(name), spec) for name in spec.tasks]
     features = {task.name: training_features(spec, bench, task) for task in training_sets}
+    tokenizer = bench.base(spec).tokenizer
+    masks = {task.name: Masks(tokenizer) for task in training_sets if task.kind == "mlm"}
     development = [development_split(spec, bench, task) for task in training_sets]
 
     torch.manual_seed(spec.seed)
     network = bench.network(spec, training_sets, carried_on(spec, training_sets))
-    mixture = Mixture(features, spec.recipe, spec.batch_size, spec.seed)
+    mixture = Mixture(features, spec.recipe, spec.batch_size, spec.seed, masks)
     trained_on = (rows for by_language in features.values() for rows in by_language.values())
     met = [*trained_on, *(part.features for splits in development for part in splits)]
     token_ids = np.unique(np.concatenate([rows.token_ids() for rows in met]))
-    vocabulary = TrimmedVocabulary(network.encoder, token_ids, bench.base(spec).tokenizer.pad_token_id)
+    if masks:  # each token is one that might stand there
+        token_ids = np.arange(network.state_dict()[table_name(network.encoder)].shape[0])
+    vocabulary = TrimmedVocabulary(network.encoder, token_ids, tokenizer.pad_token_id)
     network.to(bench.device)
     replica: nn.Module = network
     if bench.world_size > 1:
         torch.manual_seed(spec.seed * 1009 + bench.rank)  # workers drop different units
+        is_partly_used = len(training_sets) > 1 or any(head.layer is not None for head in network.heads.children())
         replica = DistributedDataParallel(
-            network, broadcast_buffers=False, init_sync=False, find_unused_parameters=len(training_sets) > 1
+            network, broadcast_buffers=False, init_sync=False, find_unused_parameters=is_partly_used
         )
 
     optimizer = torch.optim.AdamW(
@@ -212,14 +218,17 @@ def parameter_groups(network: Network, weight_decay: float) -> list[dict[str, An
 def verdict(scorer: Scorer, development: Sequence[Sequence[Split]]) -> Verdict:
     """What the development sets say about a network: the objective is the plain mean over tasks of what chooses each.
 
-    All workers take part. Raises TrialError where labels are hidden.
+    Of tasks of several kinds some do not count (CHOOSES_LAST). All workers take part. Raises TrialError where labels
+    are hidden.
     """
     found = [scorer.score(split, references) for split, *references in development]
-    values = [one.objective for one in found if one.objective is not None]
-    if len(values) < len(found):
+    if any(one.objective is None for one in found):
         raise TrialError("the development set has no labels")
     scores = tuple(score for one in found for score in one.scores)
-    return Verdict(sum(values) / len(values), scores, all(one.collapsed for one in found))
+    places = [CHOOSES_LAST.get(split.task.kind, 0) for split, *_ in development]
+    counted = [one for one, place in zip(found, places, strict=True) if place == min(places)]
+    values = [one.objective for one in counted if one.objective is not None]
+    return Verdict(sum(values) / len(values), scores, all(one.collapsed for one in counted))
 
 
 def whole_weights(network: Network, vocabulary: TrimmedVocabulary) -> dict[str, torch.Tensor]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import nullcontext
+from functools import partial
 from typing import Any
 
 import torch
@@ -11,7 +12,7 @@ from torch import Tensor, distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from trainables.features import Feature
-from trainables.kinds import Head, kind_of
+from trainables.kinds import IGNORED, Head, kind_of, pad
 from trainables.models.dropout import Key
 from trainables.models.network import Network
 from trainables.models.vocabulary import TrimmedVocabulary
@@ -45,7 +46,7 @@ class StepGradient:
         vocabulary: TrimmedVocabulary,
     ) -> None:
         self._network, self._replica = network, replica
-        self._losses = {task.name: kind_of(task).loss for task in training_sets}
+        self._losses = {task.name: partial(kind_of(task).loss, task) for task in training_sets}
         self._spec, self._bench, self._vocabulary = spec, bench, vocabulary
         self._pad_id = bench.base(spec).tokenizer.pad_token_id
 
@@ -87,7 +88,8 @@ class StepGradient:
         network (Gao et al. 2021, https://aclanthology.org/2021.repl4nlp-1.31).
         """
         bench = self._bench
-        mine = share(step.features, bench.rank, bench.world_size)
+        shares = [share(step.features, rank, bench.world_size) for rank in range(bench.world_size)]
+        mine = shares[bench.rank]
         rows = single_rows(mine)
         keys = _keys(step, mine)
         batches = list(micro_batches(rows, bench.micro_batch_tokens))
@@ -99,9 +101,10 @@ class StepGradient:
                 parts.append(self._forward(self._network, step.task, features, own_keys)[0])
         order = torch.tensor([feature.example for features in batches for feature in features], device=bench.device)
         outputs = torch.cat(parts)[order.argsort()]
-        everything, first = self._gathered(outputs, step)
+        everything, first = self._gathered(outputs, shares)
         everything.requires_grad_()
-        loss = self._losses[step.task](everything, torch.empty(0)) * (step.scale / step.weight)
+        targets = pad([feature.target for one in shares for feature in one if feature.weight], IGNORED)
+        loss = self._losses[step.task](everything, targets.to(bench.device)) * (step.scale / step.weight)
         (gradient,) = torch.autograd.grad(loss, everything)
         own = gradient[first : first + len(rows)] if sum(feature.weight for feature in mine) else outputs * 0
         after = bench.random_state()
@@ -115,12 +118,11 @@ class StepGradient:
         bench.set_random_state(after)
         return loss.item()
 
-    def _gathered(self, outputs: Tensor, step: Step) -> tuple[Tensor, int]:
+    def _gathered(self, outputs: Tensor, shares: Sequence[Sequence[Feature]]) -> tuple[Tensor, int]:
         """The outputs of all workers' rows, without those of idle workers, and where this worker's begin."""
         world_size, rank = self._bench.world_size, self._bench.rank
         if world_size == 1:
             return outputs.clone(), 0
-        shares = (share(step.features, worker, world_size) for worker in range(world_size))
         counts = [sum(len(feature.rows) for feature in one if feature.weight) for one in shares]
         padded = outputs.new_zeros(max(len(outputs), *counts), outputs.shape[1])
         padded[: len(outputs)] = outputs
@@ -136,9 +138,10 @@ class StepGradient:
         if self._network.masks is not None:
             self._network.masks.begin(keys, batch.mask.sum(dim=1).tolist(), device)
         input_ids = self._vocabulary.translate(batch.input_ids).to(device)
+        targets = batch.targets.to(device)
         with self._bench.autocast(self._spec):
-            outputs = network(task, input_ids, batch.mask.to(device))
-        return outputs.float(), batch.targets.to(device)
+            outputs = network(task, input_ids, batch.mask.to(device), targets)
+        return outputs.float(), targets
 
     def _waiting(self, more: bool) -> Any:
         """While more micro-batches follow, workers do not exchange gradients yet."""

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from trainables.features import Feature, Features
+from trainables.kinds.mlm import Masks
 from trainables.recipe import Recipe
 from trainables.reports import Trained, TrialError
 from trainables.training.shares import Size, epoch_features
@@ -101,15 +102,21 @@ class Mixture:
     Args:
         features: of each task by language, those that count.
         batch_size: of tasks for which the recipe says no other.
+        masks: of tasks whose masks each round draws anew.
 
     Raises:
         TrialError: a budget is too small for all tasks.
     """
 
     def __init__(
-        self, features: Mapping[str, Mapping[str, Features]], recipe: Recipe, batch_size: int, seed: int
+        self,
+        features: Mapping[str, Mapping[str, Features]],
+        recipe: Recipe,
+        batch_size: int,
+        seed: int,
+        masks: Mapping[str, Masks] | None = None,
     ) -> None:
-        self._seed = seed
+        self._seed, self._masks = seed, masks or {}
         budget = recipe.budget
         self._rounds = budget.amount if budget is not None and budget.unit == "epochs" else 1
         batch_sizes = {task: recipe.of(task).batch_size or batch_size for task in features}
@@ -139,10 +146,13 @@ class Mixture:
         skipped, start = divmod(start, self._steps_per_round)
         for number in [*self._rounds_of(epoch)][skipped:]:
             for place, (one, chosen) in enumerate(self._round(number)[start:], start=start):
-                yield Step(
-                    one.task, [one.features[position] for position in chosen], (self._seed, number, place), one.scale
-                )
+                features = [self._feature(one, int(position), number) for position in chosen]
+                yield Step(one.task, features, (self._seed, number, place), one.scale)
             start = 0
+
+    def _feature(self, one: _TrainingSet, position: int, number: int) -> Feature:
+        feature, masks = one.features[position], self._masks.get(one.task)
+        return feature if masks is None else masks.anew(feature, (self._seed, number, position))
 
     def trained(self, epochs: int) -> tuple[Trained, ...]:
         """What so many epochs train on: a row for each task and language."""

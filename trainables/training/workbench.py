@@ -17,9 +17,11 @@ from trainables.data.examples import Example
 from trainables.data.labels import labels_of
 from trainables.features import Feature, FeatureCache, Features
 from trainables.kinds import code_hash, kind_of
+from trainables.kinds.mlm import TokenLayers
 from trainables.models.checkpoint import DamagedCheckpoint, load_checkpoint
 from trainables.models.network import Base, Network, load_base, new_network
 from trainables.models.tensors import DamageError
+from trainables.models.token_layers import load_token_layers
 from trainables.reports import MachineLeaves
 from trainables.spec import TrialSpec, content_hash
 from trainables.store import Store, state_name
@@ -65,7 +67,7 @@ class Workbench:
         self.noticed = threading.Event()
         self._catalogue = catalogue or Catalogue()
         self._feature_cache = FeatureCache(store)
-        self._bases = _Recent(1)
+        self._bases, self._token_layers = _Recent(1), _Recent(1)
         self._checkpoints = _Recent(2)
         self._tasks, self._examples, self._features = _Recent(1000), _Recent(1000), _Recent(1000)
 
@@ -90,6 +92,11 @@ class Workbench:
         """A pre-trained model, loaded once. Raises as `load_base` does."""
         return self._bases.get((name, weights), lambda: load_base(name, weights))
 
+    def token_layers(self, spec: TrialSpec) -> TokenLayers:
+        """What a trial's pre-trained model predicts masked tokens with, loaded once. Raises as `load_token_layers`."""
+        place, config = (spec.model, spec.weights), self.base(spec).encoder.config
+        return self._token_layers.get(place, lambda: load_token_layers(*place, config))
+
     def checkpoint(self, trial_id: str) -> dict[str, torch.Tensor]:
         """A finished trial's weights. Raises as `load_checkpoint` does."""
         return self._checkpoints.get(trial_id, lambda: load_checkpoint(self.store, trial_id))
@@ -102,10 +109,13 @@ class Workbench:
 
         Raises:
             MissingCheckpoint, DamagedCheckpoint: the parent has to be run again.
+            UserError: the model has nothing to predict masked tokens with.
         """
         weights = self.checkpoint(spec.parent) if spec.parent else None
+        base = self.base(spec)
+        layers = self.token_layers(spec) if any(task.kind == "mlm" for task in tasks) else None
         try:
-            return new_network(self.base(spec), tasks, spec.dropout, weights, heads_from, spec.dropout_masks)
+            return new_network(base, tasks, spec.dropout, weights, heads_from, spec.dropout_masks, layers)
         except DamageError as error:
             assert spec.parent is not None  # whose weights do not fit
             self._checkpoints.drop(spec.parent)  # the next trial looks for better ones

@@ -2,7 +2,9 @@
 
 A trial's operations are 6 for each weight of the layers and each token in training, 2 where it is only scored (Kaplan
 et al. 2020, https://arxiv.org/abs/2001.08361, section 2.1: 2 forward, 4 backward; embeddings are looked up, not
-multiplied). What attention adds to that, 2 to 6 % at these lengths, is less than any of the other guesses.
+multiplied). Tokens that are hidden and looked for in the whole vocabulary are multiplied with its embeddings, too: 8
+operations in training, where their scores are computed twice. What attention adds to that, 2 to 6 % at these lengths,
+is less than any of the other guesses.
 """
 
 from __future__ import annotations
@@ -19,14 +21,17 @@ from sweep.experiment import Experiment
 from sweep.planning.plan import Study
 from sweep.planning.pricing.bounds import NOTHING, Bounds, exactly
 from sweep.planning.pricing.gpus import Gpu, GpuTable
-from sweep.planning.pricing.work import Counter, UnknownError, Work, epochs
-from trainables.models.shapes import name_and_revision, weights_of
+from sweep.planning.pricing.work import Counter, UnknownError, Work, epochs, with_all_embeddings
+from trainables.models.shapes import Weights, name_and_revision, weights_of
 from trainables.recipe import WHOLE, Recipe
 from trainables.spec import TrialSpec
 from trainables.training.shares import EVALUATIONS
 
 TRAINING, SCORING = 6, 2
 """Floating-point operations for each weight and token."""
+
+ASKING = 8
+"""Those of training for each embedding and hidden token."""
 
 QUANTILES = (0.1, 0.5, 0.9)
 """Which of the measured values are the low, the expected and the high one."""
@@ -119,9 +124,21 @@ def where(experiment: Experiment, measured: Sequence[Measured], table: GpuTable,
 def too_large(experiment: Experiment, place: Place) -> list[str]:
     """Weights, gradients and two moments of AdamW are 16 bytes a weight, activations apart."""
     weights = weights_of(experiment.model)
-    if place.gpu is None or weights is None or 16 * weights.layers < place.gpu.memory_gb * 1e9:
+    if place.gpu is None or weights is None:
+        return []
+    trained = weights.all if with_all_embeddings(experiment) else weights.layers
+    if 16 * trained < place.gpu.memory_gb * 1e9:
         return []
     return [f"to train {experiment.model} takes more than the {place.gpu.memory_gb:g} GB of {place.gpu.name}"]
+
+
+def whole_vocabulary(experiment: Experiment) -> list[str]:
+    """What is trained beside the usual where tokens are hidden."""
+    tasks, weights = with_all_embeddings(experiment), weights_of(experiment.model)
+    if not tasks:
+        return []
+    size = "all" if weights is None else f"all {weights.embeddings / 1e6:,.0f} million"
+    return [f"trials with {', '.join(tasks)} train {size} weights of the embeddings, others those that occur"]
 
 
 @dataclass(frozen=True)
@@ -169,20 +186,38 @@ class Clock:
             return _timed(same, features / rate * (rounds + scored), f"as fast as {len(same)} of these tasks")
         if work is None:
             raise UnknownError(str(unknown))
-        equivalent = work.tokens * rounds + work.scored * scorings * (SCORING / TRAINING)
+        equivalent = self._tokens(question, work, is_training) * rounds
+        equivalent += self._scored(question, work) * scorings * (SCORING / TRAINING)
         others = [one for one in alike if one.tokens and one.features]
         if others:
             rate = _quantiles([_tokens_per_second(one) for one in others])
             return _timed(others, equivalent / rate, f"as many tokens a second as {len(others)} of other tasks")
         operations = equivalent * (TRAINING if is_training else SCORING)
-        return Time(operations * self._weights_of(question) / self._peak(question), "table", self._by_table(question))
+        return Time(
+            operations * self._weights_of(question).layers / self._peak(question), "table", self._by_table(question)
+        )
 
-    def _weights_of(self, question: TrialSpec) -> int:
+    def _tokens(self, question: TrialSpec, work: Work, is_training: bool) -> Bounds:
+        """As many tokens of the layers alone as take as long."""
+        if not work.asked.high:
+            return work.tokens
+        weights = self._weights_of(question)
+        by = ASKING / TRAINING if is_training else 1
+        return work.tokens + work.asked * (by * weights.embeddings / weights.layers)
+
+    def _scored(self, question: TrialSpec, work: Work) -> Bounds:
+        """The same of what is scored in training."""
+        if not work.asked_in_scoring.high:
+            return work.scored
+        weights = self._weights_of(question)
+        return work.scored + work.asked_in_scoring * (weights.embeddings / weights.layers)
+
+    def _weights_of(self, question: TrialSpec) -> Weights:
         if self._weights is None:
             raise UnknownError(
                 f"the shape of model '{question.model}' is not known: give its folder, which has a config.json"
             )
-        return self._weights.layers
+        return self._weights
 
     def _peak(self, question: TrialSpec) -> Bounds:
         """Operations a second."""

@@ -10,6 +10,7 @@ from sweep.console import counted
 from sweep.experiment import Experiment
 from sweep.planning.plan import Plan, Study
 from sweep.planning.pricing.bounds import NOTHING, Bounds, exactly
+from sweep.planning.pricing.work import with_all_embeddings
 from trainables.models.shapes import Weights, weights_of
 
 BYTES = 4
@@ -90,7 +91,8 @@ def largest_file(experiment: Experiment) -> float | None:
 
 def _state(experiment: Experiment, weights: Weights) -> Bounds:
     copies = STATES + (experiment.checkpoint == "best")
-    return (exactly(weights.layers) + OCCURRING * weights.embeddings) * (BYTES * copies)
+    occurring = exactly(1) if with_all_embeddings(experiment) else OCCURRING
+    return (exactly(weights.layers) + occurring * weights.embeddings) * (BYTES * copies)
 
 
 def _stays(study: Study) -> bool:

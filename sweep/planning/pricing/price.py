@@ -11,7 +11,7 @@ from sweep.console import counted
 from sweep.experiment import Experiment
 from sweep.planning.plan import Plan, Study
 from sweep.planning.pricing.bounds import NOTHING, Bounds, digits
-from sweep.planning.pricing.clock import Clock, Measured, too_large, where
+from sweep.planning.pricing.clock import Clock, Measured, too_large, where, whole_vocabulary
 from sweep.planning.pricing.gpus import Gpu, GpuTable
 from sweep.planning.pricing.work import UnknownError
 
@@ -158,7 +158,8 @@ def price(
     place = where(experiment, measured, gpus, gpu)
     clock = Clock(experiment, place, [one for one in measured if one.device in place.devices])
     priced = tuple(_study_price(study, left.get(study.name, 0), clock) for study in plan.studies)
-    return Price(priced, place.gpu, place.gpus, (*place.notes, *too_large(experiment, place)))
+    notes = (*place.notes, *too_large(experiment, place), *whole_vocabulary(experiment))
+    return Price(priced, place.gpu, place.gpus, notes)
 
 
 def _study_price(study: Study, trials: int, clock: Clock) -> StudyPrice:

@@ -15,7 +15,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from sweep.experiment import Experiment, Places, scored_uses, training_uses
+from sweep.experiment import Experiment, Places, scored_uses, tasks_used, training_uses
 from sweep.planning.pricing.bounds import NOTHING, Bounds, exactly
 from trainables.data import Source, mini, mock
 from trainables.data.files import ReleaseFolder
@@ -24,7 +24,7 @@ from trainables.mirror import Folder, open_folder
 from trainables.recipe import SOURCE
 from trainables.spec import TrialSpec
 from trainables.store import cache_folder
-from trainables.tasks import Task
+from trainables.tasks import HIDDEN, Task
 from trainables.tasks.layout import CANDIDATES
 from trainables.training.shares import Size as PartSize
 from trainables.training.shares import epoch_features, shares
@@ -60,11 +60,14 @@ class Work:
         features: that are trained on, or scored.
         tokens: in them, without padding. In an evaluation also those of what predictions refer to.
         scored: tokens that are scored after the epoch; none in an evaluation.
+        asked, asked_in_scoring: how many of `tokens` and `scored` are hidden, and looked for in the whole vocabulary.
     """
 
     features: Bounds
     tokens: Bounds
     scored: Bounds
+    asked: Bounds = NOTHING
+    asked_in_scoring: Bounds = NOTHING
 
 
 @dataclass(frozen=True)
@@ -104,21 +107,23 @@ class Counter:
         missing: list[tuple[Task, str, str, str]] = []
         sizes = {task.name: size_of_example(task, "train", question.max_length) for task in tasks}
         there: dict[str, list[PartSize]] = {}
-        scored = NOTHING
+        scored, asked_in_scoring = NOTHING, NOTHING
         for task in tasks:
             counts = self._trained(question, task, missing)
             there[task.name] = [PartSize(count, count * sizes[task.name].features) for count in counts]
-            scored += self._scored(question, task, training_uses(self._source, task, []), missing).tokens
+            development = self._scored(question, task, training_uses(self._source, task, []), missing)
+            scored, asked_in_scoring = scored + development.tokens, asked_in_scoring + development.asked
         _complain(missing)
         if none := [name for name, parts in there.items() if not any(part.examples for part in parts)]:
             raise UnknownError(f"there are no examples of {', '.join(none)}")
-        recipe, features, tokens = question.recipe, NOTHING, NOTHING
+        recipe, features, tokens, asked = question.recipe, NOTHING, NOTHING, NOTHING
         rounds = recipe.budget.amount if recipe.budget is not None and recipe.budget.unit == "epochs" else 1
         batches = {task.name: recipe.of(task.name).batch_size or batch_size for task in tasks}
         for name, given in epoch_features(recipe, there, batches).items():
             features += exactly(sum(given) * rounds)
-            tokens += sizes[name].tokens * (sum(given) * rounds / sizes[name].features)
-        return Work(features, tokens, scored)
+            of_task = sizes[name].tokens * (sum(given) * rounds / sizes[name].features)
+            tokens, asked = tokens + of_task, asked + of_task * hidden_share(self._experiment.catalogue[name])
+        return Work(features, tokens, scored, asked, asked_in_scoring)
 
     def _trained(self, question: TrialSpec, task: Task, missing: list[tuple[Task, str, str, str]]) -> list[int]:
         """How many examples a trial takes of a task in each language."""
@@ -133,13 +138,13 @@ class Counter:
 
     def _evaluation(self, question: TrialSpec, tasks: Sequence[Task]) -> Work:
         missing: list[tuple[Task, str, str, str]] = []
-        features, tokens = NOTHING, NOTHING
+        features, tokens, asked = NOTHING, NOTHING, NOTHING
         for task in tasks:
             uses = scored_uses(self._experiment, self._source, task)
             found = self._scored(question, task, uses, missing)
-            features, tokens = features + found.features, tokens + found.tokens
+            features, tokens, asked = features + found.features, tokens + found.tokens, asked + found.asked
         _complain(missing)
-        return Work(features, tokens, NOTHING)
+        return Work(features, tokens, NOTHING, asked)
 
     def _scored(
         self,
@@ -156,7 +161,7 @@ class Counter:
                 tokens += size.tokens * examples
                 if split in task.evaluated:
                     features += exactly(size.features * examples)
-        return Work(features, tokens, NOTHING)
+        return Work(features, tokens, NOTHING, tokens * hidden_share(task))
 
     def _known(
         self, task: Task, places: Iterable[tuple[str, str]], missing: list[tuple[Task, str, str, str]]
@@ -213,6 +218,16 @@ class Counter:
         return self._readable >= 0
 
 
+def hidden_share(task: Task) -> float:
+    """Of a task's tokens those that are hidden and looked for in the whole vocabulary."""
+    return HIDDEN if task.kind == "mlm" else 0
+
+
+def with_all_embeddings(experiment: Experiment) -> list[str]:
+    """The tasks whose trials train the embeddings of all tokens, and not only of those that occur."""
+    return [task.name for task in tasks_used(experiment) if hidden_share(task)]
+
+
 def _remembered(source: Source, task: Task, split: str, language: str) -> int:
     """How many examples a source has, read once on this machine: the next time only the content's hash is looked at."""
     place = cache_folder() / "counts" / source.fingerprint(task, split, language)
@@ -259,7 +274,8 @@ def _cut(size: Size, task: Task, length: int) -> Size:
     tokens = size.tokens
     if task.kind == "span_qa":
         return Size(tokens * WINDOWED, max(size.features, FILLED * tokens.expected / length))
-    most = length * {"multiple_choice": len(task.labels), "bitext_retrieval": 2, "retrieval": 2}.get(task.kind, 1)
+    rows = {"multiple_choice": len(task.labels), "bitext_retrieval": 2, "bitext_ranking": 2, "retrieval": 2}
+    most = length * rows.get(task.kind, 1)
     lowest = tokens.low * length / task.max_length
     return Size(Bounds(min(lowest, most), min(tokens.expected, most), min(tokens.high, most)), size.features)
 

@@ -6,12 +6,12 @@ from collections.abc import Iterable
 from functools import lru_cache
 from random import Random
 
-from trainables.data.examples import Answer, Example, Question, TaggedSentence, TextPair, Translation
+from trainables.data.examples import Answer, Example, Question, TaggedSentence, Text, TextPair, Translation
 from trainables.data.mini import nli, qa
 from trainables.data.mini.frames import Frame, at_home, draw, with_fields
 from trainables.data.mini.languages import GRAMMARS, Grammar
 
-TASKS = ("nli", "qa", "pos", "ner", "bitext")
+TASKS = ("nli", "qa", "pos", "ner", "bitext", "ranking", "text")
 SIZES = {"train": 1000, "dev": 200, "test": 200}
 VERSION = 1  # raised whenever the generated text changes: results of two versions are not comparable
 
@@ -29,8 +29,10 @@ def examples(task: str, split: str, language: str, seed: int = 0) -> list[Exampl
         return [_inference(f"{name}-{i}", grammar, pair) for i, pair in enumerate(nli.pairs(key, split, size))]
     if task == "qa":
         return [_question(f"{name}-{i}", grammar, item) for i, item in enumerate(qa.passages(key, split, size))]
-    if task == "bitext":
+    if task in ("bitext", "ranking"):
         return [_translation(f"{name}-{i}", grammar, frame) for i, frame in enumerate(_alike(key, split, size))]
+    if task == "text":
+        return [Text(f"{name}-{i}", grammar.statement(*told).text) for i, told in enumerate(_told(key, split, size))]
     return [_tagged(f"{name}-{i}", task, grammar, told) for i, told in enumerate(_told(key, split, size))]
 
 
