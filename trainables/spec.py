@@ -40,6 +40,8 @@ class TrialSpec:
     `checkpoint` says which weights a trial keeps: the last ones, or the best of some evaluations on the way.
     `max_length` is the most tokens that the encoder sees at once, None: as each task says.
 
+    `token_types` says whether the encoder is told which of two texts a token is of (`trainables.models.segments`).
+
     Hyper-parameters have no defaults that a search could fall back on silently: an evaluation has none at all.
     """
 
@@ -65,6 +67,7 @@ class TrialSpec:
     max_length: int | None = None
     checkpoint: Literal["last", "best"] = "last"
     dropout_masks: Literal["batch", "rows"] = "batch"
+    token_types: bool = False
     code: int = CODE_VERSION
 
     def to_dict(self) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from sweep.experiment import (
     training_languages,
     training_uses,
 )
-from sweep.planning.weights import planned_weights
+from sweep.planning.weights import planned_token_types, planned_weights
 from trainables.data import fingerprint
 from trainables.models.shapes import name_and_revision
 from trainables.spec import Phase, TrialSpec, content_hash
@@ -175,6 +175,7 @@ def make_plan(experiment: Experiment) -> Plan:
     """
     model, _ = name_and_revision(experiment.model)
     weights = planned_weights(experiment)
+    token_types = planned_token_types(experiment, weights)
     source, space, seeds = experiment.source, experiment.space, tuple(experiment.seeds)
     catalogue, targets = experiment.catalogue, experiment.target_tasks
     warm = experiment.warm_start and any(condition.name == BASELINE for condition in experiment.conditions)
@@ -201,6 +202,7 @@ def make_plan(experiment: Experiment) -> Plan:
             weights=weights,
             max_length=experiment.max_length,
             checkpoint=experiment.checkpoint if phase != "evaluate" else "last",
+            token_types=token_types,
         )
 
     def search(condition: Condition, training_set: Task | None, asked: TrialSpec, parent: str | None) -> Study:

@@ -91,6 +91,14 @@ def name_and_revision(model: str) -> tuple[str, str | None]:
     return name, revision if at else None
 
 
+def short_name(model: str) -> str:
+    """A hub id as KNOWN has it: without its revision, and without an owner of OWNERS."""
+    name, _ = name_and_revision(model)
+    for owner in OWNERS:
+        name = name.removeprefix(owner)
+    return name
+
+
 @dataclass(frozen=True)
 class Weights:
     """How many weights an encoder has, heads apart: its layers', and those of its embeddings."""
@@ -143,9 +151,7 @@ def _config(model: str) -> Mapping[str, Any]:
     if model.startswith("random:"):
         shape = SHAPES.get(model.removeprefix("random:"))
         return {} if shape is None else shape | XLM_R
-    name, _ = name_and_revision(model)
-    for owner in OWNERS:
-        name = name.removeprefix(owner)
+    name = short_name(model)
     if name in KNOWN:
         return KNOWN[name]
     if (folder := folder_of(model)) is None:

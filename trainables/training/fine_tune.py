@@ -65,6 +65,7 @@ def fine_tune(spec: TrialSpec, bench: Workbench, started: float) -> Iterator[Rep
     met = [*features.values(), *(part.features for splits in development for part in splits)]
     token_ids = np.unique(np.concatenate([rows.token_ids() for rows in met]))
     vocabulary = TrimmedVocabulary(network.encoder, token_ids, bench.base(spec).tokenizer.pad_token_id)
+    network.renumber(vocabulary.translate)
     network.to(bench.device)
     replica: nn.Module = network
     if bench.world_size > 1:

@@ -105,7 +105,9 @@ class Workbench:
         """
         weights = self.checkpoint(spec.parent) if spec.parent else None
         try:
-            return new_network(self.base(spec), tasks, spec.dropout, weights, heads_from, spec.dropout_masks)
+            return new_network(
+                self.base(spec), tasks, spec.dropout, weights, heads_from, spec.dropout_masks, spec.token_types
+            )
         except DamageError as error:
             assert spec.parent is not None  # whose weights do not fit
             self._checkpoints.drop(spec.parent)  # the next trial looks for better ones
