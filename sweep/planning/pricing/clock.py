@@ -179,7 +179,7 @@ class Clock:
             raise UnknownError(
                 f"the shape of model '{question.model}' is not known: give its folder, which has a config.json"
             )
-        return self._weights.layers
+        return self._weights.computed
 
     def _peak(self, question: TrialSpec) -> Bounds:
         """Operations a second."""

@@ -10,7 +10,8 @@ from sweep.console import counted
 from sweep.experiment import Experiment
 from sweep.planning.plan import Plan, Study
 from sweep.planning.pricing.bounds import NOTHING, Bounds, exactly
-from trainables.models.shapes import Weights, weights_of
+from trainables.models.shapes import weights_of
+from trainables.models.sizes import Weights
 
 BYTES = 4
 """Of a weight: checkpoints are in float32."""
