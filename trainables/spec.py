@@ -18,6 +18,21 @@ SEARCHED = ("learning_rate", "epochs", "batch_size", "warmup", "weight_decay")
 """The fields that a search space may vary. All others say which question the trial answers."""
 
 
+@dataclass(frozen=True)
+class Lora:
+    """What is trained of a frozen encoder: beside each of some matrices a product of two that are `rank` wide.
+
+    Attributes:
+        alpha: the product is multiplied by `alpha / rank`.
+        targets: the ends of the names of the linear layers that have one (`query`, `attention.self.query`); none named:
+            all linear layers.
+    """
+
+    rank: int
+    alpha: float
+    targets: tuple[str, ...] = ()
+
+
 def content_hash(value: Any) -> str:
     """The first 16 hex digits of the SHA-256 of a JSON value in canonical form."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
@@ -40,6 +55,7 @@ class TrialSpec:
     `checkpoint` says which weights a trial keeps: the last ones, or the best of some evaluations on the way.
     `max_length` is the most tokens that the encoder sees at once, None: as each task says.
 
+    `lora` says what of the encoder is trained, None: all of it. Heads always are.
     `token_types` says whether the encoder is told which of two texts a token is of (`trainables.models.segments`).
 
     Hyper-parameters have no defaults that a search could fall back on silently: an evaluation has none at all.
@@ -68,6 +84,7 @@ class TrialSpec:
     checkpoint: Literal["last", "best"] = "last"
     dropout_masks: Literal["batch", "rows"] = "batch"
     token_types: bool = False
+    lora: Lora | None = None
     code: int = CODE_VERSION
 
     def to_dict(self) -> dict[str, Any]:
@@ -76,12 +93,16 @@ class TrialSpec:
         values = {field.name: getattr(self, field.name) for field in fields}
         kept = {field.name: values[field.name] for field in fields if values[field.name] != field.default}
         kept["code"] = self.code  # always there: its default changes with the training maths
+        if self.lora is not None:
+            kept["lora"] = {**dataclasses.asdict(self.lora), "targets": list(self.lora.targets)}
         return {name: list(value) if isinstance(value, tuple) else value for name, value in kept.items()}
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> TrialSpec:
         """The inverse of `to_dict`."""
         fields: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in values.items()}
+        if (lora := fields.get("lora")) is not None:
+            fields["lora"] = Lora(**{**lora, "targets": tuple(lora["targets"])})
         return cls(**fields)
 
     @cached_property

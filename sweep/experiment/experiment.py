@@ -12,9 +12,11 @@ from pydantic import BaseModel, ConfigDict, Field, Tag, model_validator
 
 import search_spaces
 from sweep.experiment.values import (
+    AllLayers,
     BenchmarkName,
     Count,
     FileName,
+    Full,
     Languages,
     Model,
     Place,
@@ -34,6 +36,7 @@ from sweep.scoring import benchmark
 from trainables import tasks
 from trainables.data import DataConfig, Source, open_source
 from trainables.mirror import is_uri
+from trainables.spec import Lora, Phase
 from trainables.tasks import Catalogue, Task
 
 BASELINE = "none"
@@ -135,6 +138,49 @@ class SentenceVectors(Section):
     pooling: Literal["mean", "cls"] | None = None
 
 
+class LoraConfig(Section):
+    """What is trained of a frozen encoder, see `trainables.spec.Lora`.
+
+    `alpha` None: the rank, so that the product counts once. `targets` all: every linear layer.
+    """
+
+    rank: Annotated[int, Field(ge=1, le=4096)]
+    alpha: Annotated[float, Field(gt=0, le=1_000_000)] | None = None
+    targets: Annotated[
+        Annotated[AllLayers, Tag("word")]
+        | Annotated[list[Annotated[str, Field(min_length=1)]], Field(min_length=1), once("target"), Tag("list")],
+        either("no list of layers", "for example [query, value], or all", word=str, list=list),
+    ] = "all"
+
+
+class Adapted(Section):
+    """Tuning with LoRA."""
+
+    lora: LoraConfig
+
+
+PhaseTuning = Annotated[
+    Annotated[Full, Tag("word")] | Annotated[Adapted, Tag("section")],
+    either("no way to tune", "full, or {lora: {rank: 16}}", word=str, section=dict),
+]
+
+
+class Tuning(Section):
+    """How much of the encoder each phase trains: all of it, or what LoRA adds to it. Heads always are."""
+
+    intermediate: PhaseTuning = "full"
+    target: PhaseTuning = "full"
+
+    def lora(self, phase: Phase) -> Lora | None:
+        """What a phase trains of the encoder; None: all, or in an evaluation nothing."""
+        chosen = {"intermediate": self.intermediate, "target": self.target}.get(phase, "full")
+        if isinstance(chosen, str):
+            return None
+        asked = chosen.lora
+        targets = () if asked.targets == "all" else tuple(sorted(asked.targets))
+        return Lora(asked.rank, float(asked.alpha or asked.rank), targets)
+
+
 class Limits(Section):
     """Caps on examples, for tests and first looks; None is no cap."""
 
@@ -172,9 +218,11 @@ class Experiment(Section):
     sentence_vectors: SentenceVectors = SentenceVectors()
     max_length: Count | None = None
     checkpoint: Literal["last", "best"] = "last"
+    tuning: Tuning = Tuning()
     dropout: Annotated[float, Field(ge=0, lt=1)] | None = None
     dropout_masks: Literal["batch", "rows"] = "batch"
     precision: Literal["fp32", "bf16"] = "fp32"
+    gradient_checkpointing: bool = False
     keep: Literal["winners", "all"] = "winners"
     save_minutes: Annotated[float, Field(gt=0, le=1_000_000)] = 15
     retries: Annotated[int, Field(ge=0, le=1_000_000)] = 3
@@ -198,6 +246,19 @@ class Experiment(Section):
             parts = benchmark.load(self.targets).tasks
             return [dataclasses.replace(self.catalogue[part.name], languages=part.languages) for part in parts]
         return [self.catalogue[name] for name in self.targets]
+
+    @property
+    def tuned(self) -> list[Lora | None]:
+        """What the phases that it has train of the encoder, each once; None: all of it."""
+        phases: list[Phase] = ["target"]
+        if any(condition.tasks for condition in self.conditions):
+            phases.append("intermediate")
+        return list(dict.fromkeys(self.tuning.lora(phase) for phase in phases))
+
+    @property
+    def loras(self) -> list[Lora]:
+        """Where that is not all of it."""
+        return [one for one in self.tuned if one is not None]
 
     @property
     def data_config(self) -> DataConfig:

@@ -5,12 +5,25 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from sweep.experiment import Condition, Experiment, Limits, Places, Resources, SentenceVectors, Trials
+from sweep.experiment import (
+    Adapted,
+    Condition,
+    Experiment,
+    Limits,
+    LoraConfig,
+    Places,
+    Resources,
+    SentenceVectors,
+    Trials,
+    Tuning,
+)
 from trainables.errors import Problem, nearest
 from trainables.yaml_file import Place, YamlFile
 
 SECTIONS = {
     "trials": Trials,
+    "tuning": Tuning,
+    "lora": LoraConfig,
     "resources": Resources,
     "limits": Limits,
     "conditions": Condition,
@@ -106,5 +119,5 @@ def _section(place: Place) -> Any:
     """The part of the file that a place lies in, or is."""
     model: Any = Experiment
     for step in place:
-        model = SECTIONS.get(str(step), model)
+        model = Adapted if model is Tuning else SECTIONS.get(str(step), model)
     return model

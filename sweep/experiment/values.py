@@ -103,6 +103,18 @@ def _all(word: str) -> str:
     return word
 
 
+def _full(word: str) -> str:
+    if word != "full":
+        raise is_not("no way to tune", "full, or {lora: {rank: 16}}")
+    return word
+
+
+def _all_layers(word: str) -> str:
+    if word != "all":
+        raise is_not("no list of layers", f"write [{word}], or all")
+    return word
+
+
 def _known_task(name: str, info: ValidationInfo) -> str:
     catalogue = _catalogue(info)
     if name not in catalogue:
@@ -191,6 +203,8 @@ Languages = Annotated[
     | Annotated[list[Language], Field(min_length=1), once("language"), Tag("list")],
     either("no list of languages", "for example [en, de], or all", word=str, list=list),
 ]
+Full = Annotated[str, AfterValidator(_full)]
+AllLayers = Annotated[str, AfterValidator(_all_layers)]
 Count = Annotated[int, Field(ge=1, le=1_000_000)]
 Place = Annotated[str, AfterValidator(_known_place)]
 FileName = Annotated[str, Field(min_length=1), AfterValidator(_file_name)]

@@ -88,6 +88,7 @@ MEASURED = ("spec", "seconds", "startup_seconds", "examples_per_second", "featur
 
 _ASKED = (
     "phase", "model", "tasks", "languages", "precision", "epochs", "train_examples", "eval_examples", "max_length",
+    "lora",
 )  # fmt: skip
 """What of a spec decides how long its trial takes."""
 

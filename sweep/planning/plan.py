@@ -203,6 +203,7 @@ def make_plan(experiment: Experiment) -> Plan:
             max_length=experiment.max_length,
             checkpoint=experiment.checkpoint if phase != "evaluate" else "last",
             token_types=token_types,
+            lora=experiment.tuning.lora(phase),
         )
 
     def search(condition: Condition, training_set: Task | None, asked: TrialSpec, parent: str | None) -> Study:

@@ -217,6 +217,7 @@ def _group_config(experiment: Experiment, weights: str | None, environment: Envi
         save_minutes=experiment.save_minutes,
         model=name_and_revision(experiment.model)[0],
         weights=weights,
+        gradient_checkpointing=experiment.gradient_checkpointing,
         environment=environment,
     )
 

@@ -172,6 +172,39 @@ def test_a_trial_of_each_kind_runs_and_the_next_one_starts_from_it(folder: Path,
         assert list(run_trial(evaluation, bench, time.time()))[-1].scores
 
 
+def modules_called(spec: TrialSpec, bench: Workbench) -> int:
+    """How often a module computed something while a trial ran."""
+    calls: list[None] = []
+    hook = torch.nn.modules.module.register_module_forward_hook(lambda *_: calls.append(None))
+    try:
+        list(run_trial(spec, bench, 0.0))
+    finally:
+        hook.remove()
+    return len(calls)
+
+
+@pytest.mark.parametrize("kind", ["pair_classification", "retrieval"])
+@pytest.mark.parametrize("folder", ["xlm-roberta", "bert", "modernbert", "eurobert"], indirect=True)
+def test_layers_that_are_computed_again_give_the_same_weights(folder: Path, kind: str, tmp_path: Path) -> None:
+    """To the last bit, with dropout on; and they are: more linear layers are met than there are."""
+    spec = TrialSpec("target", str(folder), (KINDS[kind],), ("en",), "d", **{**SETTINGS, "epochs": 2, "dropout": 0.2})
+    found, met = [], []
+    for again in (False, True):
+        bench = Workbench(Store(str(tmp_path / str(again))), source(KINDS[kind]))
+        bench.gradient_checkpointing = again
+        met.append(modules_called(spec, bench))
+        found.append(load_checkpoint(bench.store, spec.trial_id))
+    assert met[1] > met[0]
+    assert all(torch.equal(one, found[1][name]) for name, one in found[0].items())
+
+
+def test_layers_that_cannot_be_computed_again_are_refused_before_a_trial(tmp_path: Path) -> None:
+    folder = str(families.save("mpnet", tmp_path / "mpnet"))
+    check_model(folder, None, 100, "batch")
+    with pytest.raises(UserError, match=r"gradient_checkpointing is not for models of type mpnet"):
+        check_model(folder, None, 100, "batch", again=True)
+
+
 @pytest.mark.parametrize("folder", ["bert", "modernbert", "deberta-v2"], indirect=True)
 def test_a_trial_that_is_stopped_ends_in_the_same_weights(folder: Path, tmp_path: Path) -> None:
     types = tells_texts(str(folder), identify(str(folder)))

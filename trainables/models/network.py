@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import inspect
 import socket
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -37,9 +38,10 @@ from trainables.kinds import kind_of
 from trainables.models.checkpoint import check_fit
 from trainables.models.dropout import KIN, RowMasks, drop_by_rows
 from trainables.models.identity import COMMIT, identify
+from trainables.models.lora import adapt, check_targets
 from trainables.models.minilm import minilm_folder
-from trainables.models.shapes import SHAPES, folder_of, is_on_hub, name_and_revision, positions
-from trainables.spec import content_hash
+from trainables.models.shapes import SHAPES, XLM_R, folder_of, is_on_hub, name_and_revision, positions
+from trainables.spec import Lora, content_hash
 from trainables.tasks import Task
 
 logging.set_verbosity_error()  # what a checkpoint has too much is no matter, what it lacks is an error here
@@ -105,13 +107,7 @@ def load_base(model: str, weights: str | None = None) -> Base:
         if name not in SHAPES:
             raise UserError(Problem(f"unknown model 'random:{name}'", hint=nearest(name, tuple(SHAPES))))
         tokenizer = _tokenizer(place, revision)  # XLM-R's vocabulary
-        config = XLMRobertaConfig(
-            vocab_size=len(tokenizer),
-            max_position_embeddings=514,
-            type_vocab_size=1,
-            layer_norm_eps=1e-5,
-            **SHAPES[name],
-        )
+        config = _untrained(name, len(tokenizer))
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
             return Base(XLMRobertaModel(config, add_pooling_layer=False).eval(), tokenizer)
@@ -139,29 +135,39 @@ def load_base(model: str, weights: str | None = None) -> Base:
     return Base(encoder.eval(), tokenizer)
 
 
-def check_model(model: str, weights: str, tokens: int, masks: str) -> None:
-    """Makes sure that workers will find a hub id or folder, before several of them try.
+def check_model(
+    model: str, weights: str | None, tokens: int, masks: str, loras: Sequence[Lora] = (), again: bool = False
+) -> None:
+    """Makes sure that workers will find a model, before several of them try.
 
     Args:
         tokens: the most that it will be given at once.
         masks: what those of dropout belong to.
+        loras: what of it is trained in some phase.
+        again: whether its layers are to be computed again in the backward pass.
 
     Raises:
         UserError: there is no such model, it cannot be downloaded, its tokenizer lacks something, it cannot see so many
-            tokens, or its dropout cannot be drawn in that way.
+            tokens, its dropout cannot be drawn in that way, it has not got the layers that LoRA is to adapt, or they
+            cannot be computed again.
     """
     place, revision = _locate(model, weights)
     try:
         config = _config(model, place, revision)
         with torch.device("meta"):  # shapes without memory
             kind: Any = AutoModel._model_mapping[type(config)]
-            kind(config, **_no_pooler(kind))
+            encoder = kind(config, **_no_pooler(kind))
         tokenizer = _tokenizer(place, revision)
     except UserError:
         raise
     except Exception as error:  # as in load_base
         raise _no_model(model, error) from error
     check_tokenizer(model, tokenizer)
+    for lora in loras:
+        check_targets(model, encoder, lora)
+    if again and not encoder.supports_gradient_checkpointing:
+        message = f"gradient_checkpointing is not for models of type {config.model_type} such as '{model}'"
+        raise UserError(Problem(message, hint="leave it out"))
     longest = positions(config.to_dict())
     if longest is not None and tokens > longest:
         message = f"model '{model}' sees {longest} tokens at once, and the tasks give it up to {tokens}"
@@ -169,6 +175,13 @@ def check_model(model: str, weights: str, tokens: int, masks: str) -> None:
     if masks == "rows" and config.model_type not in KIN:
         message = f"dropout_masks: rows is for models of type {', '.join(KIN)}, and '{model}' is {config.model_type}"
         raise UserError(Problem(message, hint="set dropout=0, which is as exact, or leave dropout_masks out"))
+
+
+def _untrained(shape: str, vocabulary: int) -> XLMRobertaConfig:
+    """The configuration of `random:<shape>`."""
+    return XLMRobertaConfig(
+        vocab_size=vocabulary, max_position_embeddings=514, type_vocab_size=1, layer_norm_eps=1e-5, **SHAPES[shape]
+    )
 
 
 def check_tokenizer(model: str, tokenizer: PreTrainedTokenizerBase) -> None:
@@ -201,6 +214,8 @@ def check_tokenizer(model: str, tokenizer: PreTrainedTokenizerBase) -> None:
 
 def _config(model: str, place: str, revision: str | None) -> PretrainedConfig:
     """A model's configuration. UserError where it is of no encoder that reads a text as a whole, or needs own code."""
+    if model.startswith("random:"):
+        return _untrained(model.removeprefix("random:"), XLM_R["vocab_size"])
     said, _ = PretrainedConfig.get_config_dict(place, revision=revision)
     own = said.get("model_type")
     if own not in CONFIG_MAPPING and (own in NATIVE or "auto_map" in said):
@@ -284,6 +299,17 @@ class Network(nn.Module):
         self.encoder = encoder
         self.heads = nn.ModuleDict(heads)
 
+    def trained(self) -> dict[str, Tensor]:
+        """The weights that training changes: all, or with LoRA its products and the heads."""
+        frozen = {name for name, one in self.named_parameters() if not one.requires_grad}
+        return {name: one for name, one in self.state_dict().items() if name not in frozen}
+
+    def compute_layers_again(self) -> None:
+        """From now on the backward pass computes each layer again, with the same dropout, instead of keeping it."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)  # the name is another one in transformers 6
+            self.encoder.gradient_checkpointing_enable({"use_reentrant": False})
+
     def renumber(self, translate: Callable[[Tensor], Tensor]) -> None:
         """Notes that tokens have other ids from now on."""
         if self.separator is not None:
@@ -313,6 +339,7 @@ def new_network(
     heads_from: Mapping[str, str] | None = None,
     masks: Literal["batch", "rows"] = "batch",
     types: bool = False,
+    lora: Lora | None = None,
 ) -> Network:
     """A network for training or evaluation, on the CPU.
 
@@ -325,6 +352,7 @@ def new_network(
             are drawn from torch's global random state, and what else `weights` has of heads is dropped.
         masks: what those of dropout belong to, see `TrialSpec`.
         types: whether the encoder is told which of two texts a token is of.
+        lora: what of the encoder is trained, None: all of it.
 
     Raises:
         DamageError: `weights` are not exactly those of this encoder and these heads.
@@ -347,6 +375,8 @@ def new_network(
         check_fit(taken, {name: one for name, one in network.state_dict().items() if name.startswith((*prefixes,))})
         encoder.get_input_embeddings().weight = nn.Parameter(taken.pop(name_of_table), requires_grad=False)
         network.load_state_dict(taken, strict=False)  # the embeddings are there, and heads that nobody has trained yet
+    if lora is not None:
+        adapt(encoder, lora)
     if dropout is not None:
         for module in network.modules():
             if isinstance(module, nn.Dropout):

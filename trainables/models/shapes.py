@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from trainables.models.sizes import Weights, count
+from trainables.models.sizes import Weights, adapters, count
 from trainables.store import expanded
 
 SHAPES: dict[str, dict[str, Any]] = {
@@ -156,6 +156,12 @@ def weights_of(model: str) -> Weights | None:
     """
     config = _config(model)
     return count(config) if config else None
+
+
+def lora_weights(model: str, rank: int) -> int | None:
+    """The most weights that LoRA of some rank adds to a model; None where its shape is not known."""
+    config = _config(model)
+    return adapters(config, rank) if config else None
 
 
 def longest_input(model: str) -> int | None:

@@ -56,6 +56,23 @@ def count(config: Mapping[str, Any]) -> Weights | None:
         return None
 
 
+def adapters(config: Mapping[str, Any], rank: int) -> int | None:
+    """The most weights that LoRA of some rank adds to an encoder; None where its configuration does not tell.
+
+    That is beside each of four matrices of attention and three of the feed-forward network, in every layer.
+    """
+    number = _Config(config)
+    try:
+        hidden = number("hidden_size", config.get("dim"))
+        layers, inner = (
+            number("num_hidden_layers", config.get("n_layers")),
+            number("intermediate_size", config.get("hidden_dim")),
+        )
+    except (LookupError, TypeError, ValueError):
+        return None
+    return layers * rank * (4 * 2 * hidden + 3 * (hidden + inner))
+
+
 def _linear(inputs: int, outputs: int, bias: int = 1) -> int:
     return (inputs + bias) * outputs
 

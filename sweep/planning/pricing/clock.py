@@ -2,7 +2,8 @@
 
 A trial's operations are 6 for each weight of the layers and each token in training, 2 where it is only scored (Kaplan
 et al. 2020, https://arxiv.org/abs/2001.08361, section 2.1: 2 forward, 4 backward; embeddings are looked up, not
-multiplied). What attention adds to that, 2 to 6 % at these lengths, is less than any of the other guesses.
+multiplied). With LoRA they are 4: half of those backward are the gradients of weights, which frozen ones have not. What
+attention adds to that, 2 to 6 % at these lengths, is less than any of the other guesses.
 """
 
 from __future__ import annotations
@@ -20,12 +21,12 @@ from sweep.planning.plan import Study
 from sweep.planning.pricing.bounds import NOTHING, Bounds, exactly
 from sweep.planning.pricing.gpus import Gpu, GpuTable
 from sweep.planning.pricing.work import Counter, UnknownError, Work, epochs
-from trainables.models.shapes import name_and_revision, weights_of
-from trainables.spec import TrialSpec
+from trainables.models.shapes import lora_weights, name_and_revision, weights_of
+from trainables.spec import Lora, TrialSpec
 from trainables.training.shares import EVALUATIONS
 
-TRAINING, SCORING = 6, 2
-"""Floating-point operations for each weight and token."""
+TRAINING, FROZEN, SCORING = 6, 4, 2
+"""Floating-point operations for each weight and token: where all weights are trained, where LoRA is, and in scoring."""
 
 QUANTILES = (0.1, 0.5, 0.9)
 """Which of the measured values are the low, the expected and the high one."""
@@ -45,7 +46,7 @@ class Measured:
         startup_seconds: of these, until its first step.
         examples_per_second: features that it trained on or scored in a second after that, over all its workers.
         features, tokens: of an epoch, or of the whole evaluation.
-        train_examples, eval_examples, max_length: the limits of its spec.
+        train_examples, eval_examples, max_length, lora: those of its spec.
     """
 
     phase: str
@@ -63,6 +64,7 @@ class Measured:
     train_examples: int | None
     eval_examples: int | None
     max_length: int | None = None
+    lora: Lora | None = None
 
 
 @dataclass(frozen=True)
@@ -115,9 +117,15 @@ def where(experiment: Experiment, measured: Sequence[Measured], table: GpuTable,
 
 
 def too_large(experiment: Experiment, place: Place) -> list[str]:
-    """Weights, gradients and two moments of AdamW are 16 bytes a weight, activations apart."""
+    """Weights, gradients and two moments of AdamW are 16 bytes a weight, activations apart; frozen weights are 4."""
     weights = weights_of(experiment.model)
-    if place.gpu is None or weights is None or 16 * weights.layers < place.gpu.memory_gb * 1e9:
+    if place.gpu is None or weights is None:
+        return []
+    layers, most = weights.layers, 0
+    for lora in experiment.tuned:
+        added = lora_weights(experiment.model, lora.rank) if lora else None
+        most = max(most, 16 * layers if lora is None else 4 * layers + 16 * (added or 0))
+    if most < place.gpu.memory_gb * 1e9:
         return []
     return [f"to train {experiment.model} takes more than the {place.gpu.memory_gb:g} GB of {place.gpu.name}"]
 
@@ -153,6 +161,7 @@ class Clock:
             one
             for one in self._measured
             if (one.model, one.precision) == (question.model, question.precision)
+            and (one.lora is None) == (question.lora is None)
             and (one.phase != "evaluate") == is_training
         ]
         same = [one for one in alike if set(one.tasks) == set(question.tasks) and one.max_length == question.max_length]
@@ -162,16 +171,17 @@ class Clock:
             work, unknown = None, error
         if same and (features := _features(question, same, work)):
             rate = _quantiles([one.examples_per_second or 0 for one in same])
-            scored = scorings * _relative_scoring(work)
+            scored = scorings * _relative_scoring(work, question)
             return _timed(same, features / rate * (rounds + scored), f"as fast as {len(same)} of these tasks")
         if work is None:
             raise UnknownError(str(unknown))
-        equivalent = work.tokens * rounds + work.scored * scorings * (SCORING / TRAINING)
+        per_token = _operations(question)
+        equivalent = work.tokens * rounds + work.scored * scorings * (SCORING / per_token)
         others = [one for one in alike if one.tokens and one.features]
         if others:
             rate = _quantiles([_tokens_per_second(one) for one in others])
             return _timed(others, equivalent / rate, f"as many tokens a second as {len(others)} of other tasks")
-        operations = equivalent * (TRAINING if is_training else SCORING)
+        operations = equivalent * per_token
         return Time(operations * self._weights_of(question) / self._peak(question), "table", self._by_table(question))
 
     def _weights_of(self, question: TrialSpec) -> int:
@@ -229,11 +239,17 @@ def _scorings(question: TrialSpec, rounds: Bounds) -> Bounds:
     return Bounds(max(EVALUATIONS, rounds.low), rounds.expected + between, rounds.high + between)
 
 
-def _relative_scoring(work: Work | None) -> float:
+def _operations(question: TrialSpec) -> int:
+    if question.phase == "evaluate":
+        return SCORING
+    return TRAINING if question.lora is None else FROZEN
+
+
+def _relative_scoring(work: Work | None, question: TrialSpec) -> float:
     """How long it takes to score the development set, in epochs."""
     if work is None or not work.tokens.expected:
         return 0
-    return work.scored.expected / work.tokens.expected * SCORING / TRAINING
+    return work.scored.expected / work.tokens.expected * SCORING / _operations(question)
 
 
 def _tokens_per_second(one: Measured) -> float:
