@@ -90,7 +90,15 @@ def test_shared_layers_are_computed_as_often_as_they_are_used() -> None:
 
 @pytest.mark.parametrize(
     "config",
-    [{"model_type": "mine"}, {"model_type": "bert"}, {**SHAPE, "hidden_size": "wide"}, {**SHAPE, "vocab_size": []}],
+    [
+        {"model_type": "mine"},
+        {"model_type": "bert"},
+        {**SHAPE, "hidden_size": "wide"},
+        {**SHAPE, "vocab_size": []},
+        {**SHAPE, "model_type": "eurobert", "num_attention_heads": 0},
+        {**SHAPE, "num_hidden_layers": -1},
+        {**SHAPE, "vocab_size": float("inf")},
+    ],
 )
 def test_what_tells_nothing_is_not_counted(config: dict[str, Any]) -> None:
     assert count(config) is None

@@ -29,7 +29,6 @@ from trainables.errors import UserError
 from trainables.features import Feature
 from trainables.kinds import IGNORED, Encoded, kind_of
 from trainables.models.network import Base, check_tokenizer, token_types
-from trainables.models.segments import of_files
 from trainables.training.batching import collate
 
 WORDS = ("Anna", "King", ",", "whose", "dog", "ran", "(", "quickly", ")", "slept", "in", "Berlin", ".")
@@ -151,30 +150,6 @@ def test_which_text_a_token_is_of_follows_from_the_row(tokenizer: PreTrainedToke
         rows = features("mini-nli", [TextPair("0", *pair, None) for pair in pairs], tokenizer)
         batch = collate(rows, tokenizer.pad_token_id)
         assert torch.equal(batch.input_ids, padded["input_ids"])
-
-
-@pytest.mark.parametrize(
-    ("config", "files", "expected"),
-    [
-        ({"model_type": "bert"}, {}, True),
-        ({"model_type": "bert", "type_vocab_size": 2}, {"do_lower_case": False, "model_max_length": 512}, True),
-        ({"model_type": "bert", "type_vocab_size": 1}, {}, False),
-        ({"model_type": "bert", "type_vocab_size": 2}, {"tokenizer_class": "XLMRobertaTokenizer"}, False),
-        ({"model_type": "bert", "tokenizer_class": "XLMRobertaTokenizer"}, {}, False),
-        ({"model_type": "bert"}, {"tokenizer_class": "BertTokenizerFast"}, True),
-        ({"model_type": "bert"}, {"model_input_names": ["input_ids", "attention_mask"]}, False),
-        ({"model_type": "albert", "type_vocab_size": 2}, {"model_input_names": ["input_ids", "token_type_ids"]}, True),
-        ({"model_type": "xlm-roberta", "type_vocab_size": 1}, {}, False),
-        ({"model_type": "deberta-v2", "type_vocab_size": 0}, {"model_input_names": ["token_type_ids"]}, False),
-        ({"model_type": "distilbert"}, {"tokenizer_class": "BertTokenizer"}, False),
-        ({"model_type": "modernbert"}, {}, False),
-        ({}, {}, False),
-    ],
-)
-def test_whose_tokenizer_tells_texts_apart_is_known_by_its_files(
-    config: dict[str, Any], files: dict[str, Any], expected: bool
-) -> None:
-    assert of_files(config, files) is expected
 
 
 def letters(template: str | None, pair: str | None = None, pad: str | None = "<pad>") -> PreTrainedTokenizerBase:

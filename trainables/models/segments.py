@@ -13,10 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from trainables.errors import Problem
-from trainables.models.identity import COMMIT, UnknownWeightsError
+from trainables.models.identity import PATIENCE, UnknownWeightsError
 from trainables.models.shapes import KNOWN, folder_of, is_built_in, name_and_revision, short_name
 
 CONFIG, TOKENIZER = "config.json", "tokenizer_config.json"
+
+BESIDE = ("tokenizer.json", "vocab.txt")
+"""What a checkpoint has of a tokenizer in any case, of kinds that may tell it."""
 
 TELLS = ("BertTokenizer", "BertTokenizerFast")
 """Classes of tokenizers that tell it where a checkpoint's files do not say what its tokenizer gives."""
@@ -36,20 +39,28 @@ def tells_texts(model: str, weights: str) -> bool:
     Raises:
         UnknownWeightsError: the files are not on this machine, and the hub does not give them now.
     """
-    if is_built_in(model) or KNOWN.get(short_name(model), {}).get("model_type") == "xlm-roberta":
+    if is_built_in(model):
         return False
-    return of_files(_read(model, weights, CONFIG), _read(model, weights, TOKENIZER))
+    if folder_of(model) is None and (known := KNOWN.get(short_name(model))) is not None:
+        return of_files(known, {})
+    config = _read(model, weights, CONFIG)
+    return has_embeddings(config) and of_files(config, _read(model, weights, TOKENIZER))
+
+
+def has_embeddings(config: Mapping[str, Any]) -> bool:
+    """Whether a model with this config.json has embeddings of a first and a second text."""
+    types = config.get("type_vocab_size", 2 if config.get("model_type") in BERTS else 0)
+    return isinstance(types, int) and types > 1
 
 
 def of_files(config: Mapping[str, Any], tokenizer: Mapping[str, Any]) -> bool:
-    """The same of the content of config.json and tokenizer_config.json."""
-    kind = config.get("model_type")
-    if int(config.get("type_vocab_size") or 2 * (kind in BERTS and "type_vocab_size" not in config)) < 2:
+    """Whether the encoder is told it, by the content of config.json and tokenizer_config.json."""
+    if not has_embeddings(config):
         return False
     if isinstance(given := tokenizer.get("model_input_names"), list):
         return "token_type_ids" in given
     name = tokenizer.get("tokenizer_class") or config.get("tokenizer_class")
-    return name in TELLS if name else kind in BERTS
+    return name in TELLS if name else config.get("model_type") in BERTS
 
 
 def _read(model: str, weights: str, file: str) -> Mapping[str, Any]:
@@ -65,24 +76,22 @@ def _read(model: str, weights: str, file: str) -> Mapping[str, Any]:
 
 def _fetched(name: str, commit: str, file: str) -> Path | None:
     """A file of a hub's model in this machine's cache, downloaded if it is not there; None: the model has none."""
-    from huggingface_hub import hf_hub_download  # only here: other models need no hub
+    from huggingface_hub import hf_hub_download, try_to_load_from_cache  # only here: other models need no hub
     from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
 
+    def cached(one: str) -> Any:
+        return try_to_load_from_cache(name, one, revision=commit)
+
     try:
-        if not COMMIT.fullmatch(commit):
-            raise ValueError(f"'{commit}' is no commit")
-        return Path(hf_hub_download(name, file, revision=commit))
-    except EntryNotFoundError as error:
-        if not isinstance(error, LocalEntryNotFoundError):
-            return None
-        reason: Exception = error
+        if isinstance(found := cached(file), str):
+            return Path(found)
+        return Path(hf_hub_download(name, file, revision=commit, etag_timeout=PATIENCE))
     except Exception as error:  # of the name, of the network, of HTTP: the hub's client has no type for all of them
-        reason = error
-    message = f"{file} of '{name}' is not in the cache on this machine, and cannot be had now: {_first_line(reason)}"
-    raise UnknownWeightsError(
-        Problem(message, hint="go where the hub can be reached, or set HF_HOME to a filled cache")
-    )
-
-
-def _first_line(error: Exception) -> str:
-    return f"{error}".strip().partition("\n")[0] or type(error).__name__
+        is_none = isinstance(error, EntryNotFoundError) and not isinstance(error, LocalEntryNotFoundError)
+        # Whoever had the tokenizer's other files from the hub has asked for this one as well.
+        if is_none or (file == TOKENIZER and any(isinstance(cached(one), str) for one in BESIDE)):
+            return None
+        reason = f"{error}".strip().partition("\n")[0] or type(error).__name__
+        message = f"{file} of '{name}' is not in the cache on this machine, and cannot be had now: {reason}"
+        hint = "go where the hub can be reached, or set HF_HOME to a filled cache"
+        raise UnknownWeightsError(Problem(message, hint=hint)) from error

@@ -51,9 +51,10 @@ def count(config: Mapping[str, Any]) -> Weights | None:
     """The weights of an encoder with this configuration; None where its family is not known, or a number is missing."""
     rule = RULES.get(str(config.get("model_type", "bert")))
     try:
-        return rule(_Config(config)) if rule else None
-    except (LookupError, TypeError, ValueError):
+        weights = rule(_Config(config)) if rule else None
+    except (LookupError, TypeError, ValueError, ArithmeticError):
         return None
+    return weights if weights and min(weights.layers, weights.embeddings, weights.computed) > 0 else None
 
 
 def adapters(config: Mapping[str, Any], rank: int) -> int | None:
@@ -68,7 +69,7 @@ def adapters(config: Mapping[str, Any], rank: int) -> int | None:
             number("num_hidden_layers", config.get("n_layers")),
             number("intermediate_size", config.get("hidden_dim")),
         )
-    except (LookupError, TypeError, ValueError):
+    except (LookupError, TypeError, ValueError, ArithmeticError):
         return None
     return layers * rank * (4 * 2 * hidden + 3 * (hidden + inner))
 

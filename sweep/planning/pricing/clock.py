@@ -187,7 +187,8 @@ class Clock:
     def _weights_of(self, question: TrialSpec) -> int:
         if self._weights is None:
             raise UnknownError(
-                f"the shape of model '{question.model}' is not known: give its folder, which has a config.json"
+                f"the shape of model '{question.model}' is not known: run `hf download {question.model} config.json`, "
+                "or give its folder"
             )
         return self._weights.computed
 

@@ -66,7 +66,7 @@ def disk(experiment: Experiment, plan: Plan, left: Mapping[str, int]) -> Disk:
     """
     weights = weights_of(experiment.model)
     if weights is None:
-        return Disk(None, None, f"the shape of model '{experiment.model}' is not known: give its folder")
+        return Disk(None, None, f"the shape of model '{experiment.model}' is not known")
     sizes = _Sizes(experiment, weights)
     own = _distinct(plan)
     is_all_kept = experiment.keep == "all"
