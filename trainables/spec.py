@@ -20,6 +20,21 @@ SEARCHED = ("learning_rate", "epochs", "batch_size", "warmup", "weight_decay")
 """The fields that a search space may vary. All others say which question the trial answers."""
 
 
+@dataclass(frozen=True)
+class Lora:
+    """What is trained of a frozen encoder: beside each of some matrices a product of two that are `rank` wide.
+
+    Attributes:
+        alpha: the product is multiplied by `alpha / rank`.
+        targets: the ends of the names of the linear layers that have one (`query`, `attention.self.query`); none named:
+            all linear layers.
+    """
+
+    rank: int
+    alpha: float
+    targets: tuple[str, ...] = ()
+
+
 def content_hash(value: Any) -> str:
     """The first 16 hex digits of the SHA-256 of a JSON value in canonical form."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
@@ -43,6 +58,9 @@ class TrialSpec:
     `max_length` is the most tokens that the encoder sees at once, None: as each task says.
     `recipe` says how several tasks and languages are mixed, where that is not in proportion to what there is of them.
     `head` is the parent's that a trial goes on with, or that answers instead of the targets' own: None: as tasks say.
+
+    `lora` says what of the encoder is trained, None: all of it. Heads always are.
+    `token_types` says whether the encoder is told which of two texts a token is of (`trainables.models.segments`).
 
     Hyper-parameters have no defaults that a search could fall back on silently: an evaluation has none at all.
     """
@@ -71,6 +89,8 @@ class TrialSpec:
     dropout_masks: Literal["batch", "rows"] = "batch"
     recipe: Recipe = WHOLE
     head: str | None = None
+    token_types: bool = False
+    lora: Lora | None = None
     code: int = CODE_VERSION
 
     def to_dict(self) -> dict[str, Any]:
@@ -81,6 +101,8 @@ class TrialSpec:
         kept["code"] = self.code  # always there: its default changes with the training maths
         if "recipe" in kept:
             kept["recipe"] = self.recipe.to_dict()
+        if self.lora is not None:
+            kept["lora"] = {**dataclasses.asdict(self.lora), "targets": list(self.lora.targets)}
         return {name: list(value) if isinstance(value, tuple) else value for name, value in kept.items()}
 
     @classmethod
@@ -89,6 +111,8 @@ class TrialSpec:
         fields: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in values.items()}
         if "recipe" in fields:
             fields["recipe"] = Recipe.from_dict(fields["recipe"])
+        if (lora := fields.get("lora")) is not None:
+            fields["lora"] = Lora(**{**lora, "targets": tuple(lora["targets"])})
         return cls(**fields)
 
     @cached_property

@@ -2,13 +2,16 @@
 
 from sweep.experiment.experiment import (
     BASELINE,
+    Adapted,
     Condition,
     Experiment,
     Limits,
+    LoraConfig,
     Places,
     Resources,
     SentenceVectors,
     Trials,
+    Tuning,
 )
 from sweep.experiment.uses import (
     longest_input,
@@ -23,13 +26,16 @@ from sweep.experiment.uses import (
 
 __all__ = [
     "BASELINE",
+    "Adapted",
     "Condition",
     "Experiment",
     "Limits",
+    "LoraConfig",
     "Places",
     "Resources",
     "SentenceVectors",
     "Trials",
+    "Tuning",
     "longest_input",
     "scored_languages",
     "scored_uses",

@@ -14,10 +14,12 @@ import search_spaces
 from sweep.experiment.regimes import ZERO_SHOT, RegimeEntry, Training, trainings
 from sweep.experiment.values import (
     AllBut,
+    AllLayers,
     BenchmarkName,
     Count,
     Examples,
     FileName,
+    Full,
     Languages,
     Model,
     OwnLanguages,
@@ -39,6 +41,7 @@ from sweep.scoring import benchmark
 from trainables import tasks
 from trainables.data import DataConfig, Source, open_source
 from trainables.mirror import is_uri
+from trainables.spec import Lora, Phase
 from trainables.tasks import Catalogue, Task
 from trainables.yaml_file import Place as YamlPlace
 from trainables.yaml_file import YamlFile
@@ -216,6 +219,49 @@ class SentenceVectors(Section):
     pooling: Literal["mean", "cls"] | None = None
 
 
+class LoraConfig(Section):
+    """What is trained of a frozen encoder, see `trainables.spec.Lora`.
+
+    `alpha` None: the rank, so that the product counts once. `targets` all: every linear layer.
+    """
+
+    rank: Annotated[int, Field(ge=1, le=4096)]
+    alpha: Annotated[float, Field(gt=0, le=1_000_000)] | None = None
+    targets: Annotated[
+        Annotated[AllLayers, Tag("word")]
+        | Annotated[list[Annotated[str, Field(min_length=1)]], Field(min_length=1), once("target"), Tag("list")],
+        either("no list of layers", "for example [query, value], or all", word=str, list=list),
+    ] = "all"
+
+
+class Adapted(Section):
+    """Tuning with LoRA."""
+
+    lora: LoraConfig
+
+
+PhaseTuning = Annotated[
+    Annotated[Full, Tag("word")] | Annotated[Adapted, Tag("section")],
+    either("no way to tune", "full, or {lora: {rank: 16}}", word=str, section=dict),
+]
+
+
+class Tuning(Section):
+    """How much of the encoder each phase trains: all of it, or what LoRA adds to it. Heads always are."""
+
+    intermediate: PhaseTuning = "full"
+    target: PhaseTuning = "full"
+
+    def lora(self, phase: Phase) -> Lora | None:
+        """What a phase trains of the encoder; None: all, or in an evaluation nothing."""
+        chosen = {"intermediate": self.intermediate, "target": self.target}.get(phase, "full")
+        if isinstance(chosen, str):
+            return None
+        asked = chosen.lora
+        targets = () if asked.targets == "all" else tuple(sorted(asked.targets))
+        return Lora(asked.rank, float(asked.alpha or asked.rank), targets)
+
+
 class Limits(Section):
     """Caps on examples, for tests and first looks; None is no cap."""
 
@@ -256,9 +302,11 @@ class Experiment(Section):
     sentence_vectors: SentenceVectors = SentenceVectors()
     max_length: Count | None = None
     checkpoint: Literal["last", "best"] = "last"
+    tuning: Tuning = Tuning()
     dropout: Annotated[float, Field(ge=0, lt=1)] | None = None
     dropout_masks: Literal["batch", "rows"] = "batch"
     precision: Literal["fp32", "bf16"] = "fp32"
+    gradient_checkpointing: bool = False
     keep: Literal["winners", "all"] = "winners"
     save_minutes: Annotated[float, Field(gt=0, le=1_000_000)] = 15
     retries: Annotated[int, Field(ge=0, le=1_000_000)] = 3
@@ -303,6 +351,19 @@ class Experiment(Section):
         """The targets of a training set for which a regime is tried."""
         own = [target for target in self.target_tasks if target.training_set == training_set.name]
         return [one for one in own if entry.regime.targets is None or one.name in entry.regime.targets]
+
+    @property
+    def tuned(self) -> list[Lora | None]:
+        """What the phases that it has train of the encoder, each once; None: all of it."""
+        phases: list[Phase] = ["target"]
+        if any(condition.tasks for condition in self.conditions):
+            phases.append("intermediate")
+        return list(dict.fromkeys(self.tuning.lora(phase) for phase in phases))
+
+    @property
+    def loras(self) -> list[Lora]:
+        """Where that is not all of it."""
+        return [one for one in self.tuned if one is not None]
 
     @property
     def data_config(self) -> DataConfig:

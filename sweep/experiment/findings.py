@@ -6,16 +6,19 @@ import re
 from typing import Any
 
 from sweep.experiment.experiment import (
+    Adapted,
     Condition,
     ConditionTask,
     EpochBudget,
     Experiment,
     Limits,
+    LoraConfig,
     Mixing,
     Places,
     Resources,
     SentenceVectors,
     Trials,
+    Tuning,
 )
 from sweep.experiment.regimes import FewShot, InLanguages, Regime, RegimeEntry
 from sweep.experiment.values import AllBut
@@ -24,6 +27,8 @@ from trainables.yaml_file import Place, YamlFile
 
 SECTIONS = {
     "trials": Trials,
+    "tuning": Tuning,
+    "lora": LoraConfig,
     "resources": Resources,
     "limits": Limits,
     "conditions": Condition,
@@ -128,5 +133,5 @@ def _section(place: Place) -> Any:
     model: Any = Experiment
     for step in place:
         in_condition = model is Condition and step == "tasks"  # at the top it is a list of files
-        model = ConditionTask if in_condition else SECTIONS.get(str(step), model)
+        model = Adapted if model is Tuning else ConditionTask if in_condition else SECTIONS.get(str(step), model)
     return model

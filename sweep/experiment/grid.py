@@ -78,6 +78,10 @@ def check_grid(experiment: Experiment, document: YamlFile) -> Iterator[Problem]:
     if experiment.warm_start and BASELINE not in names:
         hint = f"add the condition {BASELINE}, or leave warm_start out"
         yield document.problem(f"there is no condition '{BASELINE}' to start from", ("warm_start",), hint)
+    if experiment.gradient_checkpointing and experiment.dropout_masks == "rows" and experiment.dropout != 0:
+        message = "gradient_checkpointing computes layers twice, which draws other masks of single rows"
+        hint = "leave it out, or dropout_masks; or set dropout=0"
+        yield document.problem(message, ("gradient_checkpointing",), hint)
     if experiment.sampler == "grid" and not experiment.space.is_finite:
         hint = "use tpe or random, or a space of values"
         yield document.problem(f"sampler grid cannot search ranges of '{experiment.search_space}'", ("sampler",), hint)

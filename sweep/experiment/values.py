@@ -106,6 +106,18 @@ def _all(word: str) -> str:
     return word
 
 
+def _full(word: str) -> str:
+    if word != "full":
+        raise is_not("no way to tune", "full, or {lora: {rank: 16}}")
+    return word
+
+
+def _all_layers(word: str) -> str:
+    if word != "all":
+        raise is_not("no list of layers", f"write [{word}], or all")
+    return word
+
+
 def _known_task(name: str, info: ValidationInfo) -> str:
     catalogue = _catalogue(info)
     if name not in catalogue:
@@ -234,6 +246,8 @@ OwnTargets = Annotated[
     Annotated[list[TaskName], Field(min_length=1), once("target"), Tag("list")] | Annotated[None, Tag("none")],
     either("no list of tasks", "for example [xnli, xquad]", list=list, none=NoneType),
 ]
+Full = Annotated[str, AfterValidator(_full)]
+AllLayers = Annotated[str, AfterValidator(_all_layers)]
 Count = Annotated[int, Field(ge=1, le=1_000_000)]
 Examples = Annotated[
     Annotated[Literal["source"], Tag("word")] | Annotated[Count, Tag("count")] | Annotated[None, Tag("none")],

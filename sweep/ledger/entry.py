@@ -99,7 +99,7 @@ MEASURED = ("spec", "seconds", "startup_seconds", "examples_per_second", "featur
 
 _ASKED = (
     "phase", "model", "tasks", "languages", "precision", "epochs", "train_examples", "eval_examples", "max_length",
-    "recipe",
+    "recipe", "lora",
 )  # fmt: skip
 """What of a spec decides how long its trial takes."""
 

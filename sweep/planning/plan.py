@@ -22,7 +22,7 @@ from sweep.experiment import (
 )
 from sweep.experiment.regimes import ZERO_SHOT, Training
 from sweep.planning.recipes import recipe_of
-from sweep.planning.weights import planned_weights
+from sweep.planning.weights import planned_token_types, planned_weights
 from trainables.data import fingerprint
 from trainables.models.shapes import name_and_revision
 from trainables.recipe import WHOLE, Recipe
@@ -192,6 +192,7 @@ def make_plan(experiment: Experiment) -> Plan:
     """
     model, _ = name_and_revision(experiment.model)
     weights = planned_weights(experiment)
+    token_types = planned_token_types(experiment, weights)
     source, space, seeds = experiment.source, experiment.space, tuple(experiment.seeds)
     catalogue, targets = experiment.catalogue, experiment.target_tasks
     warm = experiment.warm_start and any(condition.name == BASELINE for condition in experiment.conditions)
@@ -223,6 +224,8 @@ def make_plan(experiment: Experiment) -> Plan:
             max_length=experiment.max_length,
             checkpoint=experiment.checkpoint if phase != "evaluate" else "last",
             recipe=recipe,
+            token_types=token_types,
+            lora=experiment.tuning.lora(phase),
         )
 
     def search(

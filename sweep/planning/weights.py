@@ -7,6 +7,7 @@ import json
 from sweep.experiment import Experiment
 from trainables.errors import Problem, UserError
 from trainables.models.identity import UnknownWeightsError, identify
+from trainables.models.segments import tells_texts
 from trainables.models.shapes import is_on_hub
 from trainables.store import Store
 
@@ -35,6 +36,14 @@ def planned_weights(experiment: Experiment) -> str:
         return known_weights(experiment)
     except UnknownWeightsError:
         return UNKNOWN
+
+
+def planned_token_types(experiment: Experiment, weights: str) -> bool:
+    """Whether the encoder is told which of two texts a token is of; False where that cannot be told: a run refuses."""
+    try:
+        return weights != UNKNOWN and tells_texts(experiment.model, weights)
+    except UnknownWeightsError:
+        return False
 
 
 def record(experiment: Experiment, weights: str) -> None:

@@ -39,11 +39,13 @@ def check(experiment: Experiment, weights: str) -> list[Problem]:
 def _check_model(experiment: Experiment, weights: str) -> None:
     if is_built_in(experiment.model):
         minilm_folder()
-    else:
+    if not is_built_in(experiment.model) or experiment.loras:
         from trainables.models.network import check_model, load_base  # torch, which the driver does not need otherwise
 
-        check_model(experiment.model, weights, longest_input(experiment), experiment.dropout_masks)
-        if not is_on_hub(experiment.model):
+        length = longest_input(experiment)
+        again = experiment.gradient_checkpointing
+        check_model(experiment.model, weights, length, experiment.dropout_masks, experiment.loras, again)
+        if not is_built_in(experiment.model) and not is_on_hub(experiment.model):
             load_base(experiment.model, weights)  # its files are here: whatever is wrong with them shows
     if any(task.kind == "mlm" for task in tasks_used(experiment)):
         from trainables.models.token_layers import check_token_layers

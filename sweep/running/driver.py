@@ -128,7 +128,7 @@ class Driver:
         """
         cause = "machine" if message is None else message.cause
         error = "the process of the trial died" if message is None else message.error
-        if error and self._starts_again(trial_id, cause, error):
+        if error and self._starts_again(trial_id, cause, error, message.lost if message else None):
             return
         study, spec = self.search.running[trial_id]
         entry = self._entry(spec, result, message, error)
@@ -175,7 +175,7 @@ class Driver:
         self.stopped = UserError(problem)
         raise self.stopped
 
-    def _starts_again(self, trial_id: str, cause: str, error: str) -> bool:
+    def _starts_again(self, trial_id: str, cause: str, error: str, lost: str | None) -> bool:
         """Whether a trial that did not end by itself is run again, and sees to it."""
         study, spec = self.search.running[trial_id]
         pause = 0.0
@@ -195,9 +195,10 @@ class Driver:
                 return False
             pause = PAUSE * 4 ** (self._faults[trial_id] - 1)
         if cause == "weights":
-            assert spec.parent is not None and study.parent is not None  # whose weights they were
-            if self._begun[trial_id] >= self._made_again.get(spec.parent, 0.0):  # else it met the old ones
-                self._make_again(self.search.plan.study(study.parent), spec.parent)
+            sources = self.search.sources(study, spec)
+            whose = next(((place, one) for place, one in sources if one == lost), sources[0])
+            if self._begun[trial_id] >= self._made_again.get(whose[1], 0.0):  # else it met the old ones
+                self._make_again(*whose)
             pause = 0.0
         del self._begun[trial_id]
         self._pausing[trial_id] = time.monotonic() + pause

@@ -27,6 +27,7 @@ from sweep.running.scratch import scratch
 from sweep.running.stop import Stop, Stopped
 from sweep.search import Outcome, Search
 from trainables.errors import Problem, UserError
+from trainables.models.segments import tells_texts
 from trainables.models.shapes import name_and_revision
 from trainables.store import Store
 from trainables.workers.environment import Environment, keep_out_of_logs
@@ -90,6 +91,7 @@ def run(
         Stopped: somebody stopped it; the same command goes on.
     """
     weights = known_weights(experiment)
+    tells_texts(experiment.model, weights)  # a plan could do without
     plan = make_plan(experiment)
     store = Store(experiment.store)
     ledger = Ledger(store)
@@ -215,6 +217,7 @@ def _group_config(experiment: Experiment, weights: str | None, environment: Envi
         save_minutes=experiment.save_minutes,
         model=name_and_revision(experiment.model)[0],
         weights=weights,
+        gradient_checkpointing=experiment.gradient_checkpointing,
         environment=environment,
     )
 

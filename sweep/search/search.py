@@ -74,7 +74,7 @@ class Search:
     def next(self) -> tuple[Study, TrialSpec] | None:
         """The next trial to start, now marked as running; None if nothing can start before another trial ends."""
         for trial_id, (study, spec) in self._lost.items():
-            if trial_id not in self.running and spec.parent not in self._lost:
+            if trial_id not in self.running and not self._waits(study, spec):
                 return self._start(study, spec)
         for name in sorted(self._fresh, key=self._order.__getitem__):
             study = self.plan.study(name)
@@ -109,6 +109,22 @@ class Search:
         """The weights of a finished trial of the study are gone, and somebody needs them: it runs again."""
         self._lost[trial_id] = study, self.outcomes[trial_id].spec
         self._refresh(study)
+
+    def sources(self, study: Study, spec: TrialSpec) -> list[tuple[Study, str]]:
+        """The trials whose weights one of the study's needs, each with its study: its parent, and of a parent with LoRA
+        also the one that this started from.
+        """
+        found: list[tuple[Study, str]] = []
+        while spec.parent is not None and study.parent is not None:
+            study = self.plan.study(study.parent)
+            found.append((study, spec.parent))
+            spec = self.outcomes[spec.parent].spec
+            if spec.lora is None:
+                break
+        return found
+
+    def _waits(self, study: Study, spec: TrialSpec) -> bool:
+        return bool(self._lost) and any(trial_id in self._lost for _, trial_id in self.sources(study, spec))
 
     def is_lost(self, trial_id: str) -> bool:
         """Whether a trial is to run again for its weights."""
@@ -252,13 +268,19 @@ class Search:
         if study.phase == "evaluate" or not (study.goes_on or self.is_searched(study)):
             return set()
         children = self.plan.children(study)
-        over = all(self.is_closed(child) for child in children)
+        over = all(self._is_done_with(child) for child in children)
         if not over and any(child.joint for child in children):
             return set()
         kept = (
             {one.spec.trial_id for one in self.winners(study)} if study.phase == "intermediate" or not over else set()
         )
         return {one.spec.trial_id for one in self.ended(study) if one.status == "finished"} - kept
+
+    def _is_done_with(self, child: Study) -> bool:
+        """Whether the child needs its parent's weights no more: with LoRA as long as something needs its own."""
+        if not self.is_closed(child):
+            return False
+        return child.question.lora is None or all(self._is_done_with(one) for one in self.plan.children(child))
 
     def rivals(self, study: Study, spec: TrialSpec) -> list[tuple[float, ...]]:
         """The curves that a running trial of the search may be pruned by.
@@ -289,11 +311,11 @@ class Search:
         return all(spec.trial_id in self.outcomes for spec in reversed(trials))  # the last ones are most likely not
 
     def _next_of(self, study: Study) -> TrialSpec | None:
-        return next((spec for spec in self._known(study) if self._can_start(spec)), None)
+        return next((spec for spec in self._known(study) if self._can_start(study, spec)), None)
 
-    def _can_start(self, spec: TrialSpec) -> bool:
+    def _can_start(self, study: Study, spec: TrialSpec) -> bool:
         new = spec.trial_id not in self.outcomes and spec.trial_id not in self.running
-        return new and spec.parent not in self._lost
+        return new and not self._waits(study, spec)
 
     def _known(self, study: Study) -> Iterator[TrialSpec]:
         """The study's trials, as far as it is known which they are, in the order in which they start."""

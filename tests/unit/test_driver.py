@@ -37,6 +37,7 @@ class Said:
     error: str | None = None
     cause: str = "trial"
     pruned: bool = False
+    lost: str | None = None
 
 
 class Rig:
@@ -382,3 +383,46 @@ def test_a_hopeless_trial_is_pruned_and_told_as_such(tmp_path: Path) -> None:
     assert len(pruned) == sum(not goes_on for _, goes_on in verdicts)
     assert all(row["objective"] is None and row["curve"] == [1.0] for row in pruned)
     assert rig.driver.search.is_over
+
+
+LORA: dict[str, Any] = {"tuning": {"target": {"lora": {"rank": 4}}}, "strategy": "staged"}
+
+
+def test_weights_under_those_of_lora_that_are_gone_are_made_again(tmp_path: Path) -> None:
+    """An evaluation needs its parent's weights and, where these are LoRA's, those from which that one started."""
+    rig = Rig(tmp_path, conditions=["mini-nli"], targets=["mini-pos"], **LORA)
+    child = rig.run(stop_at="evaluate")
+    assert child is not None
+    assert child.parent is not None
+    parent = rig.driver.search.outcomes[child.parent].spec
+    assert parent.lora is not None
+    assert parent.parent is not None
+    rig.store.delete(checkpoint_name(parent.parent))
+    rig.end(child, error="the weights are not in the store", cause="weights", lost=parent.parent)
+    again = rig.start()
+    assert again is not None
+    assert again[0].trial_id == parent.parent
+    assert rig.start() is None  # the evaluation waits, though its parent's own weights are there
+    rig.end(again[0])
+    found = rig.start()
+    assert found is not None
+    assert found[0] == child
+    assert rig.weights() >= {parent.parent, parent.trial_id}
+
+
+@pytest.mark.parametrize("tuning", [{}, LORA["tuning"]])
+def test_weights_that_lora_started_from_stay_as_long_as_it_is_needed(tmp_path: Path, tuning: Any) -> None:
+    """copa comes after siqa: without LoRA siqa's winner can go once copa is trained, with it once copa is scored."""
+    changes = {"data": "mock", "conditions": ["none"], "targets": ["xcopa"], "languages": ["sw"], "tuning": tuning}
+    rig = Rig(tmp_path, **changes)
+    evaluation = rig.run(stop_at="evaluate")
+    assert evaluation is not None
+    assert evaluation.parent is not None
+    copa = rig.driver.search.outcomes[evaluation.parent].spec
+    assert copa.tasks == ("copa",)
+    assert (copa.parent in rig.weights()) == bool(tuning)
+    rig.driver.tidy()
+    assert (copa.parent in rig.weights()) == bool(tuning)
+    rig.end(evaluation)
+    assert rig.start() is None
+    assert rig.weights() == set()

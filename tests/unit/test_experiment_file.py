@@ -15,6 +15,7 @@ from sweep.planning.plan import make_plan
 from tests.conftest import write_experiment
 from trainables.errors import UserError
 from trainables.models.shapes import folder_of
+from trainables.spec import Lora
 
 
 def problems(path: Path, *overrides: str) -> list[str]:
@@ -236,6 +237,41 @@ def test_a_mistake_is_named_with_its_line_and_the_nearest_right_thing(
     where = f"{path}:{lines[place]}: {message}"
     assert any(text.startswith(where) and hint in text for text in found), found
     assert "s3cret" not in str(found)
+
+
+@pytest.mark.parametrize(
+    ("tuning", "words"),
+    [
+        ({"intermediate": "ful"}, "'tuning.intermediate' is 'ful': no way to tune\n    full, or {lora: {rank: 16}}"),
+        ({"target": {"lara": {"rank": 3}}}, "unknown key 'lara'\n    did you mean 'lora'?"),
+        ({"target": {"lora": {}}}, "'tuning.target.lora.rank' is missing"),
+        ({"target": {"lora": {"rank": 0}}}, "'tuning.target.lora.rank' is 0: 1 or more is wanted"),
+        ({"target": {"lora": {"rank": 4, "alfa": 3}}}, "unknown key 'alfa'\n    did you mean 'alpha'?"),
+        ({"target": {"lora": {"rank": 4, "targets": "query"}}}, "no list of layers\n    write [query], or all"),
+        ({"target": {"lora": {"rank": 4, "targets": ["a", "a"]}}}, "target 'a' stands here twice"),
+        ({"targets": "full"}, "unknown key 'targets'\n    did you mean 'target'?"),
+    ],
+)
+def test_a_mistake_in_tuning_is_answered(tmp_path: Path, tuning: dict[str, Any], words: str) -> None:
+    assert any(words in one for one in problems(write_experiment(tmp_path, tuning=tuning)))
+
+
+def test_a_phase_is_tuned_as_asked_and_an_evaluation_tunes_nothing(tmp_path: Path) -> None:
+    lora = {"rank": 4, "alpha": 16, "targets": ["value", "query"]}
+    found = {}
+    for name, tuning in {"default": {}, "full": {"target": "full"}, "lora": {"target": {"lora": lora}}}.items():
+        plan = make_plan(experiment_file.load(str(write_experiment(tmp_path, tuning=tuning))))
+        found[name] = {study.question.phase: study.question.lora for study in plan.studies}, plan.hash
+    assert found["default"] == found["full"]
+    expected = Lora(4, 16.0, ("query", "value"))
+    assert found["lora"][0] == {"intermediate": None, "target": expected, "evaluate": None}
+
+
+def test_layers_computed_twice_and_masks_of_rows_do_not_go_together(tmp_path: Path) -> None:
+    path = write_experiment(tmp_path, gradient_checkpointing=True, dropout_masks="rows")
+    (found,) = problems(path)
+    assert "gradient_checkpointing computes layers twice" in found
+    experiment_file.load(str(path), ["dropout=0"])
 
 
 def test_lengths_at_the_bounds_are_fine(tmp_path: Path) -> None:

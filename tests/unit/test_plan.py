@@ -44,6 +44,19 @@ def test_studies_and_trials_are_counted() -> None:
     assert plan.fine_tuning_runs == 2 * 5 + 6 * 6
 
 
+def test_trials_of_models_that_are_told_texts_apart_have_other_ids(tmp_path: Path) -> None:
+    """By the files of the model's folder: of the models that come with the package none is."""
+    folder = tmp_path / "bert"
+    folder.mkdir()
+    found = []
+    for types in (1, 2):
+        (folder / "config.json").write_text(json.dumps({"model_type": "bert", "type_vocab_size": types}))
+        plan = make_plan(experiment_file.load(str(write_experiment(tmp_path, model=str(folder), max_length=64))))
+        found.append({study.question.token_types for study in plan.studies})
+    assert found == [{False}, {True}]
+    assert {study.question.token_types for study in plan_of(**GRID).studies} == {False}
+
+
 def test_a_training_set_comes_after_another(tmp_path: Path) -> None:
     changes = {"data": "mock", "conditions": ["none", "mnli"], "targets": ["xcopa"], "languages": ["sw"]}
     plan = make_plan(experiment_file.load(str(write_experiment(tmp_path, **changes))))

@@ -613,3 +613,44 @@ def test_questions_are_counted_once() -> None:
     counter = Counter(experiment(**HUB))
     question = make_plan(experiment(**HUB)).study("target/none/mnli").question
     assert counter.of(question) is counter.of(TrialSpec.from_dict(question.to_dict()))
+
+
+# LoRA
+
+LORA: dict[str, Any] = {"target": {"lora": {"rank": 16}}}
+
+
+def test_lora_takes_fewer_operations_and_little_disk() -> None:
+    def made(**changes: Any) -> tuple[float, Bounds]:
+        asked = experiment(conditions=["none"], targets=["mini-pos"], keep="all", **changes)
+        plan = make_plan(asked)
+        kept = disk(asked, plan, all_left(plan)).kept
+        assert kept is not None
+        return kept.expected, hours(priced(asked), "target/none/mini-pos")
+
+    (full, long), (small, short) = made(), made(tuning=LORA)
+    assert small < full / 50
+    assert 4 / 6 <= short.expected / long.expected < 0.85  # scoring costs the same
+
+
+def test_adapters_of_all_layers_are_as_many_as_said() -> None:
+    """At most: XLM-R has no gate, and so one matrix less in each layer."""
+    said = shapes.lora_weights("xlm-roberta-base", 8)
+    exact = 12 * 8 * (4 * 2 * 768 + 2 * (768 + 3072))
+    assert said is not None
+    assert exact <= said < 1.5 * exact
+    assert shapes.lora_weights("somebody/model", 8) is None
+    assert shapes.lora_weights("jhu-clsp/mmBERT-base", 8) == 22 * 8 * (4 * 2 * 768 + 3 * (768 + 1152))
+
+
+def test_a_large_model_fits_where_its_weights_are_frozen() -> None:
+    """16 bytes a weight of 1.4 billion are too much for 24 GB, 4 are not: of all phases that there are."""
+    grid = {"model": "EuroBERT/EuroBERT-2.1B", "conditions": ["none", "mini-nli"], "targets": ["mini-pos"]}
+    tuned = {"full": {}, "target": LORA, "both": {**LORA, "intermediate": LORA["target"]}}
+    small = replace(TABLE, gpus={"small": replace(FAST, name="small", memory_gb=24)})
+
+    def is_too_large(**changes: Any) -> bool:
+        return "takes more than" in " ".join(priced(experiment(**{**grid, **changes}), table=small, gpu="small").notes)
+
+    assert [is_too_large(tuning=one) for one in tuned.values()] == [True, True, False]
+    assert not is_too_large(tuning=LORA, conditions=["none"])

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trainables.recipe import Recipe
-from trainables.spec import CODE_VERSION, TrialSpec
+from trainables.spec import CODE_VERSION, Lora, TrialSpec
 
 SPEC = TrialSpec(
     phase="target",
@@ -43,7 +43,8 @@ CHANGES = {
     "data": "f" * 16, "parent": "a" * 16, "seed": 2, "learning_rate": 2e-5, "epochs": 3, "batch_size": 16,
     "warmup": 0.0, "weight_decay": 0.0, "dropout": 0.0, "precision": "bf16", "train_examples": 5, "eval_examples": 5,
     "layer": "1/2", "pooling": "cls", "weights": "c" * 40, "max_length": 256, "checkpoint": "best",
-    "dropout_masks": "rows", "recipe": Recipe(temperature=2.0), "head": "mnli",
+    "dropout_masks": "rows", "recipe": Recipe(temperature=2.0), "head": "mnli", "token_types": True,
+    "lora": Lora(8, 16.0, ("query",)),
     "code": CODE_VERSION + 1,
 }  # fmt: skip
 

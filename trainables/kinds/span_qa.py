@@ -47,12 +47,21 @@ def features(task: Task, examples: Sequence[Question], tokenizer: PreTrainedToke
         for window, (input_ids, places) in enumerate(zip(windows["input_ids"], windows["offset_mapping"], strict=True)):
             sides = windows.sequence_ids(window)
             offsets = [
-                (start, end) if side == 1 and end > start else NOWHERE
-                for (start, end), side in zip(places, sides, strict=True)
+                _without_space(example.context, *place) if side == 1 else NOWHERE
+                for place, side in zip(places, sides, strict=True)
             ]
             target = _target(task, example, offsets)
             rows.append(Feature([input_ids], position, target, int(target[0] != IGNORED), offsets))
     return rows
+
+
+def _without_space(context: str, start: int, end: int) -> tuple[int, int]:
+    """A token's place without the space that some tokenizers count to the word behind it."""
+    while start < end and context[start].isspace():
+        start += 1
+    while start < end and context[end - 1].isspace():
+        end -= 1
+    return (start, end) if start < end else NOWHERE
 
 
 def _cut(text: str, tokens: int, tokenizer: PreTrainedTokenizerBase) -> str:

@@ -18,11 +18,14 @@ from trainables.tasks import Task
 def features(task: Task, examples: Sequence[TaggedSentence], tokenizer: PreTrainedTokenizerBase) -> list[Feature]:
     """Words cut into sub-tokens, of which the first bears the tag; long sentences are cut between words.
 
+    A word becomes what it is in the text of all words with spaces between them.
+
     `origin` lists (word, token) for each first sub-token. A word that the tokenizer drops (a lone control character)
     becomes the unknown token, so that every word gets a tag.
     """
     label_ids = {label: index for index, label in enumerate(task.labels)}
-    words = [token for example in examples for token in example.tokens]
+    space = joint(tokenizer)
+    words = [space + token if word else token for example in examples for word, token in enumerate(example.tokens)]
     encoded = tokenizer(words, add_special_tokens=False, return_attention_mask=False)["input_ids"] if words else []
     pieces = iter(encoded)
     around = special_tokens(tokenizer)
@@ -38,6 +41,15 @@ def features(task: Task, examples: Sequence[TaggedSentence], tokenizer: PreTrain
             row.add(word, ids, IGNORED if example.tags is None else label_ids.get(example.tags[word], IGNORED))
         rows.append(row.closed())
     return rows
+
+
+def joint(tokenizer: PreTrainedTokenizerBase) -> str:
+    """What a word must have before it to become the pieces that it is within a text.
+
+    A space where that counts to the word behind it, as in BPE of bytes and Gemma's; XLM-R's and BERT's need none.
+    """
+    alone, twice = tokenizer(["a", "a a"], add_special_tokens=False)["input_ids"]
+    return "" if twice == alone + alone else " "
 
 
 def special_tokens(tokenizer: PreTrainedTokenizerBase) -> tuple[list[int], list[int]]:

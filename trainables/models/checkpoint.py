@@ -53,23 +53,29 @@ class DamagedCheckpoint(Exception):  # noqa: N818 - what has happened to it
 
 
 def save_checkpoint(store: Store, spec: TrialSpec, weights: Mapping[str, torch.Tensor]) -> None:
-    """Writes all weights (`encoder.*` and `heads.<task>.*`) under the trial's id. The file says of which spec."""
+    """Writes weights (`encoder.*` and `heads.<task>.*`) under the trial's id. The file says of which spec."""
     write_tensors(store, checkpoint_name(spec.trial_id), weights, {"spec": json.dumps(spec.to_dict())})
 
 
 def load_checkpoint(store: Store, trial_id: str) -> dict[str, torch.Tensor]:
-    """All weights of a finished trial, on the CPU.
+    """The weights in a finished trial's file, on the CPU: all, or with LoRA what it added.
 
     On a local disk the file is mapped, not copied: a trial keeps few rows of the parent's word embeddings.
 
     Raises:
         MissingCheckpoint, DamagedCheckpoint: the trial has to be run again.
     """
+    return load_trial(store, trial_id)[0]
+
+
+def load_trial(store: Store, trial_id: str) -> tuple[dict[str, torch.Tensor], TrialSpec]:
+    """The same with the trial's spec. Raises as `load_checkpoint` does."""
     try:
-        return read_tensors(store, checkpoint_name(trial_id))[0]
+        weights, metadata = read_tensors(store, checkpoint_name(trial_id))
+        return weights, TrialSpec.from_dict(json.loads(metadata["spec"]))
     except FileNotFoundError as error:
         raise MissingCheckpoint(trial_id) from error
-    except DamageError as error:
+    except (DamageError, KeyError, TypeError, ValueError) as error:
         raise DamagedCheckpoint(trial_id, str(error)) from error
 
 

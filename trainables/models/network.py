@@ -5,7 +5,8 @@ from __future__ import annotations
 import copy
 import inspect
 import socket
-from collections.abc import Mapping, Sequence
+import warnings
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
@@ -16,6 +17,7 @@ from huggingface_hub import is_offline_mode
 from huggingface_hub.errors import LocalEntryNotFoundError
 from torch import Tensor, nn
 from transformers import (
+    CONFIG_MAPPING,
     AutoConfig,
     AutoModel,
     AutoTokenizer,
@@ -37,9 +39,10 @@ from trainables.kinds.mlm import TokenHead, TokenLayers
 from trainables.models.checkpoint import check_fit
 from trainables.models.dropout import KIN, RowMasks, drop_by_rows
 from trainables.models.identity import COMMIT, identify
+from trainables.models.lora import adapt, check_targets
 from trainables.models.minilm import minilm_folder
-from trainables.models.shapes import SHAPES, folder_of, is_on_hub, name_and_revision, positions
-from trainables.spec import content_hash
+from trainables.models.shapes import SHAPES, XLM_R, folder_of, is_on_hub, name_and_revision, positions
+from trainables.spec import Lora, content_hash
 from trainables.tasks import Task
 
 logging.set_verbosity_error()  # what a checkpoint has too much is no matter, what it lacks is an error here
@@ -50,6 +53,9 @@ CAUSAL, MASKED = (frozenset(names) for names in (MODEL_FOR_CAUSAL_LM_MAPPING_NAM
 
 FUNCTIONAL = ("dropout", "attention_dropout", "dropout_prob")
 """How modules call the dropout that they do themselves."""
+
+NATIVE = {"new": "alibaba-nlp-community/gte-multilingual-base is the copy of gte-multilingual-base that needs none"}
+"""Types of models that are code beside their weights, and where the same weights are without."""
 
 UNFIT = {
     "canine": "reads characters, and has no table of word embeddings",
@@ -70,6 +76,21 @@ class Base:
         definition = self.tokenizer.backend_tokenizer.to_str()
         return content_hash([type(self.tokenizer).__name__, definition, tokenizers.__version__])
 
+    @cached_property
+    def separator(self) -> int | None:
+        """The token behind the first of two texts; None: the tokenizer gives no `token_type_ids` by which to tell them.
+
+        So a row of token ids alone says of each token which text it is of.
+        """
+        pair = self.tokenizer("a", "a")
+        types, ids = pair.get("token_type_ids"), pair["input_ids"]
+        if not types or 1 not in types:
+            return None
+        second = types.index(1)
+        found: int = ids[second - 1]
+        assert ids.index(found) == second - 1 and types[second:] == [1] * (len(ids) - second)  # `check_tokenizer` did
+        return found
+
 
 def load_base(model: str, weights: str | None = None) -> Base:
     """Loads `minilm`, `random:<config>`, a local folder or a hub id, in float32.
@@ -86,14 +107,8 @@ def load_base(model: str, weights: str | None = None) -> Base:
         name = model.removeprefix("random:")
         if name not in SHAPES:
             raise UserError(Problem(f"unknown model 'random:{name}'", hint=nearest(name, tuple(SHAPES))))
-        tokenizer = AutoTokenizer.from_pretrained(place)  # XLM-R's vocabulary
-        config = XLMRobertaConfig(
-            vocab_size=len(tokenizer),
-            max_position_embeddings=514,
-            type_vocab_size=1,
-            layer_norm_eps=1e-5,
-            **SHAPES[name],
-        )
+        tokenizer = _tokenizer(place, revision)  # XLM-R's vocabulary
+        config = _untrained(name, len(tokenizer))
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
             return Base(XLMRobertaModel(config, add_pooling_layer=False).eval(), tokenizer)
@@ -102,7 +117,7 @@ def load_base(model: str, weights: str | None = None) -> Base:
         encoder, told = kind.from_pretrained(
             place, revision=revision, dtype=torch.float32, output_loading_info=True, **_no_pooler(kind)
         )
-        tokenizer = AutoTokenizer.from_pretrained(place, revision=revision)
+        tokenizer = _tokenizer(place, revision)
     except UserError:
         raise
     except Exception as error:  # of whatever library reads what is in the files: a bad config has many ways to be bad
@@ -113,6 +128,7 @@ def load_base(model: str, weights: str | None = None) -> Base:
     if drawn:
         message = f"model '{model}' has no weights for {len(drawn)} parts of its encoder, such as {drawn[0]}"
         raise UserError(Problem(message, hint="is it a whole checkpoint of that architecture?"))
+    check_tokenizer(model, tokenizer)
     known = encoder.get_input_embeddings().num_embeddings
     if not known / 2 < len(tokenizer) <= known:  # without its file transformers makes a tokenizer of special tokens
         message = f"the tokenizer of model '{model}' has {len(tokenizer)} pieces, and its encoder knows {known}"
@@ -120,24 +136,39 @@ def load_base(model: str, weights: str | None = None) -> Base:
     return Base(encoder.eval(), tokenizer)
 
 
-def check_model(model: str, weights: str, tokens: int, masks: str) -> None:
-    """Makes sure that workers will find a hub id or folder, before several of them try.
+def check_model(
+    model: str, weights: str | None, tokens: int, masks: str, loras: Sequence[Lora] = (), again: bool = False
+) -> None:
+    """Makes sure that workers will find a model, before several of them try.
 
     Args:
         tokens: the most that it will be given at once.
         masks: what those of dropout belong to.
+        loras: what of it is trained in some phase.
+        again: whether its layers are to be computed again in the backward pass.
 
     Raises:
-        UserError: there is no such model, it cannot be downloaded, it cannot see so many tokens, or its dropout cannot
-            be drawn in that way.
+        UserError: there is no such model, it cannot be downloaded, its tokenizer lacks something, it cannot see so many
+            tokens, its dropout cannot be drawn in that way, it has not got the layers that LoRA is to adapt, or they
+            cannot be computed again.
     """
     place, revision = locate(model, weights)
     try:
         config = config_of(model, place, revision)
+        with torch.device("meta"):  # shapes without memory
+            kind: Any = AutoModel._model_mapping[type(config)]
+            encoder = kind(config, **_no_pooler(kind))
+        tokenizer = _tokenizer(place, revision)
     except UserError:
         raise
     except Exception as error:  # as in load_base
         raise _no_model(model, error) from error
+    check_tokenizer(model, tokenizer)
+    for lora in loras:
+        check_targets(model, encoder, lora)
+    if again and not encoder.supports_gradient_checkpointing:
+        message = f"gradient_checkpointing is not for models of type {config.model_type} such as '{model}'"
+        raise UserError(Problem(message, hint="leave it out"))
     longest = positions(config.to_dict())
     if longest is not None and tokens > longest:
         message = f"model '{model}' sees {longest} tokens at once, and the tasks give it up to {tokens}"
@@ -147,9 +178,53 @@ def check_model(model: str, weights: str, tokens: int, masks: str) -> None:
         raise UserError(Problem(message, hint="set dropout=0, which is as exact, or leave dropout_masks out"))
 
 
+def _untrained(shape: str, vocabulary: int) -> XLMRobertaConfig:
+    """The configuration of `random:<shape>`."""
+    return XLMRobertaConfig(
+        vocab_size=vocabulary, max_position_embeddings=514, type_vocab_size=1, layer_norm_eps=1e-5, **SHAPES[shape]
+    )
+
+
+def check_tokenizer(model: str, tokenizer: PreTrainedTokenizerBase) -> None:
+    """Makes sure that a tokenizer gives what features are made of.
+
+    Raises:
+        UserError: it is written in Python, has no padding, or does not tell where texts begin and end.
+    """
+    reason = None
+    if not tokenizer.is_fast:
+        reason = "is written in Python, and does not tell which characters a token stands for"
+    elif tokenizer.pad_token_id is None:
+        reason = "has no padding token"
+    else:
+        one, pair = tokenizer("a", add_special_tokens=False)["input_ids"], tokenizer("a", "a")
+        ids, sides = pair["input_ids"], pair.sequence_ids()
+        second = sides.index(1) if 1 in sides else 0
+        if not one or 0 not in sides or not second:
+            reason = "makes nothing of a letter"
+        elif sides[0] is not None:
+            reason = "puts nothing before a text, which stands for all of it"
+        elif sides[second - 1] is not None:
+            reason = "puts nothing between two texts"
+        elif any(types := pair.get("token_type_ids") or []) and types != [0] * second + [1] * (len(ids) - second):
+            reason = "numbers the tokens of two texts in a way that is not BERT's"
+    if reason is not None:
+        hint = "add the token or the template to its tokenizer.json, or take another checkpoint of that family"
+        raise UserError(Problem(f"the tokenizer of model '{model}' {reason}", hint=hint))
+
+
 def config_of(model: str, place: str, revision: str | None) -> PretrainedConfig:
-    """A model's configuration. UserError where it is of no encoder that reads a text as a whole."""
-    config = AutoConfig.from_pretrained(place, revision=revision)
+    """A model's configuration. UserError where it is of no encoder that reads a text as a whole, or needs own code."""
+    if model.startswith("random:"):
+        return _untrained(model.removeprefix("random:"), XLM_R["vocab_size"])
+    said, _ = PretrainedConfig.get_config_dict(place, revision=revision)
+    own = said.get("model_type")
+    if own not in CONFIG_MAPPING and (own in NATIVE or "auto_map" in said):
+        message = f"model '{model}' is of type '{own}', code that comes with its weights and is not run here"
+        raise UserError(
+            Problem(message, hint=NATIVE.get(str(own), "look for a copy that transformers reads by itself"))
+        )
+    config = AutoConfig.from_pretrained(place, revision=revision, trust_remote_code=False)
     kind, hint = config.model_type, "an encoder such as xlm-roberta-large, or mmBERT, mDeBERTa, EuroBERT"
     reason = UNFIT.get(kind)
     if config.is_encoder_decoder or type(config) not in AutoModel._model_mapping:
@@ -159,6 +234,11 @@ def config_of(model: str, place: str, revision: str | None) -> PretrainedConfig:
     if reason is not None:
         raise UserError(Problem(f"model '{model}' is no encoder for this: {kind} {reason}", hint=hint))
     return config
+
+
+def _tokenizer(place: str, revision: str | None) -> PreTrainedTokenizerBase:
+    found: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(place, revision=revision, trust_remote_code=False)
+    return found
 
 
 def _no_pooler(kind: Any) -> dict[str, bool]:
@@ -212,10 +292,29 @@ class Network(nn.Module):
     masks: RowMasks | None = None
     """Of dropout that draws its masks row by row."""
 
+    separator: int | None = None
+    """The token behind the first of two texts, if the encoder is told which one a token is of."""
+
     def __init__(self, encoder: PreTrainedModel, heads: Mapping[str, nn.Module]) -> None:
         super().__init__()
         self.encoder = encoder
         self.heads = nn.ModuleDict(heads)
+
+    def trained(self) -> dict[str, Tensor]:
+        """The weights that training changes: all, or with LoRA its products and the heads."""
+        frozen = {name for name, one in self.named_parameters() if not one.requires_grad}
+        return {name: one for name, one in self.state_dict().items() if name not in frozen}
+
+    def compute_layers_again(self) -> None:
+        """From now on the backward pass computes each layer again, with the same dropout, instead of keeping it."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)  # the name is another one in transformers 6
+            self.encoder.gradient_checkpointing_enable({"use_reentrant": False})
+
+    def renumber(self, translate: Callable[[Tensor], Tensor]) -> None:
+        """Notes that tokens have other ids from now on."""
+        if self.separator is not None:
+            self.separator = int(translate(torch.tensor([self.separator]))[0])
 
     def forward(self, task: str, input_ids: Tensor, mask: Tensor, targets: Tensor | None = None) -> Tensor:
         """The outputs of a task's head for token ids (R, L) and attention mask (R, L) of R rows.
@@ -225,11 +324,20 @@ class Network(nn.Module):
                 here, or DistributedDataParallel would not know of it.
         """
         head = self.heads[task]
-        states = self.encoder(input_ids=input_ids, attention_mask=mask, output_hidden_states=head.layer is not None)
+        types = {} if self.separator is None else {"token_type_ids": token_types(input_ids, mask, self.separator)}
+        states = self.encoder(
+            input_ids=input_ids, attention_mask=mask, output_hidden_states=head.layer is not None, **types
+        )
         hidden = states.last_hidden_state if head.layer is None else states.hidden_states[head.layer]
         if head.predicts_tokens:
             return head(hidden, mask, targets, self.encoder.get_input_embeddings().weight)
         return head(hidden, mask)
+
+
+def token_types(input_ids: Tensor, mask: Tensor, separator: int) -> Tensor:
+    """Which text each token of rows (R, L) is of: 0 up to the first separator, and in padding; 1 behind it."""
+    ends = (input_ids == separator).long()
+    return (ends.cumsum(dim=1) > ends).long() * mask
 
 
 def new_network(
@@ -240,6 +348,8 @@ def new_network(
     heads_from: Mapping[str, str] | None = None,
     masks: Literal["batch", "rows"] = "batch",
     token_layers: TokenLayers | None = None,
+    types: bool = False,
+    lora: Lora | None = None,
 ) -> Network:
     """A network for training or evaluation, on the CPU.
 
@@ -252,6 +362,8 @@ def new_network(
             are drawn from torch's global random state, and what else `weights` has of heads is dropped.
         masks: what those of dropout belong to, see `TrialSpec`.
         token_layers: what heads that predict tokens start from, where there are any.
+        types: whether the encoder is told which of two texts a token is of.
+        lora: what of the encoder is trained, None: all of it.
 
     Raises:
         DamageError: `weights` are not exactly those of this encoder and these heads.
@@ -265,6 +377,7 @@ def new_network(
             assert token_layers is not None
             head.layers = copy.deepcopy(token_layers)
     network = Network(encoder, heads)
+    network.separator = base.separator if types else None
     if weights is not None:
         prefixes = {"encoder.": "encoder."}
         prefixes |= {f"heads.{own}.": f"heads.{theirs}." for own, theirs in (heads_from or {}).items()}
@@ -277,6 +390,8 @@ def new_network(
         check_fit(taken, {name: one for name, one in network.state_dict().items() if name.startswith((*prefixes,))})
         encoder.get_input_embeddings().weight = nn.Parameter(taken.pop(name_of_table), requires_grad=False)
         network.load_state_dict(taken, strict=False)  # the embeddings are there, and heads that nobody has trained yet
+    if lora is not None:
+        adapt(encoder, lora)
     if dropout is not None:
         for module in network.modules():
             if isinstance(module, nn.Dropout):

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from trainables.models.sizes import Weights, adapters, count
 from trainables.store import expanded, holds
 
 SHAPES: dict[str, dict[str, Any]] = {
@@ -27,9 +27,6 @@ SHAPES: dict[str, dict[str, Any]] = {
 }
 """Shapes for `random:<config>`: untrained weights, for benchmarks and tests (Conneau et al. 2020, table 6)."""
 
-EMBEDDED = ("vocab_size", "max_position_embeddings", "type_vocab_size")
-"""How many tokens, positions and types are embedded, as configurations call it."""
-
 XLM_R: dict[str, Any] = {
     "model_type": "xlm-roberta",
     "vocab_size": 250002,
@@ -39,18 +36,37 @@ XLM_R: dict[str, Any] = {
 }
 """What XLM-R embeds, and every `random:<config>`."""
 
+E5_SMALL: dict[str, Any] = {
+    "model_type": "bert",
+    "hidden_size": 384,
+    "num_hidden_layers": 12,
+    "intermediate_size": 1536,
+    "vocab_size": 250037,
+    "max_position_embeddings": 512,
+    "type_vocab_size": 2,
+}
+"""As the file in minilm's wheel says."""
+
+MM_BERT: dict[str, Any] = {
+    "model_type": "modernbert",
+    "num_hidden_layers": 22,
+    "intermediate_size": 1152,
+    "vocab_size": 256000,
+    "max_position_embeddings": 8192,
+}
+"""Both sizes' (https://huggingface.co/blog/mmbert)."""
+
+EURO_BERT: dict[str, Any] = {"model_type": "eurobert", "vocab_size": 128256, "max_position_embeddings": 8192}
+
 KNOWN: dict[str, dict[str, Any]] = {
     "xlm-roberta-base": SHAPES["xlm-roberta-base"] | XLM_R,
     "xlm-roberta-large": SHAPES["xlm-roberta-large"] | XLM_R,
-    "minilm": {  # as the wheel's file says
-        "hidden_size": 384,
-        "num_hidden_layers": 12,
-        "intermediate_size": 1536,
-        "vocab_size": 250037,
-        "max_position_embeddings": 512,
-        "type_vocab_size": 2,
-    },
-    "bert-base-multilingual-cased": {  # its config.json
+    "intfloat/multilingual-e5-base": SHAPES["xlm-roberta-base"] | XLM_R,
+    "intfloat/multilingual-e5-large": SHAPES["xlm-roberta-large"] | XLM_R,
+    "facebook/xlm-v-base": SHAPES["xlm-roberta-base"] | XLM_R | {"vocab_size": 901629},
+    "minilm": E5_SMALL,
+    "bert-base-multilingual-cased": {
+        "model_type": "bert",
         "hidden_size": 768,
         "num_hidden_layers": 12,
         "intermediate_size": 3072,
@@ -58,8 +74,43 @@ KNOWN: dict[str, dict[str, Any]] = {
         "max_position_embeddings": 512,
         "type_vocab_size": 2,
     },
+    "microsoft/mdeberta-v3-base": {
+        "model_type": "deberta-v2",
+        "hidden_size": 768,
+        "num_hidden_layers": 12,
+        "num_attention_heads": 12,
+        "intermediate_size": 3072,
+        "vocab_size": 251000,
+        "max_position_embeddings": 512,
+        "max_relative_positions": -1,
+        "type_vocab_size": 0,
+        "relative_attention": True,
+        "position_biased_input": False,
+        "position_buckets": 256,
+        "norm_rel_ebd": "layer_norm",
+        "share_att_key": True,
+        "pos_att_type": "p2c|c2p",
+    },
+    "jhu-clsp/mmBERT-small": MM_BERT | {"hidden_size": 384, "num_attention_heads": 6},
+    "jhu-clsp/mmBERT-base": MM_BERT | {"hidden_size": 768, "num_attention_heads": 12},
+    "EuroBERT/EuroBERT-210m": EURO_BERT
+    | {
+        "hidden_size": 768,
+        "num_hidden_layers": 12,
+        "num_attention_heads": 12,
+        "num_key_value_heads": 12,
+        "intermediate_size": 3072,
+    },
+    "EuroBERT/EuroBERT-2.1B": EURO_BERT
+    | {
+        "hidden_size": 2304,
+        "num_hidden_layers": 32,
+        "num_attention_heads": 18,
+        "num_key_value_heads": 6,
+        "intermediate_size": 6144,
+    },
 }
-"""Pre-trained models whose configuration is known without looking it up."""
+"""What decides the size of pre-trained models, as their config.json on the hub says: known without looking it up."""
 
 OWNERS = ("FacebookAI/", "google-bert/")
 """Whose hub ids name the models of KNOWN as well."""
@@ -91,37 +142,30 @@ def name_and_revision(model: str) -> tuple[str, str | None]:
     return name, revision if at else None
 
 
-@dataclass(frozen=True)
-class Weights:
-    """How many weights an encoder has, heads apart: its layers', and those of its embeddings."""
-
-    layers: int
-    embeddings: int
-
-    @property
-    def all(self) -> int:
-        """The two together."""
-        return self.layers + self.embeddings
+def short_name(model: str) -> str:
+    """A hub id as KNOWN has it: without its revision, and without an owner of OWNERS."""
+    name, _ = name_and_revision(model)
+    for owner in OWNERS:
+        name = name.removeprefix(owner)
+    return name
 
 
 def weights_of(model: str) -> Weights | None:
-    """The weights of a model whose shape its name or its folder tells; None for others, which nothing is fetched for.
-
-    That of BERT and RoBERTa: four matrices of attention and two of the feed-forward network in each layer, with their
-    biases and two LayerNorms; embeddings of tokens, positions and types, and a LayerNorm.
+    """The weights of a model whose shape its name, its folder or this machine's cache tells; None for others, which
+    nothing is fetched for.
     """
     config = _config(model)
-    try:
-        hidden, layers, inner = (int(config[key]) for key in ("hidden_size", "num_hidden_layers", "intermediate_size"))
-        embedded = sum(int(config[key]) for key in EMBEDDED)
-    except (KeyError, TypeError, ValueError):
-        return None
-    attention, feed_forward, norms = 4 * (hidden + 1) * hidden, 2 * hidden * inner + inner + hidden, 4 * hidden
-    return Weights(layers * (attention + feed_forward + norms), (embedded + 2) * hidden)
+    return count(config) if config else None
+
+
+def lora_weights(model: str, rank: int) -> int | None:
+    """The most weights that LoRA of some rank adds to a model; None where its shape is not known."""
+    config = _config(model)
+    return adapters(config, rank) if config else None
 
 
 def longest_input(model: str) -> int | None:
-    """The most tokens that a model can see at once, where its name or its folder tells; None for others."""
+    """The most tokens that a model can see at once, where its name, its folder or the cache tells; None for others."""
     return positions(_config(model))
 
 
@@ -143,15 +187,25 @@ def _config(model: str) -> Mapping[str, Any]:
     if model.startswith("random:"):
         shape = SHAPES.get(model.removeprefix("random:"))
         return {} if shape is None else shape | XLM_R
-    name, _ = name_and_revision(model)
-    for owner in OWNERS:
-        name = name.removeprefix(owner)
+    name = short_name(model)
     if name in KNOWN:
         return KNOWN[name]
-    if (folder := folder_of(model)) is None:
-        return {}
+    folder = folder_of(model)
+    path = _cached(model) if folder is None else folder / "config.json"
     try:
-        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        config = json.loads(path.read_text(encoding="utf-8")) if path else {}
     except (OSError, ValueError):
         return {}
     return config if isinstance(config, dict) else {}
+
+
+def _cached(model: str) -> Path | None:
+    """The config.json of a hub id in this machine's cache, if it is there."""
+    from huggingface_hub import try_to_load_from_cache  # only here: other models need no hub
+
+    name, revision = name_and_revision(model)
+    try:
+        found = try_to_load_from_cache(name, "config.json", revision=revision)
+    except ValueError:  # no hub id can have that form
+        return None
+    return Path(found) if isinstance(found, str) else None

@@ -26,16 +26,18 @@ class TrimmedVocabulary:
         token_ids: all tokens that batches will contain.
         pad_id: the padding token. Where it is one of the first, it and those before it keep their ids: XLM-R derives
             positions from it.
+        frozen: whether embeddings are not trained: then they do not decay either.
     """
 
-    def __init__(self, encoder: PreTrainedModel, token_ids: np.ndarray, pad_id: int) -> None:
+    def __init__(self, encoder: PreTrainedModel, token_ids: np.ndarray, pad_id: int, frozen: bool = False) -> None:
+        self.frozen = frozen
         self.whole = cast(nn.Embedding, encoder.get_input_embeddings()).weight.detach()
         self.kept = np.union1d(token_ids, np.arange(pad_id + 1) if pad_id < FIRST_IDS else [pad_id])
         self.small_ids = np.zeros(len(self.whole), dtype=np.int64)
         self.small_ids[self.kept] = np.arange(len(self.kept))
         self.decay = 1.0
         rows = self.whole[torch.from_numpy(self.kept)].clone()
-        self.embedding = nn.Embedding.from_pretrained(rows, freeze=False, padding_idx=int(self.small_ids[pad_id]))
+        self.embedding = nn.Embedding.from_pretrained(rows, freeze=frozen, padding_idx=int(self.small_ids[pad_id]))
         encoder.set_input_embeddings(self.embedding)
 
     def translate(self, input_ids: Tensor) -> Tensor:
@@ -44,7 +46,8 @@ class TrimmedVocabulary:
 
     def record_step(self, learning_rate: float, weight_decay: float) -> None:
         """Notes the decay that an optimizer step did to all embeddings."""
-        self.decay *= 1 - learning_rate * weight_decay
+        if not self.frozen:
+            self.decay *= 1 - learning_rate * weight_decay
 
     def whole_table(self) -> Tensor:
         """The embeddings of all tokens (vocabulary, H) as if all of them had been trained, on the CPU."""

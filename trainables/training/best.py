@@ -58,14 +58,14 @@ class BestWeights:
             return
         self.verdict, self._decay = verdict, self._vocabulary.decay
         if self._keeps:
-            weights = self._network.state_dict()
+            weights = self._network.trained()
             self._weights = {name: one.detach().to("cpu", copy=True) for name, one in weights.items()}
 
     def put_back(self) -> Verdict:
         """Gives the network its best weights again, on the worker that holds them, and says what they score."""
         assert self.verdict is not None  # the last step is evaluated
         if self._keeps:
-            self._network.load_state_dict(self._weights)
+            self._network.load_state_dict(self._weights, strict=False)  # the others were never changed
             self._vocabulary.decay = self._decay
         return self.verdict
 

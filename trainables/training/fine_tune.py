@@ -72,7 +72,10 @@ def fine_tune(spec: TrialSpec, bench: Workbench, started: float) -> Iterator[Rep
     token_ids = np.unique(np.concatenate([rows.token_ids() for rows in met]))
     if masks:  # each token is one that might stand there
         token_ids = np.arange(network.state_dict()[table_name(network.encoder)].shape[0])
-    vocabulary = TrimmedVocabulary(network.encoder, token_ids, tokenizer.pad_token_id)
+    vocabulary = TrimmedVocabulary(network.encoder, token_ids, tokenizer.pad_token_id, frozen=spec.lora is not None)
+    network.renumber(vocabulary.translate)
+    if bench.gradient_checkpointing:
+        network.compute_layers_again()
     network.to(bench.device)
     replica: nn.Module = network
     if bench.world_size > 1:
@@ -209,9 +212,10 @@ def mean_over_workers(value: float, bench: Workbench) -> float:
 
 
 def parameter_groups(network: Network, weight_decay: float) -> list[dict[str, Any]]:
-    """Weight decay on matrices, none on biases and LayerNorm."""
-    decayed = [parameter for parameter in network.parameters() if parameter.ndim > 1]
-    others = [parameter for parameter in network.parameters() if parameter.ndim <= 1]
+    """Weight decay on matrices, none on biases and LayerNorm; what is frozen is in no group."""
+    trained = [parameter for parameter in network.parameters() if parameter.requires_grad]
+    decayed = [parameter for parameter in trained if parameter.ndim > 1]
+    others = [parameter for parameter in trained if parameter.ndim <= 1]
     return [{"params": decayed, "weight_decay": weight_decay}, {"params": others, "weight_decay": 0.0}]
 
 
@@ -232,6 +236,6 @@ def verdict(scorer: Scorer, development: Sequence[Sequence[Split]]) -> Verdict:
 
 
 def whole_weights(network: Network, vocabulary: TrimmedVocabulary) -> dict[str, torch.Tensor]:
-    """The network's weights on the CPU, with the embeddings of the whole vocabulary."""
-    weights = {name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()}
-    return {**weights, table_name(network.encoder): vocabulary.whole_table()}
+    """The network's weights on the CPU, with the embeddings of the whole vocabulary; of frozen ones what LoRA adds."""
+    weights = {name: value.detach().cpu().contiguous() for name, value in network.trained().items()}
+    return weights if vocabulary.frozen else {**weights, table_name(network.encoder): vocabulary.whole_table()}

@@ -98,7 +98,7 @@ class TrialState:
                 number, _, key = rest.partition(".")
                 optimizer.setdefault(int(number), {})[key] = value.clone()  # not the file's own memory
         weights = {name.removeprefix("network."): one for name, one in tensors.items() if name.startswith("network.")}
-        self._network.load_state_dict(weights)
+        self._network.load_state_dict(weights, strict=False)  # `_load` looked at their names
         self._optimizer.load_state_dict({"state": optimizer, "param_groups": header["groups"]})
         self._schedule.load_state_dict(header["schedule"])
         self._vocabulary.decay = header["decay"]
@@ -124,7 +124,7 @@ class TrialState:
                 "decay": self._vocabulary.decay,
                 "best": self._best.header if self._best else None,
             }
-            tensors = {f"network.{name}": value for name, value in self._network.state_dict().items()}
+            tensors = {f"network.{name}": value for name, value in self._network.trained().items()}
             for number, values in self._optimizer.state_dict()["state"].items():
                 tensors |= {f"optimizer.{number}.{key}": value for key, value in values.items()}
             tensors |= {f"best.{name}": value for name, value in (self._best.tensors if self._best else {}).items()}
@@ -182,9 +182,9 @@ class TrialState:
 
         AdamW has moments of the weights that had a gradient so far: all of them, or those of some tasks' heads not yet.
         """
-        expected = {f"network.{name}": value for name, value in self._network.state_dict().items()}
+        expected = {f"network.{name}": value for name, value in self._network.trained().items()}
         if self._best and header["best"]["verdict"] is not None:
-            expected |= {f"best.{name}": value for name, value in self._network.state_dict().items()}
+            expected |= {f"best.{name}": value for name, value in self._network.trained().items()}
         weights = [weight for group in self._optimizer.param_groups for weight in group["params"]]
         for number, weight in enumerate(weights):
             if any(name.startswith(f"optimizer.{number}.") for name in found):

@@ -18,7 +18,8 @@ from trainables.data.labels import labels_of
 from trainables.features import Feature, FeatureCache, Features
 from trainables.kinds import code_hash, kind_of
 from trainables.kinds.mlm import TokenLayers
-from trainables.models.checkpoint import DamagedCheckpoint, load_checkpoint
+from trainables.models.checkpoint import DamagedCheckpoint, load_trial
+from trainables.models.lora import DOWN, UP, adapted, merged
 from trainables.models.network import Base, Network, load_base, new_network
 from trainables.models.tensors import DamageError
 from trainables.models.token_layers import load_token_layers
@@ -44,6 +45,8 @@ class Workbench:
         micro_batch_tokens: bounds the memory of one forward pass.
         halvings: how often memory ran out, so that `micro_batch_tokens` was halved.
         save_minutes: how long a trial trains within an epoch before it saves its state again; 0: after every step.
+        gradient_checkpointing: whether layers are computed again in the backward pass instead of kept: the same
+            gradients, in less memory and a third more time.
         noticed: set, by another thread, when a machine of the trial is about to go away.
     """
 
@@ -64,6 +67,7 @@ class Workbench:
         self.micro_batch_tokens = micro_batch_tokens or usual
         self.halvings = 0
         self.save_minutes = 15.0
+        self.gradient_checkpointing = False
         self.noticed = threading.Event()
         self._catalogue = catalogue or Catalogue()
         self._feature_cache = FeatureCache(store)
@@ -98,8 +102,30 @@ class Workbench:
         return self._token_layers.get(place, lambda: load_token_layers(*place, config))
 
     def checkpoint(self, trial_id: str) -> dict[str, torch.Tensor]:
-        """A finished trial's weights. Raises as `load_checkpoint` does."""
-        return self._checkpoints.get(trial_id, lambda: load_checkpoint(self.store, trial_id))
+        """A finished trial's weights: of one with LoRA those that it started from and what it added.
+
+        Raises:
+            MissingCheckpoint, DamagedCheckpoint: the trial has to be run again, or the one that it started from.
+        """
+        return self._checkpoints.get(trial_id, lambda: self._whole(trial_id))
+
+    def _whole(self, trial_id: str) -> dict[str, torch.Tensor]:
+        weights, spec = load_trial(self.store, trial_id)
+        if spec.lora is None:
+            return weights
+        encoder = self.base(spec).encoder
+        before = (
+            self.checkpoint(spec.parent)
+            if spec.parent
+            else {f"encoder.{n}": w for n, w in encoder.state_dict().items()}
+        )
+        try:
+            wanted = {f"encoder.{name}{end}" for name in adapted(encoder, spec.lora) for end in (DOWN, UP)}
+            if missing := wanted - weights.keys():
+                raise DamageError(f"{min(missing)} missing")
+            return merged(before, weights, spec.lora)
+        except DamageError as error:
+            raise DamagedCheckpoint(trial_id, str(error)) from error
 
     def network(self, spec: TrialSpec, tasks: Sequence[Task], heads_from: Mapping[str, str]) -> Network:
         """What a trial starts from: its parent's weights or the base's, and a head for each task.
@@ -115,7 +141,17 @@ class Workbench:
         base = self.base(spec)
         layers = self.token_layers(spec) if any(task.kind == "mlm" for task in tasks) else None
         try:
-            return new_network(base, tasks, spec.dropout, weights, heads_from, spec.dropout_masks, layers)
+            return new_network(
+                base,
+                tasks,
+                spec.dropout,
+                weights,
+                heads_from,
+                masks=spec.dropout_masks,
+                types=spec.token_types,
+                lora=spec.lora,
+                token_layers=layers,
+            )
         except DamageError as error:
             assert spec.parent is not None  # whose weights do not fit
             self._checkpoints.drop(spec.parent)  # the next trial looks for better ones

@@ -37,6 +37,7 @@ class GroupConfig:
 
     Attributes:
         model, weights: those of its trials.
+        gradient_checkpointing: whether layers are computed again in the backward pass, instead of kept.
         environment: what its workers take over from the command.
     """
 
@@ -49,6 +50,7 @@ class GroupConfig:
     save_minutes: float
     model: str
     weights: str | None = None
+    gradient_checkpointing: bool = False
     environment: Environment = field(default_factory=Environment)
 
 

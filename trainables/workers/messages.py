@@ -40,6 +40,7 @@ class Message:
         group: who says it.
         started: when the group took the job, in seconds since the epoch: nothing else is said with it.
         pruned: the trial was told to end; its last report came before.
+        lost: with cause `weights` the trial whose weights are gone: its parent, or one from which that one started.
     """
 
     trial_id: str
@@ -50,6 +51,7 @@ class Message:
     ends_group: bool = False
     group: str = ""
     started: float | None = None
+    lost: str | None = None
 
     @property
     def is_last(self) -> bool:

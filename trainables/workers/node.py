@@ -45,6 +45,7 @@ def set_up(config: GroupConfig, device: torch.device, rank: int, world_size: int
             catalogue=catalogue,
         )
         bench.save_minutes = config.save_minutes
+        bench.gradient_checkpointing = config.gradient_checkpointing
         bench.model(config.model, config.weights)
     except UserError as error:
         where = f"on node {socket.gethostname()}"

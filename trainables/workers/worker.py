@@ -84,7 +84,9 @@ def _do(job: Job, group: str, broker: ActorHandle, bench: Workbench) -> bool:
         where = traceback.extract_tb(error.__traceback__)[-1]
         reason = f"{type(error).__name__}: {error} ({where.filename}:{where.lineno})"
         alone = bench.world_size == 1
-        tell(Message(trial_id, error=reason, cause=_cause(error, alone), ends_group=not alone, group=group))
+        lost = error.trial_id if isinstance(error, (DamagedCheckpoint, MissingCheckpoint)) else None
+        cause = _cause(error, alone)
+        tell(Message(trial_id, error=reason, cause=cause, ends_group=not alone, group=group, lost=lost))
         if not alone:
             raise  # the others wait for this worker: all must go
     return True

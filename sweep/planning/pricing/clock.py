@@ -2,9 +2,10 @@
 
 A trial's operations are 6 for each weight of the layers and each token in training, 2 where it is only scored (Kaplan
 et al. 2020, https://arxiv.org/abs/2001.08361, section 2.1: 2 forward, 4 backward; embeddings are looked up, not
-multiplied). Tokens that are hidden and looked for in the whole vocabulary are multiplied with its embeddings, too: 8
-operations in training, where their scores are computed twice. What attention adds to that, 2 to 6 % at these lengths,
-is less than any of the other guesses.
+multiplied). With LoRA they are 4: half of those backward are the gradients of weights, which frozen ones have not.
+Tokens that are hidden and looked for in the whole vocabulary are multiplied with its embeddings, too: 8 operations in
+training, where their scores are computed twice. What attention adds to that, 2 to 6 % at these lengths, is less than
+any of the other guesses.
 """
 
 from __future__ import annotations
@@ -22,13 +23,14 @@ from sweep.planning.plan import Study
 from sweep.planning.pricing.bounds import NOTHING, Bounds, exactly
 from sweep.planning.pricing.gpus import Gpu, GpuTable
 from sweep.planning.pricing.work import Counter, UnknownError, Work, epochs, with_all_embeddings
-from trainables.models.shapes import Weights, name_and_revision, weights_of
+from trainables.models.shapes import lora_weights, name_and_revision, weights_of
+from trainables.models.sizes import Weights
 from trainables.recipe import WHOLE, Recipe
-from trainables.spec import TrialSpec
+from trainables.spec import Lora, TrialSpec
 from trainables.training.shares import EVALUATIONS
 
-TRAINING, SCORING = 6, 2
-"""Floating-point operations for each weight and token."""
+TRAINING, FROZEN, SCORING = 6, 4, 2
+"""Floating-point operations for each weight and token: where all weights are trained, where LoRA is, and in scoring."""
 
 ASKING = 8
 """Those of training for each embedding and hidden token."""
@@ -51,7 +53,7 @@ class Measured:
         startup_seconds: of these, until its first step.
         examples_per_second: features that it trained on or scored in a second after that, over all its workers.
         features, tokens: of an epoch, or of the whole evaluation.
-        train_examples, eval_examples, max_length, recipe: those of its spec.
+        train_examples, eval_examples, max_length, recipe, lora: those of its spec.
     """
 
     phase: str
@@ -70,6 +72,7 @@ class Measured:
     eval_examples: int | None
     max_length: int | None = None
     recipe: Recipe = WHOLE
+    lora: Lora | None = None
 
 
 @dataclass(frozen=True)
@@ -122,12 +125,15 @@ def where(experiment: Experiment, measured: Sequence[Measured], table: GpuTable,
 
 
 def too_large(experiment: Experiment, place: Place) -> list[str]:
-    """Weights, gradients and two moments of AdamW are 16 bytes a weight, activations apart."""
+    """Weights, gradients and two moments of AdamW are 16 bytes a weight, activations apart; frozen weights are 4."""
     weights = weights_of(experiment.model)
     if place.gpu is None or weights is None:
         return []
-    trained = weights.all if with_all_embeddings(experiment) else weights.layers
-    if 16 * trained < place.gpu.memory_gb * 1e9:
+    layers, most = weights.all if with_all_embeddings(experiment) else weights.layers, 0
+    for lora in experiment.tuned:
+        added = lora_weights(experiment.model, lora.rank) if lora else None
+        most = max(most, 16 * layers if lora is None else 4 * layers + 16 * (added or 0))
+    if most < place.gpu.memory_gb * 1e9:
         return []
     return [f"to train {experiment.model} takes more than the {place.gpu.memory_gb:g} GB of {place.gpu.name}"]
 
@@ -172,6 +178,7 @@ class Clock:
             one
             for one in self._measured
             if (one.model, one.precision) == (question.model, question.precision)
+            and (one.lora is None) == (question.lora is None)
             and (one.phase != "evaluate") == is_training
         ]
         same = [one for one in alike if set(one.tasks) == set(question.tasks) and one.max_length == question.max_length]
@@ -182,40 +189,40 @@ class Clock:
             work, unknown = None, error
         if same and (features := _features(question, same, work)):
             rate = _quantiles([one.examples_per_second or 0 for one in same])
-            scored = scorings * _relative_scoring(work)
+            scored = scorings * _relative_scoring(work, question)
             return _timed(same, features / rate * (rounds + scored), f"as fast as {len(same)} of these tasks")
         if work is None:
             raise UnknownError(str(unknown))
+        per_token = _operations(question)
         equivalent = self._tokens(question, work, is_training) * rounds
-        equivalent += self._scored(question, work) * scorings * (SCORING / TRAINING)
+        equivalent += self._scored(question, work) * scorings * (SCORING / per_token)
         others = [one for one in alike if one.tokens and one.features]
         if others:
             rate = _quantiles([_tokens_per_second(one) for one in others])
             return _timed(others, equivalent / rate, f"as many tokens a second as {len(others)} of other tasks")
-        operations = equivalent * (TRAINING if is_training else SCORING)
-        return Time(
-            operations * self._weights_of(question).layers / self._peak(question), "table", self._by_table(question)
-        )
+        operations = equivalent * per_token * self._weights_of(question).computed
+        return Time(operations / self._peak(question), "table", self._by_table(question))
 
     def _tokens(self, question: TrialSpec, work: Work, is_training: bool) -> Bounds:
         """As many tokens of the layers alone as take as long."""
         if not work.asked.high:
             return work.tokens
         weights = self._weights_of(question)
-        by = ASKING / TRAINING if is_training else 1
-        return work.tokens + work.asked * (by * weights.embeddings / weights.layers)
+        by = ASKING / _operations(question) if is_training else 1
+        return work.tokens + work.asked * (by * weights.embeddings / weights.computed)
 
     def _scored(self, question: TrialSpec, work: Work) -> Bounds:
         """The same of what is scored in training."""
         if not work.asked_in_scoring.high:
             return work.scored
         weights = self._weights_of(question)
-        return work.scored + work.asked_in_scoring * (weights.embeddings / weights.layers)
+        return work.scored + work.asked_in_scoring * (weights.embeddings / weights.computed)
 
     def _weights_of(self, question: TrialSpec) -> Weights:
         if self._weights is None:
             raise UnknownError(
-                f"the shape of model '{question.model}' is not known: give its folder, which has a config.json"
+                f"the shape of model '{question.model}' is not known: run `hf download {question.model} config.json`, "
+                "or give its folder"
             )
         return self._weights
 
@@ -266,11 +273,17 @@ def _scorings(question: TrialSpec, rounds: Bounds) -> Bounds:
     return Bounds(max(EVALUATIONS, rounds.low), rounds.expected + between, rounds.high + between)
 
 
-def _relative_scoring(work: Work | None) -> float:
+def _operations(question: TrialSpec) -> int:
+    if question.phase == "evaluate":
+        return SCORING
+    return TRAINING if question.lora is None else FROZEN
+
+
+def _relative_scoring(work: Work | None, question: TrialSpec) -> float:
     """How long it takes to score the development set, in epochs."""
     if work is None or not work.tokens.expected:
         return 0
-    return work.scored.expected / work.tokens.expected * SCORING / TRAINING
+    return work.scored.expected / work.tokens.expected * SCORING / _operations(question)
 
 
 def _tokens_per_second(one: Measured) -> float:

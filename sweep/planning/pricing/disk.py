@@ -11,7 +11,9 @@ from sweep.experiment import Experiment
 from sweep.planning.plan import Plan, Study
 from sweep.planning.pricing.bounds import NOTHING, Bounds, exactly
 from sweep.planning.pricing.work import with_all_embeddings
-from trainables.models.shapes import Weights, weights_of
+from trainables.models.shapes import lora_weights, weights_of
+from trainables.models.sizes import Weights
+from trainables.spec import Lora
 
 BYTES = 4
 """Of a weight: checkpoints are in float32."""
@@ -65,34 +67,58 @@ def disk(experiment: Experiment, plan: Plan, left: Mapping[str, int]) -> Disk:
     """
     weights = weights_of(experiment.model)
     if weights is None:
-        return Disk(None, None, f"the shape of model '{experiment.model}' is not known: give its folder")
-    checkpoint = BYTES * weights.all
-    state = _state(experiment, weights)
+        return Disk(None, None, f"the shape of model '{experiment.model}' is not known")
+    sizes = _Sizes(experiment, weights)
     own = _distinct(plan)
     is_all_kept = experiment.keep == "all"
-    kept = sum(study.runs if is_all_kept else len(study.seeds) for study in own if is_all_kept or _stays(study))
+    staying = {
+        study.name: study.runs if is_all_kept else len(study.seeds) for study in own if is_all_kept or _stays(study)
+    }
+    kept = sum(count * sizes.checkpoint(plan.study(name)) for name, count in staying.items())
     open_studies = [study for study in own if left.get(study.name)]
     slots = experiment.resources.concurrent or 1
     at_once = _at_once(open_studies, slots)
-    passing = NOTHING if is_all_kept else _passing(plan, open_studies, at_once)
+    passing = NOTHING if is_all_kept else _passing(plan, open_studies, at_once, sizes)
     running = min(slots, sum(left.values()))
-    peak = exactly(kept * checkpoint) + passing * checkpoint + state * running
-    size = _gigabytes(checkpoint)
-    told = counted(kept, f"checkpoint of {size} stays", f"checkpoints of {size} stay")
+    state = max((sizes.state(study) for study in open_studies), key=lambda one: one.high, default=NOTHING)
+    peak = exactly(kept) + passing + state * running
+    several = sorted({sizes.checkpoint(plan.study(name)) for name in staying}, reverse=True)
+    size = " and ".join(map(_gigabytes, several)) or "nothing"
+    told = counted(sum(staying.values()), f"checkpoint of {size} stays", f"checkpoints of {size} stay")
     told += "" if is_all_kept else ", the conditions' winners"
-    return Disk(exactly(kept * checkpoint), peak, told)
+    return Disk(exactly(kept), peak, told)
 
 
 def largest_file(experiment: Experiment) -> float | None:
     """The bytes of the largest file that a trial writes, as far as that is likely; None: not known."""
     weights = weights_of(experiment.model)
-    return None if weights is None else max(BYTES * weights.all, _state(experiment, weights).expected)
+    if weights is None:
+        return None
+    sizes = _Sizes(experiment, weights)
+    return max(max(sizes.of_checkpoint(lora), sizes.of_state(lora).expected) for lora in experiment.tuned)
 
 
-def _state(experiment: Experiment, weights: Weights) -> Bounds:
-    copies = STATES + (experiment.checkpoint == "best")
-    occurring = exactly(1) if with_all_embeddings(experiment) else OCCURRING
-    return (exactly(weights.layers) + occurring * weights.embeddings) * (BYTES * copies)
+class _Sizes:
+    """The bytes of what trials write: with LoRA what it adds at most, else all weights."""
+
+    def __init__(self, experiment: Experiment, weights: Weights) -> None:
+        self._model, self._weights = experiment.model, weights
+        self._copies = STATES + (experiment.checkpoint == "best")
+        self._occurring = exactly(1) if with_all_embeddings(experiment) else OCCURRING
+
+    def checkpoint(self, study: Study) -> int:
+        return self.of_checkpoint(study.question.lora)
+
+    def state(self, study: Study) -> Bounds:
+        return self.of_state(study.question.lora)
+
+    def of_checkpoint(self, lora: Lora | None) -> int:
+        return BYTES * (self._weights.all if lora is None else lora_weights(self._model, lora.rank) or 0)
+
+    def of_state(self, lora: Lora | None) -> Bounds:
+        if lora is not None:
+            return exactly(self.of_checkpoint(lora) * self._copies)
+        return (exactly(self._weights.layers) + self._occurring * self._weights.embeddings) * (BYTES * self._copies)
 
 
 def _stays(study: Study) -> bool:
@@ -121,15 +147,18 @@ def _at_once(studies: list[Study], slots: int) -> Bounds:
     return Bounds(1, min(fewest, len(studies)), min(slots, len(studies)))
 
 
-def _passing(plan: Plan, studies: list[Study], at_once: Bounds) -> Bounds:
-    """Checkpoints that go again: of open searches all, of closed ones those that somebody still waits for.
+def _passing(plan: Plan, studies: list[Study], at_once: Bounds, sizes: _Sizes) -> Bounds:
+    """The bytes of checkpoints that go again: of open searches all, of closed ones those that somebody still waits for.
 
     Those of a condition whose trials pairs choose from stay until the pairs are done.
     """
     chosen_from = [study for study in studies if any(child.joint for child in plan.children(study))]
-    largest = sorted((study.runs for study in studies if study not in chosen_from), reverse=True)
-    pairs = max((len(study.seeds) for study in studies if not _stays(study)), default=0)  # scored soon after
-    standing = sum(study.runs for study in chosen_from)
+    one = sizes.checkpoint
+    largest = sorted((study.runs * one(study) for study in studies if study not in chosen_from), reverse=True)
+    pairs = max(
+        (len(study.seeds) * one(study) for study in studies if not _stays(study)), default=0
+    )  # scored soon after
+    standing = sum(study.runs * one(study) for study in chosen_from)
 
     def of(count: float) -> int:
         return standing + sum(largest[: int(count)]) + pairs * int(count)

