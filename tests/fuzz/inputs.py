@@ -201,6 +201,7 @@ def with_task(task: bytes, content: bytes) -> Case:
     """An experiment on a task of the user's own, whose files are checked before it runs."""
     experiment = {
         **EXPERIMENT, "tasks": ["{folder}/mine.yaml"], "data": {"files": "{folder}"}, "conditions": ["none"],
+        "regimes": ["zero-shot"],
         "warm_start": False, "targets": ["mine"], "languages": ["en"],
     }  # fmt: skip
     files = {"mine.yaml": task, "e.yaml": as_yaml(experiment), "data/train": content, "data/dev": content}

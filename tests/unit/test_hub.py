@@ -19,7 +19,7 @@ from tests import hub_mirror
 from tests.hub_mirror import NLI, SIZE, write
 from trainables import tasks
 from trainables.data import open_source
-from trainables.data.examples import Answer, Example, Question, Text, TextPair, Translation
+from trainables.data.examples import Answer, Example, PlainText, Question, TextPair, Translation
 from trainables.data.hub import Hub
 from trainables.data.hub_dataset import HubDataset
 from trainables.data.released import ReleasedSource
@@ -127,8 +127,8 @@ def test_an_article_is_a_text(tmp_path: Path) -> None:
     }
     write(tmp_path, "wikimedia/wikipedia", "20231101.sw", "train", columns)
     source, task = open_source({"hub": str(tmp_path)}), tasks.load("wiki_mlm")
-    assert source.examples(task, "train", "sw") == [Text("7", "Ulm is\na city.")]
-    assert source.examples(task, "dev", "sw") == [Text("9", "It is old.")]  # held back, and blank ones are none
+    assert source.examples(task, "train", "sw") == [PlainText("7", "Ulm is\na city.")]
+    assert source.examples(task, "dev", "sw") == [PlainText("9", "It is old.")]  # held back, and blank ones are none
 
 
 def test_every_shipped_layout_names_languages_once() -> None:

@@ -21,11 +21,11 @@ from trainables.data.examples import (
     LabelledText,
     MultipleChoice,
     Passage,
+    PlainText,
     Query,
     Question,
     Sentence,
     TaggedSentence,
-    Text,
     TextPair,
     Translation,
 )
@@ -79,7 +79,9 @@ EXAMPLES: dict[str, list[Any]] = {
     "mini-ranking": [
         Translation("0", "北京", "He ran"), Translation("1", "中国", "She sat"), Translation("2", "首都", "Omar sang"),
     ],
-    "mini-mlm": [Text("0", "He ran."), Text("1", "Omar sang well, and Anna slept at home."), Text("2", "中国")],
+    "mini-mlm": [
+        PlainText("0", "He ran."), PlainText("1", "Omar sang well, and Anna slept at home."), PlainText("2", "中国"),
+    ],
     "bucc2018": [
         Sentence("zh-0", "北京", False, ("en-0",)), Sentence("en-0", "He ran", True),
         Sentence("zh-1", "中国", False, ()), Sentence("en-1", "She sat", True),

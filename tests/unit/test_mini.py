@@ -12,7 +12,7 @@ from random import Random
 import pytest
 
 from trainables.data import mini
-from trainables.data.examples import Example, Question, TaggedSentence, Text, TextPair, Translation
+from trainables.data.examples import Example, PlainText, Question, TaggedSentence, TextPair, Translation
 from trainables.data.mini import nli, qa
 from trainables.data.mini.frames import Frame, draw
 from trainables.data.mini.languages import GRAMMARS
@@ -41,7 +41,7 @@ def texts(example: Example) -> tuple[str, ...]:
             return example.question, example.context
         case TaggedSentence():
             return (" ".join(example.tokens),)
-        case Translation() | Text():
+        case Translation() | PlainText():
             return (example.text,)
 
 

@@ -15,7 +15,7 @@ import torch
 
 from tests.toy import LETTERS, tokenizer
 from trainables import tasks
-from trainables.data.examples import Text
+from trainables.data.examples import PlainText
 from trainables.data.plain import read_texts
 from trainables.errors import UserError
 from trainables.features import IGNORED, Feature, Features, as_batch
@@ -27,10 +27,10 @@ from trainables.training.batching import micro_batches, share
 from trainables.training.mixture import Mixture
 
 TASK = tasks.load("mini-mlm")
-TEXTS = [Text(str(number), LETTERS[number % 40 :][: 3 + number % 20] + " in Ulm") for number in range(200)]
+TEXTS = [PlainText(str(number), LETTERS[number % 40 :][: 3 + number % 20] + " in Ulm") for number in range(200)]
 
 
-def features(texts: list[Text] = TEXTS, **changes: Any) -> Features:
+def features(texts: list[PlainText] = TEXTS, **changes: Any) -> Features:
     rows = kind_of(TASK).features(dataclasses.replace(TASK, **changes), texts, tokenizer())
     return Features.of([as_batch(rows)])
 
@@ -39,7 +39,7 @@ def original(feature: Feature) -> list[int]:
     return np.where(np.asarray(feature.target) == IGNORED, feature.rows[0], feature.target).tolist()
 
 
-def ids_of(texts: list[Text]) -> list[list[int]]:
+def ids_of(texts: list[PlainText]) -> list[list[int]]:
     found: list[list[int]] = tokenizer()([one.text for one in texts])["input_ids"]
     return found
 
@@ -55,10 +55,10 @@ def test_what_is_hidden_is_told_by_the_target_and_special_tokens_never_are() -> 
 
 
 def test_a_row_is_cut_and_a_text_without_tokens_does_not_count() -> None:
-    long, empty = features([Text("0", "ab" * 100), Text("1", "")], max_length=22)
+    long, empty = features([PlainText("0", "ab" * 100), PlainText("1", "")], max_length=22)
     assert (long.width, long.weight) == (22, 3)
     assert (empty.weight, set(np.asarray(empty.target))) == (0, {IGNORED})
-    assert len(features([Text("1", "")]).that_count()) == 0
+    assert len(features([PlainText("1", "")]).that_count()) == 0
 
 
 def test_the_same_text_is_always_scored_with_the_same_masks() -> None:
@@ -69,7 +69,7 @@ def test_the_same_text_is_always_scored_with_the_same_masks() -> None:
 
 def test_of_the_hidden_tokens_eight_tenths_are_masked_and_a_tenth_replaced_by_any_other() -> None:
     rng, masks = np.random.default_rng(1), Masks(tokenizer())
-    ids = np.array(ids_of([Text("0", "Amina lives in Ulm" * 5)])[0])
+    ids = np.array(ids_of([PlainText("0", "Amina lives in Ulm" * 5)])[0])
     found: Counter[str] = Counter()
     stand_ins: Counter[int] = Counter()
     places: Counter[int] = Counter()
@@ -181,5 +181,5 @@ def test_a_line_is_a_text(tmp_path: Path) -> None:
     path = tmp_path / "en.txt"
     path.write_text("= Ulm =\n\n Ulm is a city. \n\t\nIt is old.\n")
     assert read_texts(path, {}) == [
-        Text("en-1", "= Ulm ="), Text("en-3", "Ulm is a city."), Text("en-5", "It is old.")
+        PlainText("en-1", "= Ulm ="), PlainText("en-3", "Ulm is a city."), PlainText("en-5", "It is old.")
     ]  # fmt: skip

@@ -113,7 +113,7 @@ class Query:
 
 
 @dataclass(frozen=True, slots=True)
-class Text:
+class PlainText:
     """A text that nothing is said about: a line, an article."""
 
     id: str
@@ -130,5 +130,5 @@ Example = (
     | Sentence
     | Passage
     | Query
-    | Text
+    | PlainText
 )

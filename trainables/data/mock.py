@@ -15,11 +15,11 @@ from trainables.data.examples import (
     LabelledText,
     MultipleChoice,
     Passage,
+    PlainText,
     Query,
     Question,
     Sentence,
     TaggedSentence,
-    Text,
     TextPair,
     Translation,
 )
@@ -108,8 +108,8 @@ def _sentence(task: Task, rng: random.Random, number: int) -> Sentence:
     return Sentence(f"{'en' if is_english else 'xx'}-{pair}", _text(rng), bool(is_english), translations)
 
 
-def _plain(task: Task, rng: random.Random, number: int) -> Text:
-    return Text(str(number), _text(rng, 20))
+def _plain(task: Task, rng: random.Random, number: int) -> PlainText:
+    return PlainText(str(number), _text(rng, 20))
 
 
 _MAKERS: Mapping[str, Callable[[Task, random.Random, int], Any]] = {

@@ -11,9 +11,9 @@ from trainables.data.examples import (
     Example,
     LabelledText,
     MultipleChoice,
+    PlainText,
     Question,
     TaggedSentence,
-    Text,
     TextPair,
     Translation,
 )
@@ -247,9 +247,9 @@ def _translation(reader: _Reader, record: Record, number: int) -> Translation:
     return Translation(str(number), reader.columns.text(record, "text"), reader.columns.text(record, "english"))
 
 
-def _plain(reader: _Reader, record: Record, number: int) -> Text | None:
+def _plain(reader: _Reader, record: Record, number: int) -> PlainText | None:
     text = reader.columns.text(record, "text").strip()
-    return Text(reader.id(record, number), text) if text else None
+    return PlainText(reader.id(record, number), text) if text else None
 
 
 _MAKERS: Mapping[str, Callable[[_Reader, Record, int], Any]] = {

@@ -20,7 +20,7 @@ from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 from transformers import PreTrainedTokenizerBase
 
-from trainables.data.examples import Text
+from trainables.data.examples import PlainText
 from trainables.errors import Problem, UserError
 from trainables.features import IGNORED, Feature
 from trainables.kinds import Encoded, Head, Prediction
@@ -72,7 +72,7 @@ class Masks:
         return Feature([row], feature.example, target, feature.weight)
 
 
-def features(task: Task, examples: Sequence[Text], tokenizer: PreTrainedTokenizerBase) -> list[Feature]:
+def features(task: Task, examples: Sequence[PlainText], tokenizer: PreTrainedTokenizerBase) -> list[Feature]:
     """The beginning of each text, one row, with masks that the row's own tokens decide: always the same ones.
 
     The target has the token that stood at each place to predict. A text without a token counts nothing.
@@ -154,12 +154,12 @@ def predictions(task: Task, split: Encoded, references: Sequence[Encoded]) -> li
     return found
 
 
-def gold(examples: Sequence[Text], references: Sequence[Encoded]) -> list[tuple[str, ...]]:
+def gold(examples: Sequence[PlainText], references: Sequence[Encoded]) -> list[tuple[str, ...]]:
     """Sure of each token: a text has one at least."""
     return [("0",)] * len(examples)
 
 
-def guesses(task: Task, examples: Sequence[Text], references: Sequence[Encoded]) -> list[Prediction]:
+def guesses(task: Task, examples: Sequence[PlainText], references: Sequence[Encoded]) -> list[Prediction]:
     """Any token of XLM-R's vocabulary, each with the same probability."""
     return [(repr(math.log(VOCABULARY)),)] * len(examples)
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 from random import Random
 
-from trainables.data.examples import Answer, Example, Question, TaggedSentence, Text, TextPair, Translation
+from trainables.data.examples import Answer, Example, PlainText, Question, TaggedSentence, TextPair, Translation
 from trainables.data.mini import nli, qa
 from trainables.data.mini.frames import Frame, at_home, draw, with_fields
 from trainables.data.mini.languages import GRAMMARS, Grammar
@@ -32,7 +32,9 @@ def examples(task: str, split: str, language: str, seed: int = 0) -> list[Exampl
     if task in ("bitext", "ranking"):
         return [_translation(f"{name}-{i}", grammar, frame) for i, frame in enumerate(_alike(key, split, size))]
     if task == "text":
-        return [Text(f"{name}-{i}", grammar.statement(*told).text) for i, told in enumerate(_told(key, split, size))]
+        return [
+            PlainText(f"{name}-{i}", grammar.statement(*told).text) for i, told in enumerate(_told(key, split, size))
+        ]
     return [_tagged(f"{name}-{i}", task, grammar, told) for i, told in enumerate(_told(key, split, size))]
 
 
