@@ -56,7 +56,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-Forward = Callable[[Network, str, torch.Tensor, torch.Tensor], torch.Tensor]
+Forward = Callable[[Network, str, torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
 Replace = Callable[[Callable[[int, torch.Tensor], bool]], None]
 
 
@@ -68,8 +68,10 @@ def fails_if(monkeypatch: pytest.MonkeyPatch) -> Replace:
     def set_condition(fails: Callable[[int, torch.Tensor], bool]) -> None:
         calls = iter(range(1, 1_000_000))
 
-        def checked(self: Network, task: str, input_ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-            outputs = forward(self, task, input_ids, mask)  # random numbers have been drawn
+        def checked(
+            self: Network, task: str, input_ids: torch.Tensor, mask: torch.Tensor, targets: torch.Tensor
+        ) -> torch.Tensor:
+            outputs = forward(self, task, input_ids, mask, targets)  # random numbers have been drawn
             if fails(next(calls), input_ids):
                 raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
             return outputs

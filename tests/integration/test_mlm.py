@@ -7,7 +7,7 @@ import pickle
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 import torch
@@ -206,11 +206,13 @@ def test_what_is_trained_is_what_is_loaded_and_scored(small: Path, tmp_path: Pat
     assert head.layers.weight is None
 
 
+@pytest.mark.parametrize("kept", ["last", "best"])
 @pytest.mark.parametrize("names", [("mini-mlm",), ("mini-nli", "mini-mlm", "mini-ranking")])
-def test_a_trial_that_is_stopped_ends_in_the_same_weights(names: tuple[str, ...], small: Path, tmp_path: Path) -> None:
-    spec = dataclasses.replace(
-        MLM, phase="intermediate", model=str(small), tasks=names, dropout=0.2, epochs=2, train_examples=16, batch_size=5
-    )
+def test_a_trial_that_is_stopped_ends_in_the_same_weights(
+    names: tuple[str, ...], kept: Literal["last", "best"], small: Path, tmp_path: Path
+) -> None:
+    settings: dict[str, Any] = {"dropout": 0.2, "epochs": 2, "train_examples": 16, "batch_size": 5, "checkpoint": kept}
+    spec = dataclasses.replace(MLM, phase="intermediate", model=str(small), tasks=names, **settings)
 
     def bench() -> Workbench:
         fresh = Workbench(Store(str(tmp_path)), open_source("mini"))
@@ -223,6 +225,19 @@ def test_a_trial_that_is_stopped_ends_in_the_same_weights(names: tuple[str, ...]
     last = run(spec, bench())[-1]
     assert last.resumed == 5
     check_equal(result(spec, bench(), last), undisturbed)
+
+
+@pytest.mark.parametrize(("dropout", "masks"), [(0.0, "batch"), (0.3, "rows")])
+def test_micro_batches_change_no_weight(
+    dropout: float, masks: Literal["batch", "rows"], small: Path, tmp_path: Path
+) -> None:
+    spec = dataclasses.replace(MLM, model=str(small), learning_rate=1e-4, dropout=dropout, dropout_masks=masks)
+    found = []
+    for tokens in (10_000, 60):
+        bench = Workbench(Store(str(tmp_path / f"{tokens}")), open_source("mini"), micro_batch_tokens=tokens)
+        run(spec, bench)
+        found.append(weights(spec, bench))
+    assert difference(*found) < 1e-5
 
 
 def one_of_two(rank: int, folder: Path, specs: list[TrialSpec]) -> None:

@@ -96,6 +96,16 @@ def test_how_sentences_become_vectors_is_part_of_the_spec(tmp_path: Path) -> Non
     }
 
 
+def test_the_vectors_that_are_scored_are_those_that_are_trained(tmp_path: Path) -> None:
+    """Where translations are trained on; other training knows no such vectors."""
+    ranking = {"name": "mini-ranking", "tasks": ["mini-ranking"], "languages": ["de"]}
+    changes = {"conditions": ["none", "mini-nli", ranking], "sentence_vectors": {"layer": "7/14"}}
+    plan = make_plan(experiment_file.load(str(write_experiment(tmp_path, **changes))))
+    told = {study.name: study.question.layer for study in plan.studies if study.question.layer}
+    evaluations = {f"evaluate/{condition}/untrained": "1/2" for condition in ("none", "mini-nli", "mini-ranking")}
+    assert told == {**evaluations, "intermediate/mini-ranking": "1/2"}
+
+
 def test_targets_that_share_a_training_set_share_its_trials(shared_data: Path) -> None:
     loaded = experiment_file.load("real", [f"data.files={shared_data}"])
     plan = make_plan(loaded)
