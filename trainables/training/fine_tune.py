@@ -67,6 +67,8 @@ def fine_tune(spec: TrialSpec, bench: Workbench, started: float) -> Iterator[Rep
     pad_id = bench.base(spec).tokenizer.pad_token_id
     vocabulary = TrimmedVocabulary(network.encoder, token_ids, pad_id, frozen=spec.lora is not None)
     network.renumber(vocabulary.translate)
+    if spec.precision == "bf16":
+        network.halve_frozen()
     if bench.gradient_checkpointing:
         network.compute_layers_again()
     network.to(bench.device)
