@@ -42,9 +42,12 @@ CONFIGS: dict[str, dict[str, Any]] = {
     "distilbert": {"dim": 32, "n_layers": 2, "n_heads": 2, "hidden_dim": 64},
     "modernbert": {"global_attn_every_n_layers": 2, "local_attention": 8},
     "mmbert": {"global_attn_every_n_layers": 2, "local_attention": 8},
-    "eurobert": {"num_key_value_heads": 1},
+    "eurobert": {"num_key_value_heads": 1}, "gte": {}, "nomic_bert": {}, "xlm-roberta-xl": {},
 }  # fmt: skip
 """What a family's configuration says beside SMALL."""
+
+LIKE = {"gte": "xlm-roberta", "xlm-roberta-xl": "xlm-roberta", "nomic_bert": "bert"}
+"""Families with another one's tokenizer."""
 
 TYPES = {"mmbert": "modernbert"}
 """The architecture of families that are called otherwise."""
@@ -69,7 +72,7 @@ def save(family: str, folder: Path, own_tokenizer: bool = True) -> Path:
 @cache
 def own(family: str) -> PreTrainedTokenizerBase:
     """A tokenizer of the kind that a family's own is, trained on the embedded benchmark's texts."""
-    return TOKENIZERS[family]()
+    return TOKENIZERS[LIKE.get(family, family)]()
 
 
 def xlm_r() -> PreTrainedTokenizerBase:

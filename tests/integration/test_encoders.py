@@ -22,6 +22,7 @@ from tests.toy import tokenizer
 from trainables import tasks
 from trainables.data import open_source
 from trainables.errors import UserError
+from trainables.kinds import kind_of
 from trainables.models.checkpoint import load_checkpoint
 from trainables.models.identity import identify
 from trainables.models.network import check_model, load_base, new_network, table_name
@@ -30,17 +31,19 @@ from trainables.models.shapes import longest_input
 from trainables.models.vocabulary import TrimmedVocabulary
 from trainables.spec import TrialSpec
 from trainables.store import Store
-from trainables.training.fine_tune import run_trial
+from trainables.training.batching import Step, collate
+from trainables.training.fine_tune import run_trial, training_features
+from trainables.training.gradient import StepGradient
 from trainables.training.workbench import Workbench
 
 pytestmark = pytest.mark.integration
 
 FAMILIES = tuple(families.CONFIGS)
 
-BEHIND_PADDING = ("xlm-roberta", "roberta", "camembert", "mpnet")
+BEHIND_PADDING = ("xlm-roberta", "xlm-roberta-xl", "roberta", "camembert", "mpnet")
 """Families whose positions are counted from the padding token's id, which is one of the first then."""
 
-TOLD = ("bert", "electra")
+TOLD = ("bert", "electra", "nomic_bert")
 """Families whose encoders are told which of two texts a token is of."""
 
 KINDS = {
@@ -129,6 +132,44 @@ def test_two_texts_are_told_apart_as_the_tokenizer_does(folder: Path) -> None:
     vocabulary = TrimmedVocabulary(network.encoder, np.unique(ids.numpy()), base.tokenizer.pad_token_id)
     network.renumber(vocabulary.translate)
     assert torch.allclose(network(task.name, vocabulary.translate(ids), mask), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["pair_classification", "tagging"])
+def test_a_step_s_gradient_is_that_of_the_padded_batch(folder: Path, kind: str, tmp_path: Path) -> None:
+    """With all embeddings trained, by micro-batches or not, and with what the tokenizer gives beside token ids."""
+    told = tells_texts(str(folder), identify(str(folder)))
+    spec = TrialSpec(
+        "target", str(folder), (KINDS[kind],), ("en",), "d", token_types=told, **{**SETTINGS, "dropout": 0.0}
+    )
+    bench = Workbench(Store(str(tmp_path / "store")), source(KINDS[kind]), micro_batch_tokens=64)
+    task = bench.task(KINDS[kind])
+    rows = training_features(spec, bench, task)
+    base = bench.base(spec)
+    networks = []
+    for _ in range(2):
+        torch.manual_seed(1)
+        networks.append(bench.network(spec, [task], {}).train())
+    textbook, network = networks
+    textbook.encoder.get_input_embeddings().weight = torch.nn.Parameter(
+        base.encoder.get_input_embeddings().weight.clone()
+    )
+    batch = collate(rows, base.tokenizer.pad_token_id)
+    (
+        kind_of(task).loss(textbook(task.name, batch.input_ids, batch.mask), batch.targets)
+        / sum(one.weight for one in rows)
+    ).backward()
+    vocabulary = TrimmedVocabulary(network.encoder, rows.token_ids(), base.tokenizer.pad_token_id)
+    network.renumber(vocabulary.translate)
+    StepGradient(network, network, [task], spec, bench, vocabulary).add(Step(task.name, [*rows]))
+    expected = {name: one.grad for name, one in textbook.named_parameters() if one.grad is not None}
+    table = table_name(base.encoder)
+    expected[table] = expected[table][torch.from_numpy(vocabulary.kept)]
+    found = {name: one.grad for name, one in network.named_parameters() if one.grad is not None}
+    assert found.keys() == expected.keys()
+    for name, one in expected.items():
+        torch.testing.assert_close(
+            found[name], one, rtol=1e-3, atol=1e-5, msg=lambda text, name=name: f"{name}: {text}"
+        )
 
 
 SETTINGS: dict[str, Any] = {

@@ -28,7 +28,7 @@ from trainables.models.checkpoint import (
     save_checkpoint,
 )
 from trainables.models.lora import DOWN, UP, adapted, merged
-from trainables.models.network import check_model, load_base, new_network
+from trainables.models.network import Network, check_model, load_base, new_network
 from trainables.models.tensors import DamageError
 from trainables.spec import Lora, TrialSpec
 from trainables.store import Store, checkpoint_name
@@ -204,6 +204,32 @@ def test_each_family_is_trained_and_merged(family: str, tmp_path: Path) -> None:
     first = dataclasses.replace(FIRST, model=str(folder), lora=Lora(2, 4.0), max_length=100)
     assert run(first, bench)[-1].objective is not None
     assert run(after(first, Lora(2, 4.0)), bench)[-1].objective is not None
+
+
+@pytest.mark.parametrize("family", ["xlm-roberta", "modernbert", "deberta-v2", "eurobert", "gte"])
+def test_frozen_layers_in_half_precision_change_nothing(
+    family: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To the last bit: autocast rounds them all the same. And they are."""
+    folder = families.save(family, tmp_path / family)
+    spec = dataclasses.replace(FIRST, model=str(folder), precision="bf16", dropout=0.2, max_length=100)
+    spec = dataclasses.replace(spec, lora=Lora(2, 4.0))
+    kinds: list[set[torch.dtype]] = []
+    original = Network.halve_frozen
+
+    def halve(network: Network, really: bool) -> None:
+        if really:
+            original(network)
+        kinds.append({one.dtype for one in network.parameters() if not one.requires_grad and one.ndim > 1})
+
+    found = []
+    for really in (True, False):
+        monkeypatch.setattr(Network, "halve_frozen", lambda network, really=really: halve(network, really))
+        bench = Workbench(Store(str(tmp_path / str(really))), open_source("mock"))
+        run(spec, bench)
+        found.append(load_checkpoint(bench.store, spec.trial_id))
+    assert kinds == [{torch.bfloat16, torch.float32}, {torch.float32}]  # embeddings stay as they are
+    assert all(torch.equal(one, found[1][name]) for name, one in found[0].items())
 
 
 def test_targets_that_match_nothing_are_refused_before_a_trial(tmp_path: Path) -> None:

@@ -654,3 +654,6 @@ def test_a_large_model_fits_where_its_weights_are_frozen() -> None:
 
     assert [is_too_large(tuning=one) for one in tuned.values()] == [True, True, False]
     assert not is_too_large(tuning=LORA, conditions=["none"])
+    small = replace(TABLE, gpus={"small": replace(FAST, name="small", memory_gb=6)})
+    both = [is_too_large(tuning=tuned["both"], precision=one) for one in ("fp32", "bf16")]
+    assert both == [True, False]

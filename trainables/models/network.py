@@ -305,6 +305,14 @@ class Network(nn.Module):
         frozen = {name for name, one in self.named_parameters() if not one.requires_grad}
         return {name: one for name, one in self.state_dict().items() if name not in frozen}
 
+    def halve_frozen(self) -> None:
+        """Keeps frozen linear layers in bfloat16, to which autocast rounds them for every product anyway."""
+        for module in self.modules():
+            if isinstance(module, nn.Linear):
+                for weight in module.parameters(recurse=False):
+                    if not weight.requires_grad:
+                        weight.data = weight.data.bfloat16()
+
     def compute_layers_again(self) -> None:
         """From now on the backward pass computes each layer again, with the same dropout, instead of keeping it."""
         with warnings.catch_warnings():

@@ -74,6 +74,8 @@ def fine_tune(spec: TrialSpec, bench: Workbench, started: float) -> Iterator[Rep
         token_ids = np.arange(network.state_dict()[table_name(network.encoder)].shape[0])
     vocabulary = TrimmedVocabulary(network.encoder, token_ids, tokenizer.pad_token_id, frozen=spec.lora is not None)
     network.renumber(vocabulary.translate)
+    if spec.precision == "bf16":
+        network.halve_frozen()
     if bench.gradient_checkpointing:
         network.compute_layers_again()
     network.to(bench.device)

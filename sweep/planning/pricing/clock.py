@@ -125,14 +125,15 @@ def where(experiment: Experiment, measured: Sequence[Measured], table: GpuTable,
 
 
 def too_large(experiment: Experiment, place: Place) -> list[str]:
-    """Weights, gradients and two moments of AdamW are 16 bytes a weight, activations apart; frozen weights are 4."""
+    """Weights, gradients and two moments of AdamW are 16 bytes a weight, activations apart; frozen 4, in bf16 2."""
     weights = weights_of(experiment.model)
     if place.gpu is None or weights is None:
         return []
     layers, most = weights.all if with_all_embeddings(experiment) else weights.layers, 0
+    frozen = 2 if experiment.precision == "bf16" else 4
     for lora in experiment.tuned:
         added = lora_weights(experiment.model, lora.rank) if lora else None
-        most = max(most, 16 * layers if lora is None else 4 * layers + 16 * (added or 0))
+        most = max(most, 16 * layers if lora is None else frozen * layers + 16 * (added or 0))
     if most < place.gpu.memory_gb * 1e9:
         return []
     return [f"to train {experiment.model} takes more than the {place.gpu.memory_gb:g} GB of {place.gpu.name}"]
