@@ -107,8 +107,10 @@ def trainings(
 ) -> list[Training]:
     """What a regime comes to for those targets of a training set that it is tried for, as far as there is data."""
     regime = entry.regime
+    if not targets or not isinstance(regime, InLanguages | FewShot):
+        return []
     task = trained_on(entry, catalogue, training_set)
-    if task is None or not targets or not isinstance(regime, InLanguages | FewShot):
+    if task is None:
         return []
     there = chosen(regime.languages, source.languages(task, "train"))
     if isinstance(regime, InLanguages) and not regime.each:
