@@ -133,6 +133,7 @@ BAD: list[tuple[Any, str, str]] = [
     ({"tasks": [{**NLI, "examples": 0}]}, "'conditions.1.tasks.0.examples' is 0: 1 or more is wanted", ""),
     ({"tasks": [{**NLI, "weight": 0}]}, "weight' is 0: more than 0.0 is wanted", ""),
     ({"tasks": ["mini-nli"], "budget": {"steps": 3, "epochs": 2}}, "'budget' gives steps and epochs", "one of"),
+    ({"tasks": ["mini-nli", "mini-qa"], "budget": {"steps": 1}}, "a budget of 1 has nothing for some of 2 tasks", ""),
     ({"tasks": ["mini-nli"], "budget": {}}, "'budget' gives nothing", "one of examples, steps and epochs"),
     ({"tasks": ["mini-nli"], "budget": {"epoch": 2}}, "unknown key 'epoch'", "did you mean 'epochs'"),
     ({"tasks": ["mini-nli"], "mixing": {"temperature": 2.0}}, "condition 'it' mixes no tasks: it has one", "leave out"),
