@@ -227,6 +227,17 @@ def test_a_trial_that_is_stopped_ends_in_the_same_weights(
     check_equal(result(spec, bench(), last), undisturbed)
 
 
+def test_a_worker_that_is_warm_draws_the_same(small: Path, tmp_path: Path) -> None:
+    """The heads of the other tasks, after the layers of this one were loaded."""
+    spec = dataclasses.replace(MLM, phase="intermediate", model=str(small), tasks=("mini-nli", "mini-mlm"))
+    warm = Workbench(Store(str(tmp_path)), open_source("mini"))
+    found = []
+    for _ in range(2):
+        run(spec, warm)
+        found.append({name: one.clone() for name, one in weights(spec, warm).items()})
+    assert [name for name, one in found[0].items() if not torch.equal(one, found[1][name])] == []
+
+
 @pytest.mark.parametrize(("dropout", "masks"), [(0.0, "batch"), (0.3, "rows")])
 def test_micro_batches_change_no_weight(
     dropout: float, masks: Literal["batch", "rows"], small: Path, tmp_path: Path

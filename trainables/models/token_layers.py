@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import torch
@@ -36,15 +37,21 @@ def check_token_layers(model: str, weights: str | None) -> None:
 def load_token_layers(model: str, weights: str | None, config: PretrainedConfig) -> TokenLayers:
     """Those of a model that `load_base` has loaded, by the architecture's own code, in float32.
 
-    New ones, drawn in the same way each time, for `random:<config>` alone.
+    New ones, drawn in the same way each time, for `random:<config>` alone. What a trial itself draws is the same
+    whether they are loaded or were before.
 
     Raises:
         UserError: the architecture has none, or the checkpoint has not.
     """
-    if model.startswith("random:"):
-        with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng(devices=[]):
+        if model.startswith("random:"):
             torch.manual_seed(0)
-            return taken_from(AutoModelForMaskedLM.from_config(config))
+            return taken_from(AutoModelForMaskedLM.from_config(copy.deepcopy(config)))
+        return taken_from(_whole(model, weights, config))
+
+
+def _whole(model: str, weights: str | None, config: PretrainedConfig) -> PreTrainedModel:
+    """The checkpoint as the architecture for masked language modelling reads it."""
     if model == "minilm":
         check_token_layers(model, weights)
     _check_type(model, config)
@@ -55,7 +62,7 @@ def load_token_layers(model: str, weights: str | None, config: PretrainedConfig)
     drawn = [one for one in map(str, (*told["missing_keys"], *told["mismatched_keys"])) if not one.startswith(encoder)]
     if drawn:
         raise UserError(Problem(f"model '{model}' has no weights for {min(drawn)}, {WHY}", hint=HINT))
-    return taken_from(whole)
+    return whole
 
 
 def _check_type(model: str, config: PretrainedConfig) -> None:
