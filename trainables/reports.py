@@ -5,6 +5,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
+ERROR_RATE = "error_rate"
+"""The score of which less is better, and the beginning of those of its tests (`error_rate/comp`)."""
+
 
 @dataclass(frozen=True)
 class Score:
@@ -14,7 +17,7 @@ class Score:
     Attributes:
         main: whether this is the metric that stands for the target in tables.
         chance: what the metric gives to guesses that ignore the text.
-        n: how many examples it is about.
+        n: how many examples it is about; of error rates how many cases.
     """
 
     target: str
@@ -28,11 +31,22 @@ class Score:
     n: int
 
     @property
+    def counts_errors(self) -> bool:
+        """Whether less of it is better."""
+        return self.metric.partition("/")[0] == ERROR_RATE
+
+    @property
+    def is_perfect(self) -> bool:
+        """Whether nothing is wrong."""
+        return self.value is not None and (self.value <= 0 if self.counts_errors else self.value >= 100)
+
+    @property
     def is_at_chance(self) -> bool:
-        """Whether it is not above chance by more than sampling error: one-sided, at the 5% level."""
+        """Whether it is not better than chance by more than sampling error: one-sided, at the 5% level."""
         if self.value is None or self.chance is None:
             return False
-        return self.value <= self.chance + 1.645 * math.sqrt(self.chance * (100 - self.chance) / self.n)
+        error = 1.645 * math.sqrt(self.chance * (100 - self.chance) / self.n)
+        return self.value >= self.chance - error if self.counts_errors else self.value <= self.chance + error
 
 
 @dataclass(frozen=True)

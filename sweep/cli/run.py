@@ -26,7 +26,7 @@ MOST_STARTS = 10
 
 QUERIES = (
     "select condition, target, language, mean, seeds from best where main order by all",
-    "from transfer order by delta desc",
+    "from transfer order by gain desc",
 )
 FAILURES = "select study, error from trials where status = 'failed'"
 """What to look at next, with and without failures."""

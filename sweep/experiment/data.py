@@ -9,21 +9,24 @@ from pathlib import Path
 import trainables.data
 import trainables.tasks
 from sweep.experiment import Experiment, uses
+from trainables.data.demands import hopeless
 from trainables.data.labels import labels_of, unseen
 from trainables.errors import Problem, UserError
+from trainables.reports import ERROR_RATE
 from trainables.spec import content_hash
 from trainables.store import cache_folder
+from trainables.tasks import Task
 
 FOLDER = "checked"
-"""Where the cache folder has a file for each split that was read and found right: it says what was left out of it."""
+"""Where the cache folder has a file for each split that was read and found right: it says what is odd about it."""
 
 
 def read_all_data(experiment: Experiment) -> list[Problem]:
     """Reads every split that the experiment uses, once and for all: what was right stays right while nothing changes.
 
     Returns:
-        What is odd and no mistake: gold that a model cannot predict, since its training data has no such label, and
-        training examples that are left out since a test has them.
+        What is odd and no mistake: gold that a model cannot predict, since its training data has no such label or
+        no passage that answer, and training examples that are left out since a test has them.
 
     Raises:
         UserError: with the problems of all splits.
@@ -36,29 +39,33 @@ def read_all_data(experiment: Experiment) -> list[Problem]:
             mark = _mark(source.fingerprint(task, split, language))
             if mark.exists() and not task.learns_labels:
                 with suppress(OSError):
-                    odd += _left_out(mark.read_text(encoding="utf-8"))
+                    odd += _told(task, mark.read_text(encoding="utf-8"))
                 continue
             examples = source.examples(task, split, language)
-            left_out = source.left_out(task, split, language) or ""
+            told = source.left_out(task, split, language) or hopeless(task, split, language, examples) or ""
         except UserError as error:
             problems.update(dict.fromkeys(error.problems))
             continue
         with suppress(OSError):  # a machine whose cache cannot be written reads the data anew each time
             mark.parent.mkdir(parents=True, exist_ok=True)
-            mark.write_text(left_out, encoding="utf-8")
-        odd += _left_out(left_out)
+            mark.write_text(told, encoding="utf-8")
+        odd += _told(task, told)
         if task.learns_labels and split == "train" and language == task.source_language:
             known.setdefault(task.name, set()).update(label for one in examples for label in labels_of(one))
-        elif task.learns_labels and (told := unseen(known.get(task.training_set or "", ()), examples)) is not None:
-            message = f"the {split} split of '{task.name}' in '{language}' has labels that training never sees: {told}"
+        elif task.learns_labels and (labels := unseen(known.get(task.training_set or "", ()), examples)) is not None:
+            message = (
+                f"the {split} split of '{task.name}' in '{language}' has labels that training never sees: {labels}"
+            )
             odd.append(Problem(message, hint="no model predicts them, so they count as wrong"))
     if problems:
         raise UserError(problems)
     return list(dict.fromkeys(odd))
 
 
-def _left_out(told: str) -> list[Problem]:
-    return [Problem(told, hint="`without` in the task's file says so")] if told else []
+def _told(task: Task, told: str) -> list[Problem]:
+    is_of_tests = task.metric == ERROR_RATE
+    hint = "whatever is predicted, their cases fail" if is_of_tests else "`without` in the task's file says so"
+    return [Problem(told, hint=hint)] if told else []
 
 
 def _mark(fingerprint: str) -> Path:

@@ -11,6 +11,7 @@ from rich.table import Table
 
 from sweep.experiment.regimes import ZERO_SHOT
 from sweep.results.query import query
+from trainables.reports import ERROR_RATE
 from trainables.store import Store
 
 SHOWN = 6
@@ -49,6 +50,7 @@ def result_table(store: Store, experiment: str, conditions: Sequence[str], targe
             continue
         one = next(iter(of_target.values()))
         score = f"{one['metric']}, {one['split']}" if one["metric"] else ""
+        score += "\n  less is better" if one["metric"] == ERROR_RATE else ""
         parts = {"": str(one["languages"] or one["hidden"] or "")}
         if one["languages"] and one["languages"] > one["languages_without_source"] > 0:
             parts["_without_source"] = f"{one['languages_without_source']} without {one['source_language']}"

@@ -119,6 +119,11 @@ SHAPES: Mapping[str, Shape] = {
         {"format": "jsonl", "columns": {"question": "q", "context": "c", "answers": "a", "id": "i"}},
         _lines(ASKED),
     ),
+    "tests": Shape(
+        {"kind": "span_qa", "metric": "error_rate", "training_set": "squad"},
+        {"format": "jsonl", "columns": {"question": "q", "context": "c", "answers": "a", "test": "t", "case": "n"}},
+        _lines([{**one, "a": ["Ulm"], "t": "places", "n": n // 2} for n, one in enumerate(ASKED)]),
+    ),
     "words": Shape(
         {"kind": "tagging", "metric": "entity_f1"},
         {"format": "jsonl", "columns": {"tokens": "t", "tags": "g"}},
@@ -207,6 +212,7 @@ def with_task(task: bytes, content: bytes) -> Case:
         "warm_start": False, "targets": ["mine"], "languages": ["en"],
     }  # fmt: skip
     files = {"mine.yaml": task, "e.yaml": as_yaml(experiment), "data/train": content, "data/dev": content}
+    files |= dict.fromkeys(("squad/train-v1.1.json", "squad/dev-v1.1.json"), json.dumps(SQUAD).encode())
     return Case(files, ("plan", "{folder}/e.yaml", "--check"), "{folder}")
 
 

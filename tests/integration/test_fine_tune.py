@@ -23,7 +23,7 @@ from trainables.features import Features
 from trainables.models.checkpoint import load_checkpoint, save_checkpoint
 from trainables.models.network import Network, load_base, new_network
 from trainables.models.vocabulary import TrimmedVocabulary
-from trainables.reports import Report, Score, TrialError
+from trainables.reports import PredictionRow, Report, Score, TrialError
 from trainables.spec import TrialSpec
 from trainables.store import Store
 from trainables.training import fine_tune as module
@@ -367,6 +367,29 @@ def test_evaluation_scores_every_language_it_was_asked_for(bench: Workbench) -> 
     ]
     assert len(reports[-1].predictions) == 30
     assert len(reports[-1].predictions[0].prediction.split()) > 3  # a tag for every word
+
+
+def test_a_suite_of_tests_is_answered_by_the_head_of_what_it_tests(bench: Workbench) -> None:
+    spec = dataclasses.replace(SPEC, tasks=("mini-qa",))
+    run(spec, bench)
+    last = run(TrialSpec("evaluate", SPEC.model, ("mini-checklist",), ("de", "zh"), "d", parent=spec.trial_id), bench)[
+        -1
+    ]
+    for language in ("de", "zh"):
+        found = {one.metric: one for one in last.scores if one.language == language and one.split == "test"}
+        tests = ["comparison", "negation", "property", "role", "time"]
+        assert [*found] == ["error_rate", *(f"error_rate/{test}" for test in tests)]
+        assert {name: one.n for name, one in found.items()} == dict.fromkeys(found, 10) | {"error_rate": 50}
+        assert [name for name, one in found.items() if one.main] == ["error_rate"]
+        failed = {one.example.rsplit("-", 1)[0] for one in last.predictions if wrong(one, language)}
+        assert found["error_rate"].value == 100 * len(failed) / 50
+        assert all(one.training_set == "mini-qa" and one.chance is not None for one in found.values())
+
+
+def wrong(row: PredictionRow, language: str) -> bool:
+    """Whether a prediction in a language is not its one right answer. No right answer ends with punctuation."""
+    (right,) = row.gold or ()
+    return row.language == language and row.prediction.strip(",. ") != right
 
 
 def test_a_target_that_cannot_be_scored_leaves_the_scores_of_the_others(

@@ -19,6 +19,7 @@ from trainables.metrics import (
     accuracy,
     accuracy_f1,
     entity_f1,
+    error_rate,
     map_at_20,
     mining_f1,
     mlqa,
@@ -27,6 +28,7 @@ from trainables.metrics import (
     squad2,
     tag_accuracy,
 )
+from trainables.metrics.checklist import Expected, cases
 
 UPOS = ["ADJ", "CCONJ", "DET", "INTJ", "NOUN", "PROPN", "PUNCT", "SCONJ", "SYM", "VERB", "X"]
 IOB2 = ["O", "B-LOC", "I-LOC", "B-ORG", "I-ORG"]
@@ -346,19 +348,69 @@ PERFECT: dict[str, tuple[list[Any], list[Any]]] = {
     "squad": ([["a cat"]], ["cat"]),
     "squad2": ([["a cat"], []], ["cat", ""]),
     "mlqa": ([["a cat"]], ["cat"]),
+    "error_rate": ([Expected(("a cat",), "cats", "0")], ["cat"]),
     "mining_f1": ([{"en-1"}, set()], [{"en-1"}, set()]),
     "map_at_20": ([["Q1"]], [["Q1", "Q2"]]),
     "perplexity": ([("0",)], [("0", "0")]),
 }
-BEST = {"perplexity": 1}
-"""Of the scores that are not in percent."""
+BEST = {"perplexity": 1, "error_rate": 0, "error_rate/cats": 0}
+"""Where that is not 100."""
 
 
-def test_every_metric_names_its_scores_and_has_100_as_its_best() -> None:
+def test_every_metric_names_its_scores_and_has_100_as_its_best_but_for_that_of_errors() -> None:
     assert MAIN.keys() == SCORES.keys() == METRICS.keys() == PERFECT.keys()
     for name, (gold, predicted) in PERFECT.items():
-        assert METRICS[name](gold, predicted, "en") == {one: BEST.get(one, 100) for one in SCORES[name]}
+        best = {**dict.fromkeys(SCORES[name], 100), **{one: BEST[one] for one in SCORES[name] if one in BEST}}
+        assert METRICS[name](gold, predicted, "en") == best
         assert MAIN[name] == SCORES[name][0]
+
+
+def test_a_case_fails_as_soon_as_one_of_its_questions_does() -> None:
+    """Two cases of one test, of which one fails by one of three questions; the other test's only case is passed."""
+    asked = [
+        ("Ann", "comp", "0"),
+        ("Bob", "comp", "0"),
+        ("Ann", "comp", "0"),
+        ("Bob", "comp", "1"),
+        ("cat", "pets", "0"),
+    ]
+    gold = [Expected((text,), test, case) for text, test, case in asked]
+    assert error_rate(gold, ["Ann", "Ann", "Ann", "Bob", "cat"], "en") == {
+        "error_rate": 25, "error_rate/comp": 50, "error_rate/pets": 0,
+    }  # fmt: skip
+    assert cases(gold) == {"error_rate": 3, "error_rate/comp": 2, "error_rate/pets": 1}
+
+
+@pytest.mark.parametrize(
+    ("language", "right", "said", "is_right"),
+    [
+        ("en", "journalist", "a journalist.", True),
+        ("en", "Gary", "gary", False),  # capitals count
+        ("en", "green", "green table", False),
+        ("en", "house red", "house the red", False),  # two blanks are left, as in the script
+        ("de", "Leguan", "einen Leguan", True),
+        ("de", "Leguan", "eines Leguan", False),
+        ("es", "perro", "un perro,", True),
+        ("ar", "سيارة", "السيارة", True),
+        ("hi", "कार", "एक कार", True),
+        ("bn", "গাড়ি", "একটি গাড়ি৷", True),
+        ("pl", "zielony", "„zielony”", True),
+        ("af", "motor", "’n motor", True),
+        ("zh", "绿色", "绿色。", False),  # the script has no rule for it
+        ("sw", "Ana", "Ana. ", True),
+        ("sw", "a b", "ab", False),
+        ("sw", "an apple", "apple", False),
+    ],
+)
+def test_an_answer_of_a_test_is_compared_by_the_rules_of_its_language(
+    language: str, right: str, said: str, is_right: bool
+) -> None:
+    found = error_rate([Expected((right,), "t", "0")], [said], language)
+    assert found["error_rate"] == (0 if is_right else 100)
+
+
+def test_any_of_several_texts_is_right() -> None:
+    assert error_rate([Expected(("cat", "dog"), "t", "0")], ["a dog"], "en")["error_rate"] == 0
 
 
 def tag_pairs(tags: list[str]) -> st.SearchStrategy[list[list[tuple[str, str]]]]:

@@ -33,6 +33,14 @@ def test_each_mean_stands_with_its_split_languages_and_chance(tmp_path: Path) ->
     ]
 
 
+def test_of_error_rates_it_is_said_that_less_is_better(tmp_path: Path) -> None:
+    assert lines(play(Rig(tmp_path, **ONE_TARGET), metric="error_rate"))[3:] == [
+        "mini-pos 2 70.0 75.0 10.0",
+        "error_rate, test 1 without en 60.0 65.0 10.0",
+        "less is better",
+    ]
+
+
 def test_one_seed_is_said_to_be_that_of_the_search(tmp_path: Path) -> None:
     assert lines(play(Rig(tmp_path, **ONE_TARGET)))[0] == "mean over languages, one seed: that of the search"
 

@@ -14,11 +14,11 @@ from trainables.tasks import Task
 NAMES = [
     "afrixnli", "anli", "anli+", "belebele", "bucc2018", "ccg", "cmrc", "commonsenseqa", "copa", "cosmosqa",
     "drcd", "fquad", "germanquad", "hellaswag", "jaquad", "korquad", "lareqa", "masakhaner", "massive",
-    "mewslix", "mini-bitext", "mini-mlm", "mini-ner", "mini-nli", "mini-pos", "mini-qa", "mini-ranking", "mlqa",
-    "mlqa-mt", "mlqa-translate-test", "mnli", "ntrex", "ntrex-ranking", "opus100", "panx", "parsinlu-choice",
-    "parsinlu-entailment", "parsinlu-qa", "parsinlu-qqp", "pawsx", "qqp", "sberquad", "sib200", "siqa", "snli",
-    "squad", "squad-es", "squad-mt", "squad2", "tatoeba", "tydiqa", "tydiqa-mt", "udpos", "wiki_mlm", "xcopa",
-    "xnli", "xnli-mt", "xquad", "xquad-translate-test",
+    "mewslix", "mini-bitext", "mini-checklist", "mini-mlm", "mini-ner", "mini-nli", "mini-pos", "mini-qa",
+    "mini-ranking", "mlqa", "mlqa-mt", "mlqa-translate-test", "mnli", "multichecklist", "ntrex",
+    "ntrex-ranking", "opus100", "panx", "parsinlu-choice", "parsinlu-entailment", "parsinlu-qa", "parsinlu-qqp",
+    "pawsx", "qqp", "sberquad", "sib200", "siqa", "snli", "squad", "squad-es", "squad-mt", "squad2", "tatoeba",
+    "tydiqa", "tydiqa-mt", "udpos", "wiki_mlm", "xcopa", "xnli", "xnli-mt", "xquad", "xquad-translate-test",
 ]  # fmt: skip
 
 
@@ -43,7 +43,8 @@ def test_a_shipped_task_is_right(name: str) -> None:
 
 LANGUAGES = {  # of XTREME and XTREME-R together
     "bucc2018": 4, "lareqa": 11, "mewslix": 11, "mlqa": 7, "panx": 48, "pawsx": 7, "tatoeba": 41, "tydiqa": 9,
-    "udpos": 38, "xcopa": 11, "xnli": 15, "xquad": 12, "mini-nli": 8, "anli+": 1,
+    "udpos": 38, "xcopa": 11, "xnli": 15, "xquad": 12, "mini-nli": 8, "mini-checklist": 8, "anli+": 1,
+    "multichecklist": 50,
     # of other releases, as far as they have the languages of XTREME-R
     "afrixnli": 18, "belebele": 49, "masakhaner": 20, "massive": 50, "ntrex": 46, "sib200": 50,
     # of translations

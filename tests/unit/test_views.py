@@ -32,26 +32,29 @@ def value(study: Study, spec: TrialSpec, language: str, split: str) -> float | N
 
 
 def play(
-    rig: Rig, value: Value = value, ends: Callable[[Study, TrialSpec], dict[str, Any]] = lambda study, spec: {}
+    rig: Rig,
+    value: Value = value,
+    ends: Callable[[Study, TrialSpec], dict[str, Any]] = lambda study, spec: {},
+    metric: str = "f1",
 ) -> Rig:
-    """Runs a rig to its end. `ends` says how a trial ends other than well."""
+    """Runs a rig to its end. `ends` says how a trial ends other than well, `metric` is the main one."""
     while (found := rig.start()) is not None:
         spec = found[0]
         study = rig.driver.search.running[spec.trial_id][0]
         said = ends(study, spec)
         if not said and spec.phase == "evaluate":
-            said = {"report": Report(1.0, scores=_scores(study, spec, value), predictions=_predictions(spec))}
+            said = {"report": Report(1.0, scores=_scores(study, spec, value, metric), predictions=_predictions(spec))}
         rig.end(spec, **said)
     return rig
 
 
-def _scores(study: Study, spec: TrialSpec, value: Value) -> tuple[Score, ...]:
+def _scores(study: Study, spec: TrialSpec, value: Value, main: str = "f1") -> tuple[Score, ...]:
     return tuple(
-        Score(target, target, language, split, metric, (split, metric) == ("test", "f1"), score, 10.0, 100)
+        Score(target, target, language, split, metric, (split, metric) == ("test", main), score, 10.0, 100)
         for target in spec.tasks
         for language in spec.languages
         for split in ("dev", "test")
-        for metric in ("f1", "precision")
+        for metric in (main, "precision")
         for score in [value(study, spec, language, split)]
     )
 
@@ -98,7 +101,7 @@ def test_views_have_the_promised_columns(rig: Rig) -> None:
         "best": "condition target language split metric mean median std seeds planned finished failed collapsed seen",
         "means": "condition target split metric languages mean median std mean_without_source mean_unseen "
         "seeds failed collapsed",
-        "transfer": "condition target language split value baseline delta seeds baseline_seeds seen baseline_seen",
+        "transfer": "condition target language split value baseline delta gain seeds baseline_seeds seen baseline_seen",
         "predictions": "trial_id target language split example prediction",
         "trained": "trial_id study condition task language steps examples tokens winner seed",
         "budgets": "condition languages steps examples tokens seconds trials",
@@ -120,6 +123,12 @@ def test_transfer_compares_the_same_split_and_metric_once(rig: Rig) -> None:
         ("de", "test", "f1", 66.0, 61.0, 5.0, "3 of 3", "3 of 3"),
         ("en", "test", "f1", 86.0, 81.0, 5.0, "3 of 3", "3 of 3"),
     ]
+
+
+def test_a_gain_of_error_rates_is_what_they_lose(tmp_path: Path) -> None:
+    for metric, sign in (("f1", 1), ("error_rate", -1)):
+        played = play(Rig(tmp_path / metric, **ONE_TARGET), metric=metric)
+        assert rows(played, "select distinct metric, delta, gain from transfer") == [(metric, 5.0, sign * 5.0)]
 
 
 def test_means_are_given_with_and_without_the_language_that_chose(rig: Rig) -> None:

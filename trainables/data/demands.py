@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 
 from trainables.data.examples import Example, LabelledText, MultipleChoice, Query, Question, TaggedSentence, TextPair
 from trainables.errors import Problem
+from trainables.metrics.checklist import bare
+from trainables.reports import ERROR_RATE
 from trainables.tasks import Task
 
 _MOST = 20  # problems of one kind
@@ -18,6 +20,18 @@ def unmet(task: Task, split: str, examples: Sequence[Example], where: str) -> li
         where: the files, for messages.
     """
     return [*_without_gold(task, split, examples, where), *_unanswered(task, examples, where)][:_MOST]
+
+
+def hopeless(task: Task, split: str, language: str, examples: Sequence[Example]) -> str | None:
+    """Says how many questions of tests cannot be answered, as no right answer stands in the passage; None: all can."""
+    tested = [one for one in examples if isinstance(one, Question) and one.test and one.answers]
+    lost = sum(
+        all(a.start < 0 and bare(a.text, language) not in one.context for a in one.answers or ()) for one in tested
+    )
+    if not lost:
+        return None
+    whose = f"the {split} split of '{task.name}' in '{language}'"
+    return f"{whose} has answers that their passages do not hold: to {lost} of {len(tested)} questions"
 
 
 def _without_gold(task: Task, split: str, examples: Sequence[Example], where: str) -> Iterator[Problem]:
@@ -51,7 +65,9 @@ def _unanswered(task: Task, examples: Sequence[Example], where: str) -> Iterator
     """Questions without an answer, where the task says that each has one."""
     if task.kind != "span_qa" or task.unanswerable:
         return
-    hint = "questions without an answer: metric: squad2 with unanswerable: true; else leave the question out"
+    hint = "leave the question out"
+    if task.metric != ERROR_RATE:
+        hint = f"questions without an answer: metric: squad2 with unanswerable: true; else {hint}"
     for one in examples:
         if isinstance(one, Question) and one.answers is not None and not any(a.text.strip() for a in one.answers):
             yield Problem(f"question '{one.id}' has no answer, and metric {task.metric} needs one", where, hint=hint)

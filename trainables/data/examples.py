@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +55,16 @@ class Answer:
 class Question:
     """A question on a passage. `answers` holds every annotator's answer; it is None where the release hides them.
 
-    No answers at all: the question cannot be answered from the passage.
+    No answers at all: the question cannot be answered from the passage. In a suite of tests it belongs to a `case` of a
+    `test`, which fails if any of its questions is answered wrongly.
     """
 
     id: str
     question: str
     context: str
     answers: tuple[Answer, ...] | None
+    test: str | None = field(default=None, repr=False)  # unprinted: the embedded benchmark is pinned as it is printed
+    case: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,17 @@ _ZIP = b"PK\x03\x04"
 _OFFICE = (b"[Content_Types].xml", b"_rels/", b"docProps/", b"xl/", b"mimetype")  # names of its zip's first members
 _UNPACK = "unpack it, and name the files that were in it"
 _EXPORT = "save its table as CSV UTF-8, or as text with tabs"
+_PICKLES = (
+    b"\x80\x02c",
+    b"\x80\x02}",
+    b"\x80\x02]",
+    b"\x80\x03c",
+    b"\x80\x03}",
+    b"\x80\x03]",
+    b"\x80\x04\x95",
+    b"\x80\x05\x95",
+)
+_CONVERT = "write it as JSON lines with the package that made it: for suites of CheckList see docs/tasks.md"
 _HUB = "name its dataset under hub: in the task, and read that with data: {hub: DIR}"
 _SIGNS = (
     (_OFFICE, 30, "an Office document, as Excel writes them", _EXPORT),
@@ -38,6 +49,7 @@ _SIGNS = (
     (_GZIP, 0, "compressed twice with gzip", "run `gunzip` on it"),
     (b"PAR1\x15", 0, "a Parquet file", _HUB),
     ((b"ARROW1\0", b"\xff\xff\xff\xff"), 0, "an Arrow file", _HUB),
+    (_PICKLES, 0, "a pickle, which may run anything when it is opened, so that none is", _CONVERT),
     (b"%PDF-", 0, "a PDF", "data is read from files of text"),
     (b"version https://git-lfs.github.com/spec/", 0, "a pointer of Git LFS, not the file", "run `git lfs pull`"),
 )

@@ -24,6 +24,7 @@ from trainables.data.examples import (
     Translation,
 )
 from trainables.errors import Problem, UserError
+from trainables.reports import ERROR_RATE
 from trainables.spec import content_hash
 from trainables.tasks import Task
 from trainables.tasks.layout import CANDIDATES, SPLITS
@@ -33,6 +34,7 @@ SIZES = {"train": 16, "dev": 6, "test": 6}
 
 WORDS = ("the", "river", "old", "Anna", "runs", "7", "green", "over", "houses", "and", "sings", ".", "why", "Omar", "?")
 TAGS = ("X", "Y", "Z")  # of tasks whose labels their data says
+CASE = 2  # questions in a case of a test
 
 
 class MockSource:
@@ -90,7 +92,8 @@ def _question(task: Task, rng: random.Random, number: int) -> Question:
     answer = rng.choice(context.split())
     hopeless = task.unanswerable and number % 3 == 0
     answers = () if hopeless else (Answer(answer, context.index(answer)),)
-    return Question(str(number), _text(rng), context, answers)
+    test, case = (TAGS[number // CASE % 2], str(number // CASE)) if task.metric == ERROR_RATE else (None, None)
+    return Question(str(number), _text(rng), context, answers, test, case)
 
 
 def _query(task: Task, rng: random.Random, number: int) -> Query:

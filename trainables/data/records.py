@@ -23,6 +23,7 @@ from trainables.data.squad import aligned, spans_of
 from trainables.data.tables import Record
 from trainables.errors import nearest
 from trainables.tasks import Task
+from trainables.tasks.layout import CASE, TEST
 
 _LABEL_NAMES = frozenset({"label", "labels", "gold_label", "class", "category", "target", "is_duplicate"})
 _HIDDEN = frozenset({"", "-1"})  # how XTREME and GLUE blank labels
@@ -138,6 +139,11 @@ class _Reader:
             self.findings.add(wrong[0], line, hint)
         return label
 
+    def unfit(self, name: str, noun: str) -> str | None:
+        """What is wrong with the name of something that is no label of the task; None: nothing."""
+        wrong = self._task.unfit(name, noun)
+        return wrong[0] if wrong else None
+
     def id(self, record: Record, number: int) -> str:
         """The record's own id, or a running one."""
         return self.columns.label(record, "id") or f"{self._stem}-{number}"
@@ -235,12 +241,26 @@ def _question(reader: _Reader, record: Record, number: int) -> Question:
     context = reader.columns.text(record, "context")
     spans: list[tuple[str, int]] = []
     value = reader.columns.value(record, "answers")
-    if value is not None:
+    texts = [value] if isinstance(value, str) else value
+    if TEST in reader.columns and isinstance(texts, list) and all(isinstance(text, str) for text in texts):
+        spans = [(text, context.find(text)) for text in texts]  # tests expect texts, wherever they stand
+    elif value is not None:
         spans = spans_of(value, lambda message, _, hint: reader.findings.add(message, record.line, hint))
     elif reader.has_gold:
         reader.findings.add("has no answers", record.line, "where there are none: an empty list; hidden: none at all")
     answers = tuple(aligned(context, text, start) for text, start in spans) if reader.is_told else None
-    return Question(reader.id(record, number), reader.columns.text(record, "question"), context, answers)
+    asked = reader.columns.text(record, "question")
+    return Question(reader.id(record, number), asked, context, answers, *_tested(reader, record))
+
+
+def _tested(reader: _Reader, record: Record) -> tuple[str | None, str | None]:
+    """The test that a question is of, and the case."""
+    if TEST not in reader.columns:
+        return None, None
+    test = reader.columns.label(record, TEST)
+    if (wrong := reader.unfit(test, "test")) is not None:
+        reader.findings.add(wrong, record.line)
+    return test, reader.columns.label(record, CASE) or None
 
 
 def _translation(reader: _Reader, record: Record, number: int) -> Translation:

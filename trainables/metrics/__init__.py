@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from trainables.metrics.checklist import error_rate
 from trainables.metrics.classification import accuracy, accuracy_f1
 from trainables.metrics.language import perplexity
 from trainables.metrics.question_answering import mlqa, squad, squad2
@@ -19,6 +20,7 @@ __all__ = [
     "accuracy",
     "accuracy_f1",
     "entity_f1",
+    "error_rate",
     "map_at_20",
     "mining_f1",
     "mlqa",
@@ -46,6 +48,7 @@ METRICS: Mapping[str, Metric] = {
     "squad": _in_any_language(squad),
     "squad2": _in_any_language(squad2),
     "mlqa": mlqa,
+    "error_rate": error_rate,
     "mining_f1": _in_any_language(mining_f1),
     "map_at_20": _in_any_language(map_at_20),
     "perplexity": _in_any_language(perplexity),
@@ -60,11 +63,12 @@ SCORES: Mapping[str, tuple[str, ...]] = {
     "squad": ("f1", "exact_match"),
     "squad2": ("f1", "exact_match"),
     "mlqa": ("f1", "exact_match"),
+    "error_rate": ("error_rate",),
     "mining_f1": ("f1", "precision", "recall"),
     "map_at_20": ("map@20",),
     "perplexity": ("likelihood", "perplexity"),
 }
-"""The names of each metric's scores, the main one first."""
+"""The names of each metric's scores, the main one first. That of errors has one more for each test of its suite."""
 
 MAIN: Mapping[str, str] = {metric: names[0] for metric, names in SCORES.items()}
 """The score that is reported first, and by which models are chosen where a task names no others."""

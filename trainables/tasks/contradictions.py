@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from trainables.errors import Problem, nearest
 from trainables.metrics import SCORES
 from trainables.metrics.question_answering import MLQA_LANGUAGES
+from trainables.reports import ERROR_RATE
 from trainables.tasks.task import KINDS, LABELLED, OF_RANKING, UNTRAINED, Task
 from trainables.yaml_file import YamlFile
 
@@ -44,6 +45,9 @@ def _of_training(document: YamlFile, task: Task) -> Iterator[Problem]:
     if task.layer is not None and not 0 <= task.layer <= 1:
         hint = "a share of the model's layers: 14/24, the output of layer 14 of 24"
         yield document.problem(f"'layer' is {task.layer}", ("layer",), hint)
+    if task.metric == ERROR_RATE and task.is_trainable:
+        hint = "name the task whose winner is tested: training_set: squad"
+        yield document.problem(f"less {ERROR_RATE} is better: it chooses no trials", ("training_set",), hint)
     if task.without:
         yield from _of_leaks(document, task)
     if not 0 <= task.holdout < 1:

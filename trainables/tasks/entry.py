@@ -9,13 +9,16 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from trainables.errors import Problem, nearest
+from trainables.reports import ERROR_RATE
 from trainables.tasks.layout import (
     CANDIDATES_KEY,
+    CASE,
     COLUMNS,
     HOLDS,
     HUB_OPTIONS,
     OPTIONS,
     SPLITS,
+    TEST,
     TOGETHER,
     FileLayout,
     HubLayout,
@@ -105,6 +108,8 @@ class Entry:
         elif kind not in HOLDS[format]:
             fitting = ", ".join(one for one in OPTIONS if kind in HOLDS[one])
             self._complain(f"format {format} cannot hold {kind}", "format", hint=f"formats that can: {fitting}")
+        elif self._task.metric == ERROR_RATE and "columns" not in OPTIONS[format]:
+            self._complain(f"format {format} does not say which test a question is of", "format", hint="format: jsonl")
         known = OPTIONS.get(format, frozenset())
         splits = self._file_splits(format)
         languages = self._languages()
@@ -224,6 +229,8 @@ class Entry:
             options["columns"] = {}
             return  # said of the format, or of the hub's dataset, already
         needed, optional = COLUMNS[self._task.kind]
+        if self._task.metric == ERROR_RATE:
+            needed, optional = needed | {TEST}, optional | {CASE}
         if not isinstance(columns, dict) or not columns:
             self._complain("'columns' is missing", hint=f"name the columns of {', '.join(sorted(needed))}")
             options["columns"] = {}

@@ -67,6 +67,9 @@ COLUMNS: Mapping[str, tuple[frozenset[str], frozenset[str]]] = {
 }
 """For each kind of task that tables can hold: the columns that must be named, and those that may be."""
 
+TEST, CASE = "test", "case"
+"""Further columns of tasks that are scored by error rates: which test a question is of, and which case of it."""
+
 
 @dataclass(frozen=True)
 class FileLayout:

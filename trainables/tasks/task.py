@@ -18,7 +18,7 @@ KINDS: Mapping[str, tuple[str, ...]] = {
     "text_classification": ("accuracy", "accuracy_f1"),
     "multiple_choice": ("accuracy",),
     "tagging": ("entity_f1", "pos_f1", "tag_accuracy"),
-    "span_qa": ("squad", "squad2", "mlqa"),
+    "span_qa": ("squad", "squad2", "mlqa", "error_rate"),
     "retrieval": ("map_at_20",),
     "bitext_retrieval": ("accuracy",),
     "bitext_mining": ("mining_f1",),

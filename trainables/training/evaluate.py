@@ -13,14 +13,15 @@ import torch
 from torch import distributed
 
 from trainables.data import references as references_of
-from trainables.data.examples import Example
+from trainables.data.examples import Example, Question
 from trainables.errors import UserError
 from trainables.features import Feature, Features
 from trainables.kinds import Encoded, Prediction, kind_of
 from trainables.metrics import METRICS
+from trainables.metrics.checklist import Expected, cases
 from trainables.models.network import Network
 from trainables.models.vocabulary import TrimmedVocabulary
-from trainables.reports import PredictionRow, Report, Score, TrialError
+from trainables.reports import ERROR_RATE, PredictionRow, Report, Score, TrialError
 from trainables.spec import TrialSpec
 from trainables.tasks import Task
 from trainables.training.batching import collate, micro_batches
@@ -220,9 +221,14 @@ def scored(split: Split, references: Sequence[Encoded], predicted: Sequence[Pred
     gold = kind.gold(split.examples, references)
     values: Mapping[str, float | None] = {task.main_metric: None}
     chance = values
+    counts: Mapping[str, int] = {}
     if gold is not None:
-        values = metric(gold, predicted, split.language)
-        chance = metric(gold, kind.guesses(task, split.examples, references), split.language)
+        compared = gold
+        if task.metric == ERROR_RATE:
+            compared = _expected(split.examples, gold)
+            counts = cases(compared)
+        values = metric(compared, predicted, split.language)
+        chance = metric(compared, kind.guesses(task, split.examples, references), split.language)
     scores = [
         Score(
             target=task.name,
@@ -233,7 +239,7 @@ def scored(split: Split, references: Sequence[Encoded], predicted: Sequence[Pred
             main=name == task.main_metric and split.name == task.score_on,
             value=value,
             chance=chance[name],
-            n=len(split.examples),
+            n=counts.get(name, len(split.examples)),
         )
         for name, value in values.items()
     ]
@@ -245,11 +251,17 @@ def scored(split: Split, references: Sequence[Encoded], predicted: Sequence[Pred
     ]
     answers = kind.answers(predicted)
     is_constant = len(answers) > 1 and len(set(answers)) == 1
-    wrong_somewhere = main.value is not None and main.value < 100
+    wrong_somewhere = main.value is not None and not main.is_perfect
     collapsed = main.is_at_chance or (is_constant and wrong_somewhere)
     chosen_by = [one.value for one in scores if one.metric in task.chosen_by and one.value is not None]
     objective = sum(chosen_by) / len(chosen_by) if gold is not None else None
     return Evaluation(main, objective, scores, rows, collapsed)
+
+
+def _expected(examples: Sequence[Example], gold: Sequence[tuple[str, ...]]) -> list[Expected]:
+    """What error rates compare with: the right answers, each with the case that it belongs to."""
+    questions = (one for one in examples if isinstance(one, Question))
+    return [Expected(right, one.test or "", one.case or one.id) for one, right in zip(questions, gold, strict=True)]
 
 
 def _text(prediction: Prediction) -> str:

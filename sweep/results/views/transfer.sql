@@ -1,9 +1,11 @@
 -- What a condition adds to the baseline, per regime, target and language, in the metric and on the split that stand for the target.
 -- A difference is only as good as its seeds: those of both sides stand beside it. It is
--- zero-shot where the language was not `seen` in training.
+-- zero-shot where the language was not `seen` in training. `gain` is the difference for the better: of error rates, of which
+-- less is better, that with its sign changed.
 create view transfer as
 select best.experiment, best.condition, best.regime, best.target, best.language, best.split, best.metric, best.mean as value,
-       baseline.mean as baseline, best.mean - baseline.mean as delta, best.seeds, baseline.seeds as baseline_seeds,
+       baseline.mean as baseline, best.mean - baseline.mean as delta,
+       if(best.metric = 'error_rate', -delta, delta) as gain, best.seeds, baseline.seeds as baseline_seeds,
        best.collapsed, baseline.collapsed as baseline_collapsed, best.is_source,
        best.seen, baseline.seen as baseline_seen
 from best

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from functools import lru_cache
 from random import Random
 
 from trainables.data.examples import Answer, Example, PlainText, Question, TaggedSentence, TextPair, Translation
-from trainables.data.mini import nli, qa
+from trainables.data.mini import checklist, nli, qa
 from trainables.data.mini.frames import Frame, at_home, draw, with_fields
 from trainables.data.mini.languages import GRAMMARS, Grammar
 
 TASKS = ("nli", "qa", "pos", "ner", "bitext", "ranking", "text")
+SUITES = ("checklist",)
+"""Tests of what tasks teach, with as many examples, but none to train on."""
 SIZES = {"train": 1000, "dev": 200, "test": 200}
 VERSION = 1  # raised whenever the generated text changes: results of two versions are not comparable
 
@@ -20,7 +23,7 @@ def examples(task: str, split: str, language: str, seed: int = 0) -> list[Exampl
     """All examples of a split. Example i tells the same frames in every language."""
     if language not in GRAMMARS:
         raise ValueError(f"mini has no language {language!r}")
-    if task not in TASKS or split not in SIZES or (task, split) == ("bitext", "train"):
+    if task not in TASKS + SUITES or split not in SIZES or (task in ("bitext", *SUITES) and split == "train"):
         raise ValueError(f"mini has no {split!r} split of a task {task!r}")
     grammar = GRAMMARS[language]
     name, size = f"{task}-{split}", SIZES[split]
@@ -29,6 +32,12 @@ def examples(task: str, split: str, language: str, seed: int = 0) -> list[Exampl
         return [_inference(f"{name}-{i}", grammar, pair) for i, pair in enumerate(nli.pairs(key, split, size))]
     if task == "qa":
         return [_question(f"{name}-{i}", grammar, item) for i, item in enumerate(qa.passages(key, split, size))]
+    if task == "checklist":
+        return [
+            replace(_question(f"{case.test}-{number}-{i}", grammar, passage), test=case.test, case=str(number))
+            for number, case in enumerate(checklist.cases(key, split, size))
+            for i, passage in enumerate(case.passages)
+        ]
     if task in ("bitext", "ranking"):
         return [_translation(f"{name}-{i}", grammar, frame) for i, frame in enumerate(_alike(key, split, size))]
     if task == "text":

@@ -1,0 +1,69 @@
+"""The error rate of a suite of tests in CheckList's manner: a case fails as soon as one of its questions does."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from trainables.metrics.classification import paired
+from trainables.reports import ERROR_RATE
+
+_PUNCTUATION = ",. "
+_FURTHER_PUNCTUATION = {"bn": "৷", "hi": "৷", "pa": "।", "pl": "„”", "ur": "\u200f"}
+
+_WORDS = {
+    "de": "ein eine einen", "el": "Ο ένα μια", "en": "a an the in at", "es": "un una unos unas el la los las",
+    "eu": "bat", "fa": "یک", "fr": "un une le la en", "hu": "egy", "it": "un una", "nl": "een", "pt": "um uma",
+    "tl": "Si", "tr": "bir", "vi": "một", "wo": "dafa", "yo": "kan",
+}  # fmt: skip
+_BEGINNINGS = {"bn": "একটি একজন", "hi": "एक", "ml": "ഒരു", "mr": "एक", "my": "တစ်ဦး", "pa": "ਇੱਕ ਇਕ", "ta": "ஒரு"}
+_DROPPED: Mapping[str, re.Pattern[str]] = {
+    **{language: re.compile(rf"\b({'|'.join(words.split())})\b") for language, words in _WORDS.items()},
+    **{language: re.compile(rf"\b({'|'.join(words.split())})") for language, words in _BEGINNINGS.items()},
+    "af": re.compile(r"’n\b"),
+    "ar": re.compile("ال"),  # anywhere in a word, as in the script
+}
+"""What does not count in an answer: articles, and in some languages what stands before an answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What a question of a test must be answered with: one of these texts. `case` is a case of `test`, by any name."""
+
+    texts: tuple[str, ...]
+    test: str
+    case: str
+
+
+def error_rate(gold: Sequence[Expected], predicted: Sequence[str], language: str) -> dict[str, float]:
+    """How many cases of each test fail, in percent, and the mean of the tests: less is better.
+
+    Source: the evaluation script of MultiCheckList (Ruder et al. 2021), which has no mean. A question is answered if
+    the prediction is one of its texts, less what `bare` leaves out; capitals count. A case fails if any of its
+    questions is not. ValueError where the numbers of questions differ.
+    """
+    failed: dict[str, dict[str, bool]] = defaultdict(dict)
+    for expected, guess in paired(gold, predicted, "answer"):
+        cases = failed[expected.test]
+        is_right = bare(guess, language) in {bare(text, language) for text in expected.texts}
+        cases[expected.case] = cases.get(expected.case, False) or not is_right
+    rates = {test: 100 * sum(cases.values()) / len(cases) for test, cases in failed.items()}
+    mean = sum(rates.values()) / len(rates)
+    return {ERROR_RATE: mean, **{f"{ERROR_RATE}/{test}": rate for test, rate in rates.items()}}
+
+
+def cases(gold: Sequence[Expected]) -> dict[str, int]:
+    """How many cases each of the scores is about, by its name."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for one in gold:
+        found[one.test].add(one.case)
+    counts = {f"{ERROR_RATE}/{test}": len(cases) for test, cases in found.items()}
+    return {ERROR_RATE: sum(counts.values()), **counts}
+
+
+def bare(text: str, language: str) -> str:
+    """A text without the articles of its language, and without punctuation at its ends."""
+    kept = _DROPPED[language].sub(" ", text) if language in _DROPPED else text
+    return kept.strip(_PUNCTUATION + _FURTHER_PUNCTUATION.get(language, ""))
