@@ -140,7 +140,7 @@ class Condition(Section):
         mixed = [name for name in ("temperature", "cap") if name in self.mixing.model_fields_set]
         if len(self.tasks) == 1 and mixed:
             raise refuse(f"condition '{self.name}' mixes no tasks: it has one", f"leave out mixing.{mixed[0]}")
-        length = self.budget and (self.budget.examples or self.budget.steps)
+        length = (self.budget.examples or self.budget.steps) if self.budget else None
         if length is not None and length < len(self.tasks):
             raise refuse(f"a budget of {length} has nothing for some of {len(self.tasks)} tasks", "give each its share")
         if not self.tasks and (given := sorted(self.model_fields_set - {"name", "tasks"})):

@@ -54,6 +54,7 @@ CONTRADICTIONS = [
     ("bitext_retrieval", {"layer": "25/24"}, "'layer' is 25/24"),
     ("bitext_ranking", {"training_set": None}, "nothing trains the head of a bitext_ranking task"),
     ("mlm", {"training_set": None}, "nothing trains the head of a mlm task"),
+    ("mlm", {"objective": ["likelihood", "perplexity"]}, "the lower a perplexity, the better"),
     ("mlm", {"layer": "1/2"}, "a mlm task has no layer"),
     ("mlm", {"labels": ["a"]}, "a mlm task has no labels"),
     ("mlm", {"metric": "accuracy"}, "metric 'accuracy' cannot score mlm"),

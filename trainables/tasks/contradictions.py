@@ -122,6 +122,9 @@ def _of_objective(document: YamlFile, task: Task) -> Iterator[Problem]:
         if name not in scores:
             message = f"metric '{task.metric}' has no score '{name}'"
             yield document.problem(message, ("objective",), nearest(name, scores))
+        elif name == "perplexity":
+            hint = "likelihood is 100 over it, and chooses where nothing is said"
+            yield document.problem("the lower a perplexity, the better", ("objective",), hint)
     if len(set(task.objective)) != len(task.objective):
         yield document.problem("a score stands twice", ("objective",), "their mean counts each once")
     if task.objective and not task.is_trainable:
