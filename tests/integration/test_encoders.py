@@ -31,9 +31,10 @@ from trainables.models.shapes import longest_input
 from trainables.models.vocabulary import TrimmedVocabulary
 from trainables.spec import TrialSpec
 from trainables.store import Store
-from trainables.training.batching import Step, collate
+from trainables.training.batching import collate
 from trainables.training.fine_tune import run_trial, training_features
 from trainables.training.gradient import StepGradient
+from trainables.training.mixture import Step
 from trainables.training.workbench import Workbench
 
 pytestmark = pytest.mark.integration
@@ -143,7 +144,7 @@ def test_a_step_s_gradient_is_that_of_the_padded_batch(folder: Path, kind: str, 
     )
     bench = Workbench(Store(str(tmp_path / "store")), source(KINDS[kind]), micro_batch_tokens=64)
     task = bench.task(KINDS[kind])
-    rows = training_features(spec, bench, task)
+    rows = training_features(spec, bench, task)["en"]
     base = bench.base(spec)
     networks = []
     for _ in range(2):
@@ -155,7 +156,7 @@ def test_a_step_s_gradient_is_that_of_the_padded_batch(folder: Path, kind: str, 
     )
     batch = collate(rows, base.tokenizer.pad_token_id)
     (
-        kind_of(task).loss(textbook(task.name, batch.input_ids, batch.mask), batch.targets)
+        kind_of(task).loss(task, textbook(task.name, batch.input_ids, batch.mask), batch.targets)
         / sum(one.weight for one in rows)
     ).backward()
     vocabulary = TrimmedVocabulary(network.encoder, rows.token_ids(), base.tokenizer.pad_token_id)

@@ -32,8 +32,9 @@ from trainables.models.network import Network, check_model, load_base, new_netwo
 from trainables.models.tensors import DamageError
 from trainables.spec import Lora, TrialSpec
 from trainables.store import Store, checkpoint_name
-from trainables.training.batching import collate, epoch_steps
+from trainables.training.batching import collate
 from trainables.training.fine_tune import run_trial, training_features
+from trainables.training.mixture import Mixture
 from trainables.training.workbench import Workbench
 
 pytestmark = pytest.mark.integration
@@ -142,7 +143,8 @@ def test_steps_are_the_textbook_s(tmp_path: Path) -> None:
         {"params": [one for one in drawn.values() if one.ndim <= 1], "weight_decay": 0.0},
     ]
     optimizer = torch.optim.AdamW(groups, lr=1e-2, eps=1e-8)
-    steps = [one for epoch in (1, 2) for one in epoch_steps({task.name: rows}, spec.batch_size, spec.seed, epoch)]
+    mixture = Mixture({task.name: rows}, spec.recipe, spec.batch_size or 0, spec.seed)
+    steps = [one for epoch in (1, 2) for one in mixture.steps(epoch)]
     schedule = get_linear_schedule_with_warmup(optimizer, 0, len(steps))
     for step in steps:
         batch = collate(step.features, 1)

@@ -14,11 +14,12 @@ import torch
 import torch.multiprocessing
 from torch import distributed
 from transformers import AutoConfig, AutoModel, AutoModelForMaskedLM
+from transformers.models.auto.modeling_auto import MODEL_FOR_MASKED_LM_MAPPING_NAMES
 
 from sweep.experiment import Experiment
 from sweep.running.check import check
 from tests.conftest import experiment_values
-from tests.integration.test_encoders import FAMILIES, SMALL
+from tests.families import CONFIGS, SMALL, TYPES
 from tests.integration.test_fine_tune import SPEC, difference, run, weights
 from tests.integration.test_state import check_equal, result, stopped_at
 from tests.toy import TABLE, tokenizer
@@ -41,6 +42,14 @@ from trainables.training.workbench import Workbench
 
 pytestmark = pytest.mark.integration
 
+SKEWED = ("xlm-roberta-xl",)
+"""Families whose last layer's attention has a gradient of nearly nothing here, so that rounding is 1.4e-5 of it."""
+
+FAMILIES = [
+    family
+    for family in CONFIGS
+    if TYPES.get(family, family) in MODEL_FOR_MASKED_LM_MAPPING_NAMES and family not in SKEWED
+]
 UNTIED = ("eurobert", "rembert")
 """Families whose vocabulary is predicted with another matrix than the word embeddings."""
 
@@ -50,7 +59,9 @@ MLM = dataclasses.replace(SPEC, tasks=("mini-mlm",), languages=("de", "en"), lea
 def made(family: str, place: Path, kind: Any = AutoModelForMaskedLM) -> Path:
     """A checkpoint of a family as its pre-training leaves it, with random weights and a tokenizer of characters."""
     torch.manual_seed(0)
-    config = AutoConfig.for_model(family, vocab_size=len(tokenizer()), **{**SMALL, **FAMILIES[family]})
+    names = ("bos", "eos", "pad", "cls", "sep")
+    own = {**SMALL, **CONFIGS[family], **{f"{one}_token_id": getattr(tokenizer(), f"{one}_token_id") for one in names}}
+    config = AutoConfig.for_model(TYPES.get(family, family), vocab_size=len(tokenizer()), **own)
     model = kind.from_config(config)
     with torch.no_grad():
         for name, one in model.named_parameters():  # whose biases are 0 at first, and rows too alike

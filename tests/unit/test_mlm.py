@@ -22,7 +22,7 @@ from trainables.features import IGNORED, Feature, Features, as_batch
 from trainables.kinds import Encoded, kind_of
 from trainables.kinds.mlm import Masks, TokenHead, TokenLayers
 from trainables.metrics import METRICS
-from trainables.recipe import WHOLE
+from trainables.recipe import WHOLE, Budget, Recipe
 from trainables.training.batching import micro_batches, share
 from trainables.training.mixture import Mixture
 
@@ -118,6 +118,17 @@ def test_an_epoch_draws_from_seed_epoch_and_place_alone() -> None:
     }
     assert step.weight == sum(sum(target != IGNORED for target in first[one.example][1]) for one in step.features)
     assert sum(one.weight for batch in micro_batches(step.features, 30) for one in batch) == step.weight
+
+
+def test_a_text_that_an_epoch_has_twice_has_other_masks_the_second_time() -> None:
+    twice = Recipe(budget=Budget("examples", 2 * len(TEXTS)))
+    shown = {"mini-mlm": {"en": features()}}
+    steps = Mixture(shown, twice, 8, 1, {"mini-mlm": Masks(tokenizer())}).steps(1)
+    met: dict[int, list[list[int]]] = {}
+    for one in (feature for step in steps for feature in step.features):
+        met.setdefault(one.example, []).append([*one.rows[0]])
+    assert all(len(rows) == 2 for rows in met.values())
+    assert sum(first == second for first, second in met.values()) < len(TEXTS) / 3
 
 
 def test_a_tokenizer_without_a_mask_is_refused() -> None:

@@ -17,7 +17,7 @@ class PoolingHead(Head):
 
     def __init__(self, task: Task, config: Any) -> None:
         super().__init__()
-        self.layer = round((task.layer or 1) * config.num_hidden_layers)
+        self.layer = round((1 if task.layer is None else task.layer) * config.num_hidden_layers)
         self.pooling = task.pooling
 
     def forward(self, hidden: Tensor, mask: Tensor) -> Tensor:

@@ -48,7 +48,10 @@ class _Deck:
     drawn: int
 
     def draw(self, rng: np.random.Generator) -> np.ndarray:
-        """The positions of a round's features: whole passes, then as many whole examples as the rest allows."""
+        """A round's features (drawn, 2): their positions, and how often each was drawn before.
+
+        Whole passes, then as many whole examples as the rest allows.
+        """
         size = len(self.first)
         passes, rest = divmod(self.drawn, size) if size else (0, 0)
         drawn = [rng.permutation(size) for _ in range(passes)]
@@ -58,7 +61,8 @@ class _Deck:
             place[order] = np.arange(size)
             taken = np.lexsort((np.arange(size), place[self.first]))[:rest]  # example by example
             drawn.append(order[np.isin(order, taken)])
-        return np.concatenate([*drawn, np.zeros(0, np.int64)]) + self.start
+        positions = np.concatenate([*drawn, np.zeros(0, np.int64)]) + self.start
+        return np.stack([positions, np.arange(len(positions)) // max(size, 1)], axis=1)
 
 
 class _TrainingSet:
@@ -86,7 +90,7 @@ class _TrainingSet:
         return -(-sum(deck.drawn for deck in self.decks) // self.batch_size)
 
     def batches(self, rng: np.random.Generator) -> list[np.ndarray]:
-        """The positions of the features of a round's steps."""
+        """The features of a round's steps, as `_Deck.draw` tells them."""
         drawn = [deck.draw(rng) for deck in self.decks]
         order = drawn[0] if len(drawn) == 1 else rng.permutation(np.concatenate(drawn))
         return [order[start : start + self.batch_size] for start in range(0, len(order), self.batch_size)]
@@ -146,13 +150,12 @@ class Mixture:
         skipped, start = divmod(start, self._steps_per_round)
         for number in [*self._rounds_of(epoch)][skipped:]:
             for place, (one, chosen) in enumerate(self._round(number)[start:], start=start):
-                features = [self._feature(one, int(position), number) for position in chosen]
+                features = [one.features[position] for position in chosen[:, 0]]
+                if (masks := self._masks.get(one.task)) is not None:
+                    keys = ((self._seed, number, *drawn) for drawn in chosen.tolist())
+                    features = [masks.anew(feature, key) for feature, key in zip(features, keys, strict=True)]
                 yield Step(one.task, features, (self._seed, number, place), one.scale)
             start = 0
-
-    def _feature(self, one: _TrainingSet, position: int, number: int) -> Feature:
-        feature, masks = one.features[position], self._masks.get(one.task)
-        return feature if masks is None else masks.anew(feature, (self._seed, number, position))
 
     def trained(self, epochs: int) -> tuple[Trained, ...]:
         """What so many epochs train on: a row for each task and language."""
@@ -160,9 +163,10 @@ class Mixture:
         examples, tokens = steps.copy(), steps.copy()
         for number in (one for epoch in range(1, epochs + 1) for one in self._rounds_of(epoch)):
             for one, chosen in self._round(number):
-                languages = one.language[chosen]
+                positions = chosen[:, 0]
+                languages = one.language[positions]
                 for at in np.unique(languages).tolist():
-                    place, of_language = (one.task, one.languages[at]), chosen[languages == at]
+                    place, of_language = (one.task, one.languages[at]), positions[languages == at]
                     steps[place] += 1
                     examples[place] += int(one.is_first[of_language].sum())
                     tokens[place] += int(one.lengths[of_language].sum())
