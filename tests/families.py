@@ -56,9 +56,9 @@ SIZE = 400
 """Pieces that a tokenizer is trained to, about."""
 
 
-def save(family: str, folder: Path, own_tokenizer: bool = True) -> Path:
+def save(family: str, folder: Path) -> Path:
     """A checkpoint with random weights."""
-    tokenizer = own(family) if own_tokenizer else xlm_r()
+    tokenizer = own(family)
     ids = {f"{name}_token_id": getattr(tokenizer, f"{name}_token_id") for name in ("bos", "eos", "pad", "cls", "sep")}
     known = {"bos_token_id": ids["cls_token_id"], "eos_token_id": ids["sep_token_id"]}
     values = {**SMALL, **{name: one if one is not None else known.get(name) for name, one in ids.items()}}

@@ -114,11 +114,10 @@ class Workbench:
         if spec.lora is None:
             return weights
         encoder = self.base(spec).encoder
-        before = (
-            self.checkpoint(spec.parent)
-            if spec.parent
-            else {f"encoder.{n}": w for n, w in encoder.state_dict().items()}
-        )
+        if spec.parent:
+            before = self.checkpoint(spec.parent)
+        else:
+            before = {f"encoder.{name}": one for name, one in encoder.state_dict().items()}
         try:
             wanted = {f"encoder.{name}{end}" for name in adapted(encoder, spec.lora) for end in (DOWN, UP)}
             if missing := wanted - weights.keys():
