@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -499,3 +500,5 @@ def test_the_pooled_layer_is_that_of_the_protocol() -> None:
     large = XLMRobertaConfig(num_hidden_layers=24)
     assert kind_of(task).head(task, large).layer == 14
     assert kind_of(task).head(task, XLMRobertaConfig(num_hidden_layers=12)).layer == 7
+    assert kind_of(task).head(dataclasses.replace(task, layer=None), large).layer == 24  # the last one
+    assert kind_of(task).head(dataclasses.replace(task, layer=Fraction(0)), large).layer == 0  # the embeddings
