@@ -94,7 +94,7 @@ def tarred() -> bytes:
         (tarred(), "is a tar archive", "unpack it"),
         (lzma.compress(b"a\n"), "is compressed with xz", "run `unxz` on it"),
         (bz2.compress(b"a\n"), "is compressed with bzip2", "run `bunzip2` on it"),
-        (gzip.compress(gzip.compress(b"a\n")), "is compressed twice with gzip", "run `gunzip` on it"),
+        (gzip.compress(gzip.compress(b"a\n", mtime=0), mtime=0), "is compressed twice with gzip", "run `gunzip` on it"),
         (b"PAR1\x15\x04\x15\x10", "is a Parquet file", "name its dataset under hub: in the task"),
         (b"\xff\xfea\x00", "is UTF-16, not UTF-8", "say encoding: utf-16 in the task's layout"),
         ("Amina\tO\n".encode("utf-16-le"), "is UTF-16, not UTF-8", "say encoding: utf-16-le"),
@@ -103,8 +103,8 @@ def tarred() -> bytes:
         (b"\n<!DOCTYPE html><title>404</title>", "is a web page, not data: the download failed", "look into it"),
         (b"<html>", "is a web page, not data: the download failed", "look into it"),
         (b"version https://git-lfs.github.com/spec/v1\noid", "is a pointer of Git LFS", "run `git lfs pull`"),
-        (gzip.compress(b"a\n" * 999)[:-9], "cannot be unpacked: ", "is the download complete?"),
-        (gzip.compress(b" \n"), "is empty", "is the download complete?"),
+        (gzip.compress(b"a\n" * 999, mtime=0)[:-9], "cannot be unpacked: ", "is the download complete?"),
+        (gzip.compress(b" \n", mtime=0), "is empty", "is the download complete?"),
     ],
 )
 def test_what_is_no_text_is_called_what_it_is(save: Save, content: bytes, message: str, hint: str) -> None:
