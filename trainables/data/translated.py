@@ -150,6 +150,7 @@ def write_task(task: Task, name: str, folder: Path, model: str, example: Example
         "labels": list(task.labels),
         "languages": languages,
         "training_set": name,
+        "translates": task.name,
         "source_language": task.source_language,
         "score_on": "dev",
         "max_length": task.max_length,
