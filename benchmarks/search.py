@@ -26,7 +26,8 @@ from typing import TYPE_CHECKING
 from sweep.console import Console
 from sweep.experiment import Experiment, Resources
 from sweep.ledger import Entry, Ledger
-from sweep.planning.plan import Study, make_plan
+from sweep.planning.plan import Study
+from sweep.planning.planner import make_plan
 from sweep.running.cluster import LOOKING, ray_cluster
 from sweep.running.driver import Driver
 from sweep.running.progress import Progress

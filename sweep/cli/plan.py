@@ -12,7 +12,8 @@ from rich.table import Table
 
 from sweep.cli.completion import experiments
 from sweep.console import Console, counted, hand_out, styled
-from sweep.planning.plan import Plan, Study, make_plan
+from sweep.planning.plan import Plan, Study
+from sweep.planning.planner import make_plan
 from sweep.planning.pricing.bounds import digits
 from sweep.planning.weights import UNKNOWN
 from sweep.results.tables import rich_table, to_json

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 from sweep.experiment import Experiment
 from sweep.ledger import DamagedLedger, Ledger, of_earlier_code
 from sweep.planning import history
-from sweep.planning.plan import Plan, Study, make_plan
+from sweep.planning.plan import Plan, Study
+from sweep.planning.planner import make_plan
 from sweep.planning.pricing import disk
 from sweep.planning.weights import known_weights, record
 from sweep.running import lease

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sweep.experiment.file import load
-from sweep.planning.plan import make_plan
+from sweep.planning.planner import make_plan
 from tests.faults.sweeps import Sweep, entries, leftovers, results, write_sweep
 
 SORTS = ("driver", "actor", "worker", "raylet")

@@ -13,7 +13,8 @@ import pytest
 from sweep.console import Console
 from sweep.experiment import Experiment, Resources
 from sweep.ledger import Entry, Ledger
-from sweep.planning.plan import Study, make_plan
+from sweep.planning.plan import Study
+from sweep.planning.planner import make_plan
 from sweep.running.cluster import ray_cluster
 from sweep.running.driver import Driver
 from sweep.running.progress import Progress

@@ -14,7 +14,7 @@ from transformers import XLMRobertaModel
 
 from sweep.experiment import file as experiment_file
 from sweep.ledger import Ledger
-from sweep.planning.plan import make_plan
+from sweep.planning.planner import make_plan
 from sweep.search import Search
 from tests.conftest import ONE_GROUP, write_experiment
 from tests.integration.test_run import sweep

@@ -15,7 +15,7 @@ from sweep import experiment
 from sweep.console import Console
 from sweep.ledger import Ledger
 from sweep.planning import history
-from sweep.planning.plan import make_plan
+from sweep.planning.planner import make_plan
 from sweep.results.query import query
 from sweep.running import driver as module
 from sweep.running.driver import Driver

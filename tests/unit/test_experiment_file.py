@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from sweep.experiment import file as experiment_file
-from sweep.planning.plan import make_plan
+from sweep.planning.planner import make_plan
 from tests.conftest import write_experiment
 from trainables.errors import UserError
 from trainables.models.shapes import folder_of
@@ -466,7 +466,7 @@ def test_shipped_experiments_are_valid(name: str, shared_data: Path, tmp_path: P
 
 def test_planning_needs_neither_torch_nor_ray() -> None:
     code = (
-        "import sys; from sweep.experiment.file import load; from sweep.planning.plan import make_plan;"
+        "import sys; from sweep.experiment.file import load; from sweep.planning.planner import make_plan;"
         "import sweep.cli;"
         "make_plan(load('demo')); print(sorted({'torch', 'ray', 'transformers', 'optuna'} & set(sys.modules)))"
     )

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from sweep.cli import app
 from sweep.experiment import file as experiment_file
-from sweep.planning.plan import make_plan
+from sweep.planning.planner import make_plan
 from sweep.planning.weights import known_weights, record
 from tests.conftest import write_experiment
 from trainables.errors import UserError

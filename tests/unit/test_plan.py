@@ -13,7 +13,8 @@ from typer.testing import CliRunner
 from sweep.cli import app
 from sweep.experiment import file as experiment_file
 from sweep.ledger import Ledger
-from sweep.planning.plan import Plan, make_plan
+from sweep.planning.plan import Plan
+from sweep.planning.planner import make_plan
 from tests.conftest import write_experiment
 from tests.unit.test_driver import Rig
 from tests.unit.test_ledger import entry

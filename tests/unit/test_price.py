@@ -16,7 +16,8 @@ from transformers import BertConfig, BertModel, XLMRobertaConfig, XLMRobertaMode
 
 from search_spaces import Choices, Conditional, Range
 from sweep.experiment import Experiment
-from sweep.planning.plan import Plan, make_plan
+from sweep.planning.plan import Plan
+from sweep.planning.planner import make_plan
 from sweep.planning.pricing import work
 from sweep.planning.pricing.bounds import Bounds
 from sweep.planning.pricing.clock import Measured

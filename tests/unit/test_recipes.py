@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from sweep.experiment import file as experiment_file
-from sweep.planning.plan import Plan, make_plan
+from sweep.planning.plan import Plan
+from sweep.planning.planner import make_plan
 from sweep.planning.pricing.work import Counter
 from tests.conftest import write_experiment
 from tests.unit.test_experiment_file import problems

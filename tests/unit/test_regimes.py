@@ -12,7 +12,8 @@ import yaml
 
 from search_spaces import Choices
 from sweep.experiment import file as experiment_file
-from sweep.planning.plan import Plan, make_plan
+from sweep.planning.plan import Plan
+from sweep.planning.planner import make_plan
 from tests.conftest import write_experiment
 from tests.unit.test_driver import Rig
 from tests.unit.test_experiment_file import problems

@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sweep import experiment
-from sweep.planning.plan import Plan, make_plan
+from sweep.planning.plan import Plan
+from sweep.planning.planner import make_plan
 from sweep.search import Outcome, Search
 from tests.conftest import experiment_values
 from trainables.spec import TrialSpec, content_hash

@@ -8,7 +8,8 @@ from typing import Any
 
 from sweep.experiment import Experiment, Resources, tasks_used
 from sweep.ledger import MEASURED, OUTCOME, Ledger, measured, outcome
-from sweep.planning.plan import Plan, make_plan
+from sweep.planning.plan import Plan
+from sweep.planning.planner import make_plan
 from sweep.planning.pricing import Disk, Price, disk, load_gpus, price
 from sweep.planning.pricing.disk import largest_file
 from sweep.search import Search

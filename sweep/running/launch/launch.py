@@ -18,7 +18,7 @@ from sweep.console import Console
 from sweep.experiment import Experiment
 from sweep.experiment.data import read_all_data
 from sweep.ledger import DamagedLedger, Ledger
-from sweep.planning.plan import make_plan
+from sweep.planning.planner import make_plan
 from sweep.planning.pricing import load_gpus
 from sweep.running.doctor.cluster_file import of_file
 from sweep.running.launch import bill
