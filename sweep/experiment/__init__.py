@@ -1,18 +1,7 @@
 """An experiment: the YAML file that says which grid to run (`file`), and what it means once it is validated."""
 
-from sweep.experiment.experiment import (
-    BASELINE,
-    Adapted,
-    Condition,
-    Experiment,
-    Limits,
-    LoraConfig,
-    Places,
-    Resources,
-    SentenceVectors,
-    Trials,
-    Tuning,
-)
+from sweep.experiment.condition import BASELINE, Condition
+from sweep.experiment.experiment import Experiment, Limits, Places, Resources, SentenceVectors, Trials
 from sweep.experiment.uses import (
     longest_input,
     scored_languages,
@@ -26,16 +15,13 @@ from sweep.experiment.uses import (
 
 __all__ = [
     "BASELINE",
-    "Adapted",
     "Condition",
     "Experiment",
     "Limits",
-    "LoraConfig",
     "Places",
     "Resources",
     "SentenceVectors",
     "Trials",
-    "Tuning",
     "longest_input",
     "scored_languages",
     "scored_uses",

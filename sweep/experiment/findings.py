@@ -5,22 +5,10 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from sweep.experiment.experiment import (
-    Adapted,
-    Condition,
-    ConditionTask,
-    EpochBudget,
-    Experiment,
-    Limits,
-    LoraConfig,
-    Mixing,
-    Places,
-    Resources,
-    SentenceVectors,
-    Trials,
-    Tuning,
-)
+from sweep.experiment.condition import Condition, ConditionTask, EpochBudget, Mixing
+from sweep.experiment.experiment import Experiment, Limits, Places, Resources, SentenceVectors, Trials
 from sweep.experiment.regimes import FewShot, InLanguages, Regime, RegimeEntry
+from sweep.experiment.tuning import Adapted, LoraConfig, Tuning
 from sweep.experiment.values import AllBut
 from trainables.errors import Problem, nearest
 from trainables.yaml_file import Place, YamlFile

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from sweep.experiment.experiment import Condition, Experiment
+from sweep.experiment.condition import Condition
+from sweep.experiment.experiment import Experiment
 from sweep.experiment.values import chosen
 from trainables.data import Source, references
 from trainables.tasks import Catalogue, Task
