@@ -16,7 +16,7 @@ NAMES = [
     "drcd", "fquad", "germanquad", "hellaswag", "jaquad", "korquad", "lareqa", "masakhaner", "massive",
     "mewslix", "mini-bitext", "mini-checklist", "mini-mlm", "mini-ner", "mini-nli", "mini-pos", "mini-qa",
     "mini-ranking", "mlqa", "mlqa-mt", "mlqa-translate-test", "mnli", "multichecklist", "ntrex",
-    "ntrex-ranking", "opus100", "panx", "parsinlu-choice", "parsinlu-entailment", "parsinlu-qa", "parsinlu-qqp",
+    "ntrex-ranking", "opus100", "panx", "parallel-sentences", "parsinlu-choice", "parsinlu-entailment", "parsinlu-qa", "parsinlu-qqp",
     "pawsx", "qqp", "sberquad", "sib200", "siqa", "snli", "squad", "squad-es", "squad-mt", "squad2", "tatoeba",
     "tydiqa", "tydiqa-mt", "udpos", "wiki_mlm", "xcopa", "xnli", "xnli-mt", "xquad", "xquad-translate-test",
 ]  # fmt: skip
@@ -33,7 +33,7 @@ def test_a_shipped_task_is_right(name: str) -> None:
     assert len(set(task.languages)) == len(task.languages)
     assert task.citation
     assert task.licence
-    assert task.mini or task.files or task.parts
+    assert task.mini or task.files or task.hub or task.parts
     assert not list(tasks.misfits(task, tasks.Catalogue()))
     if task.training_set is not None:
         trained = tasks.load(task.training_set)
