@@ -16,9 +16,10 @@ NAMES = [
     "drcd", "fquad", "germanquad", "hellaswag", "jaquad", "korquad", "lareqa", "masakhaner", "massive",
     "mewslix", "mini-bitext", "mini-checklist", "mini-mlm", "mini-ner", "mini-nli", "mini-pos", "mini-qa",
     "mini-ranking", "mlqa", "mlqa-mt", "mlqa-translate-test", "mnli", "multichecklist", "ntrex",
-    "ntrex-ranking", "opus100", "panx", "parallel-sentences", "parsinlu-choice", "parsinlu-entailment", "parsinlu-qa", "parsinlu-qqp",
-    "pawsx", "qqp", "sberquad", "sib200", "siqa", "snli", "squad", "squad-es", "squad-mt", "squad2", "tatoeba",
-    "tydiqa", "tydiqa-mt", "udpos", "wiki_mlm", "xcopa", "xnli", "xnli-mt", "xquad", "xquad-translate-test",
+    "ntrex-ranking", "opus100", "panx", "parallel-sentences", "parsinlu-choice", "parsinlu-entailment",
+    "parsinlu-qa", "parsinlu-qqp", "pawsx", "qqp", "sberquad", "sib200", "siqa", "snli", "squad", "squad-es",
+    "squad-mt", "squad2", "tatoeba", "tydiqa", "tydiqa-mt", "udpos", "wiki_mlm", "xcopa", "xnli", "xnli-mt",
+    "xquad", "xquad-translate-test",
 ]  # fmt: skip
 
 

@@ -41,7 +41,7 @@ from trainables.models.dropout import KIN, RowMasks, drop_by_rows
 from trainables.models.identity import COMMIT, identify
 from trainables.models.lora import adapt, check_targets
 from trainables.models.minilm import minilm_folder
-from trainables.models.shapes import SHAPES, XLM_R, folder_of, is_on_hub, name_and_revision, positions
+from trainables.models.shapes import SHAPES, XLM_R, folder_of, is_built_in, is_on_hub, name_and_revision, positions
 from trainables.spec import Lora, content_hash
 from trainables.tasks import Task
 
@@ -158,12 +158,12 @@ def check_model(
         with torch.device("meta"):  # shapes without memory
             kind: Any = AutoModel._model_mapping[type(config)]
             encoder = kind(config, **_no_pooler(kind))
-        tokenizer = _tokenizer(place, revision)
+        if not is_built_in(model):  # whose tokenizer is XLM-R's, and takes seconds to read
+            check_tokenizer(model, _tokenizer(place, revision))
     except UserError:
         raise
     except Exception as error:  # as in load_base
         raise _no_model(model, error) from error
-    check_tokenizer(model, tokenizer)
     for lora in loras:
         check_targets(model, encoder, lora)
     if again and not encoder.supports_gradient_checkpointing:
