@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
 
 import pytest
@@ -28,7 +26,7 @@ from trainables.models.checkpoint import (
     save_checkpoint,
 )
 from trainables.models.lora import DOWN, UP, adapted, merged
-from trainables.models.network import Network, check_model, load_base, new_network
+from trainables.models.network import Network, check_model, new_network
 from trainables.models.tensors import DamageError
 from trainables.spec import Lora, TrialSpec
 from trainables.store import Store, checkpoint_name
@@ -44,14 +42,6 @@ FIRST = dataclasses.replace(
     SPEC, phase="intermediate", tasks=("qqp",), epochs=2, batch_size=5, learning_rate=1e-2, weight_decay=0.1,
     train_examples=20, dropout=0.0, parent=None, lora=LORA,
 )  # fmt: skip
-
-
-@pytest.fixture(scope="module", autouse=True)
-def warm() -> Iterator[None]:
-    torch.set_num_threads(1)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("trainables.training.workbench.load_base", cache(load_base))
-        yield
 
 
 @pytest.fixture

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import weakref
-from collections.abc import Callable, Iterator
-from functools import cache
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,7 +14,7 @@ from tests.integration.test_fine_tune import SPEC, difference, lively_parent, ru
 from trainables.data import open_source
 from trainables.features import Feature, Features
 from trainables.models.checkpoint import load_checkpoint
-from trainables.models.network import Network, load_base, new_network
+from trainables.models.network import Network, new_network
 from trainables.models.vocabulary import TrimmedVocabulary
 from trainables.reports import Report, TrialError
 from trainables.spec import TrialSpec
@@ -37,15 +36,6 @@ TASKS = ("qqp", "copa", "lareqa")
 
 LIMIT = 64
 """Tokens that fit. No row of these tasks is longer."""
-
-
-@pytest.fixture(scope="module", autouse=True)
-def warm() -> Iterator[None]:
-    """The encoder is made once: it is never changed, and takes longer than a trial here."""
-    torch.set_num_threads(1)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("trainables.training.workbench.load_base", cache(load_base))
-        yield
 
 
 @pytest.fixture(scope="module")

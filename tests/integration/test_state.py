@@ -73,14 +73,6 @@ class Stopped(Exception):  # noqa: N818
     """What ends a run here."""
 
 
-@pytest.fixture(scope="module", autouse=True)
-def warm() -> Iterator[None]:
-    """The encoder is made once: it is never changed, and takes longer than a trial here."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("trainables.training.workbench.load_base", cache(load_base))
-        yield
-
-
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store with the trial that all others start from."""
