@@ -176,3 +176,22 @@ def test_a_limit_takes_of_all_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     bench = workbench(tmp_path, monkeypatch)
     assert trained_on(bench, "anli+", 6, "en") == {"a": 2, "m": 2, "s": 2}
     assert trained_on(bench, "anli+", 15, "en") == {"a": 3, "m": 6, "s": 6}
+
+
+def test_features_that_are_there_are_trained_on_without_their_examples(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "udpos").mkdir()
+    (tmp_path / "udpos" / "train-en.tsv").write_text("e\tX\n\n" * 5)
+    spec = TrialSpec("target", "m", ("udpos",), ("en",), "d")
+    first = workbench(tmp_path, monkeypatch)
+    base = first.base(spec)
+    monkeypatch.setattr("trainables.training.workbench.load_base", lambda *model: base)
+    again = Workbench(first.store, first.source)
+    made = training_features(spec, first, first.task("udpos"))["en"]
+
+    def examples(*place: object) -> list[object]:
+        raise AssertionError(f"read again: {place}")
+
+    monkeypatch.setattr(again, "examples", examples)
+    assert len(training_features(spec, again, again.task("udpos"))["en"]) == len(made) == 5

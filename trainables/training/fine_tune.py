@@ -177,16 +177,14 @@ def training_features(spec: TrialSpec, bench: Workbench, task: Task) -> dict[str
     asked = spec.recipe.of(task.name)
     wanted = spec.languages if asked.languages is None else asked.languages
     languages = [language for language in bench.source.languages(task, "train") if language in wanted]
-    counts = {language: len(bench.examples(task, "train", language)) for language in languages}
     limits = [limit for limit in (spec.train_examples, asked.examples) if isinstance(limit, int)]
     if asked.examples == SOURCE:
         limits.append(len(bench.examples(task, "train", task.source_language)))
     parts = [Part()] * len(languages)
-    if limits:
-        parts = [
-            Part(count, position, len(languages))
-            for position, count in enumerate(shares(min(limits), [*counts.values()]))
-        ]
+    if limits:  # else nobody has to read the examples behind features that are there
+        sizes = [len(bench.examples(task, "train", language)) for language in languages]
+        counts = shares(min(limits), sizes)
+        parts = [Part(count, position, len(languages)) for position, count in enumerate(counts)]
     rows = {
         language: bench.features(task, "train", language, spec, part).that_count()
         for language, part in zip(languages, parts, strict=True)
