@@ -72,7 +72,9 @@ class Base:
 
     @cached_property
     def tokenizer_hash(self) -> str:
-        """Of everything that decides what the tokenizer makes of a text."""
+        """Of everything that decides what the tokenizer makes of a text: not of how the last one was cut or padded."""
+        self.tokenizer.backend_tokenizer.no_truncation()
+        self.tokenizer.backend_tokenizer.no_padding()
         definition = self.tokenizer.backend_tokenizer.to_str()
         return content_hash([type(self.tokenizer).__name__, definition, tokenizers.__version__])
 
