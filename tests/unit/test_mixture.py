@@ -139,7 +139,7 @@ def test_a_budget_of_steps_is_so_many_steps_of_each_tasks_own_size() -> None:
 
 
 def test_a_budget_that_leaves_a_task_nothing_says_so() -> None:
-    with pytest.raises(TrialError, match="a budget of 3 steps leaves nothing for small"):
+    with pytest.raises(TrialError, match="a budget of 3 leaves nothing for small"):
         mixture(Recipe(budget=Budget("steps", 3)), large={"en": features(*[1] * 99)}, small={"en": features(1)})
 
 

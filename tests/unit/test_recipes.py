@@ -10,7 +10,7 @@ import pytest
 from sweep.experiment import file as experiment_file
 from sweep.planning.plan import Plan
 from sweep.planning.planner import make_plan
-from sweep.planning.pricing.work import Counter
+from sweep.planning.pricing.work import Counter, UnknownError
 from tests.conftest import write_experiment
 from tests.unit.test_experiment_file import problems
 from trainables.data.mini import LANGUAGES
@@ -194,4 +194,8 @@ def test_a_recipe_is_priced(tmp_path: Path) -> None:
         if one.phase == "intermediate"
     }
     one = features["en"]
+    tiny = [{"name": "it", "tasks": ["mini-nli", {**QA, "examples": 1}], "budget": {"examples": 20}}]
+    asked = experiment_file.load(str(write_experiment(tmp_path, conditions=tiny, limits={})))
+    with pytest.raises(UnknownError, match="a budget of 20 leaves nothing for mini-qa"):
+        Counter(asked).of(make_plan(asked).study("intermediate/it").question, 8)
     assert features == {"en": one, "same": one, "all": 8 * one, "long": 8 * one, "short": 240, "few": 500}

@@ -128,10 +128,10 @@ class Mixture:
             task: [Size(len(np.unique(one.examples())), len(one)) for one in parts.values()]
             for task, parts in features.items()
         }
-        drawn = epoch_features(recipe, sizes, batch_sizes)
-        if nothing := [task for task, counts in drawn.items() if not sum(counts)]:
-            assert budget is not None  # else a task gives all that it has
-            raise TrialError(f"a budget of {budget.amount} {budget.unit} leaves nothing for {', '.join(nothing)}")
+        try:
+            drawn = epoch_features(recipe, sizes, batch_sizes)
+        except ValueError as error:
+            raise TrialError(str(error)) from error
         self._sets = [
             _TrainingSet(task, parts, drawn[task], recipe, batch_sizes[task]) for task, parts in features.items()
         ]

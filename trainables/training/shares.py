@@ -45,6 +45,9 @@ def epoch_features(
     Args:
         sizes: of each task by language, at least one example in all.
         batch_sizes: the features of a step on each task.
+
+    Raises:
+        ValueError: a budget is too small for all tasks.
     """
     alone, budget = len(sizes) == 1, recipe.budget
     there = [sum(part.examples for part in parts) for parts in sizes.values()]
@@ -68,7 +71,10 @@ def epoch_features(
         total = budget.amount if budget is not None and budget.unit == "examples" else sum(counted)
         features_of_one = {task: Fraction(sum(in_features[task]), sum(by_language[task])) for task in sizes}
     given = dict(zip(sizes, apportion(total, by_task), strict=True))
-    return {task: apportion(round(given[task] * features_of_one[task]), in_features[task]) for task in sizes}
+    counts = {task: round(given[task] * features_of_one[task]) for task in sizes}
+    if nothing := [task for task, count in counts.items() if not count]:
+        raise ValueError(f"a budget of {total} leaves nothing for {', '.join(nothing)}")
+    return {task: apportion(count, in_features[task]) for task, count in counts.items()}
 
 
 def _power(count: int, exponent: float) -> Fraction:

@@ -119,7 +119,11 @@ class Counter:
         recipe, features, tokens, asked = question.recipe, NOTHING, NOTHING, NOTHING
         rounds = recipe.budget.amount if recipe.budget is not None and recipe.budget.unit == "epochs" else 1
         batches = {task.name: recipe.of(task.name).batch_size or batch_size for task in tasks}
-        for name, given in epoch_features(recipe, there, batches).items():
+        try:
+            given_by_task = epoch_features(recipe, there, batches)
+        except ValueError as error:
+            raise UnknownError(str(error)) from error
+        for name, given in given_by_task.items():
             features += exactly(sum(given) * rounds)
             of_task = sizes[name].tokens * (sum(given) * rounds / sizes[name].features)
             tokens, asked = tokens + of_task, asked + of_task * hidden_share(self._experiment.catalogue[name])
