@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, is_dataclass
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 MIXING_CAP = 2**17
 """The most examples by which a task counts when several are mixed, unless a recipe says otherwise (Raffel et al. 2020,
 section 3.5.2).
 """
 
-SOURCE = "source"
+SOURCE: Final = "source"
 """As many examples of a task as it has in its source language."""
 
 
@@ -63,6 +63,11 @@ class Recipe:
     def of(self, task: str) -> Ingredient:
         """What of a task is trained on."""
         return next((one for one in self.ingredients if one.task == task), Ingredient(task))
+
+    @property
+    def rounds(self) -> int:
+        """How many times an epoch goes over what one without a budget has."""
+        return self.budget.amount if self.budget is not None and self.budget.unit == "epochs" else 1
 
     def to_dict(self) -> dict[str, Any]:
         """What differs from the defaults, as JSON has it."""

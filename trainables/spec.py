@@ -5,11 +5,12 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
 
-from trainables.recipe import WHOLE, Recipe
+from trainables.recipe import SOURCE, WHOLE, Recipe
 
 CODE_VERSION = 3
 """Bumped by hand when the training maths changes, or which examples it sees: old results are not taken for new ones."""
@@ -124,6 +125,21 @@ class TrialSpec:
     def question(self) -> str:
         """The hash of all but the searched values: trials with the same question may stand in one study."""
         return content_hash({name: value for name, value in self.to_dict().items() if name not in SEARCHED})
+
+    def languages_of(self, task: str) -> tuple[str, ...]:
+        """The languages in which a task is trained, as far as it has data in them."""
+        own = self.recipe.of(task).languages
+        return self.languages if own is None else own
+
+    def most_examples(self, task: str, in_source: Callable[[], int]) -> int | None:
+        """The most examples of a task that are trained on, over all its languages; None: as many as there are.
+
+        Args:
+            in_source: how many it has in its source language, asked where that counts.
+        """
+        asked = self.recipe.of(task).examples
+        limits = (self.train_examples, in_source() if asked == SOURCE else asked)
+        return min((limit for limit in limits if limit is not None), default=None)
 
     @property
     def hyperparameters(self) -> dict[str, Any]:

@@ -22,9 +22,9 @@ def result_table(store: Store, experiment: str, conditions: Sequence[str], targe
     """Target x condition, each cell the mean over languages and seeds of the main metric; None without scores.
 
     Below it stand the mean without the source language, whose development data chose the winner, and that of the
-    languages which no condition has trained in, where these are fewer still. "hidden" stands where
-    the release hides the labels, "2 of 3" where seeds are missing, and a star where one of them ended at chance. Chance
-    is the score of guesses that ignore the text.
+    languages which no condition has trained in, where these are fewer still. "hidden" stands where the release hides
+    the labels, "2 of 3" where seeds are missing, and a star where one of them ended at chance. Chance is the score of
+    guesses that ignore the text.
     """
     rows = query(store, "from means", experiments=[experiment]).to_pylist()
     cells = {(row["regime"], row["target"], row["condition"]): row for row in rows}

@@ -26,7 +26,6 @@ from trainables.kinds.mlm import Masks
 from trainables.models.checkpoint import save_checkpoint
 from trainables.models.network import Network, table_name
 from trainables.models.vocabulary import TrimmedVocabulary
-from trainables.recipe import SOURCE
 from trainables.reports import Report, TrialError
 from trainables.spec import TrialSpec
 from trainables.tasks import CHOOSES_LAST, Task
@@ -69,9 +68,10 @@ def fine_tune(spec: TrialSpec, bench: Workbench, started: float) -> Iterator[Rep
     mixture = Mixture(features, spec.recipe, spec.batch_size, spec.seed, masks)
     trained_on = (rows for by_language in features.values() for rows in by_language.values())
     met = [*trained_on, *(part.features for splits in development for part in splits)]
-    token_ids = np.unique(np.concatenate([rows.token_ids() for rows in met]))
     if masks:  # each token is one that might stand there
         token_ids = np.arange(network.state_dict()[table_name(network.encoder)].shape[0])
+    else:
+        token_ids = np.unique(np.concatenate([rows.token_ids() for rows in met]))
     vocabulary = TrimmedVocabulary(network.encoder, token_ids, tokenizer.pad_token_id, frozen=spec.lora is not None)
     network.renumber(vocabulary.translate)
     if spec.precision == "bf16":
@@ -174,16 +174,13 @@ def training_features(spec: TrialSpec, bench: Workbench, task: Task) -> dict[str
 
     Of at most as many examples as the spec and its recipe allow, spread evenly over the languages.
     """
-    asked = spec.recipe.of(task.name)
-    wanted = spec.languages if asked.languages is None else asked.languages
+    wanted = spec.languages_of(task.name)
     languages = [language for language in bench.source.languages(task, "train") if language in wanted]
-    limits = [limit for limit in (spec.train_examples, asked.examples) if isinstance(limit, int)]
-    if asked.examples == SOURCE:
-        limits.append(len(bench.examples(task, "train", task.source_language)))
+    limit = spec.most_examples(task.name, lambda: len(bench.examples(task, "train", task.source_language)))
     parts = [Part()] * len(languages)
-    if limits:  # else nobody has to read the examples behind features that are there
+    if limit is not None:  # else nobody has to read the examples behind features that are there
         sizes = [len(bench.examples(task, "train", language)) for language in languages]
-        counts = shares(min(limits), sizes)
+        counts = shares(limit, sizes)
         parts = [Part(count, position, len(languages)) for position, count in enumerate(counts)]
     rows = {
         language: bench.features(task, "train", language, spec, part).that_count()

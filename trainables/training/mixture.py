@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -121,8 +120,8 @@ class Mixture:
         masks: Mapping[str, Masks] | None = None,
     ) -> None:
         self._seed, self._masks = seed, masks or {}
-        budget = recipe.budget
-        self._rounds = budget.amount if budget is not None and budget.unit == "epochs" else 1
+        self._rounds = recipe.rounds
+        self._told: list[dict[tuple[str, str], np.ndarray]] = []  # by epoch, what it trains on
         batch_sizes = {task: recipe.of(task).batch_size or batch_size for task in features}
         sizes = {
             task: [Size(len(np.unique(one.examples())), len(one)) for one in parts.values()]
@@ -159,18 +158,24 @@ class Mixture:
 
     def trained(self, epochs: int) -> tuple[Trained, ...]:
         """What so many epochs train on: a row for each task and language."""
-        steps: Counter[tuple[str, str]] = Counter()
-        examples, tokens = steps.copy(), steps.copy()
-        for number in (one for epoch in range(1, epochs + 1) for one in self._rounds_of(epoch)):
-            for one, chosen in self._round(number):
-                positions = chosen[:, 0]
-                languages = one.language[positions]
-                for at in np.unique(languages).tolist():
-                    place, of_language = (one.task, one.languages[at]), positions[languages == at]
-                    steps[place] += 1
-                    examples[place] += int(one.is_first[of_language].sum())
-                    tokens[place] += int(one.lengths[of_language].sum())
-        return tuple(Trained(*place, steps[place], examples[place], tokens[place]) for place in sorted(steps))
+        while len(self._told) < epochs:
+            self._told.append(self._trained_in(len(self._told) + 1))
+        total: dict[tuple[str, str], np.ndarray] = {}
+        for place, counts in (one for told in self._told[:epochs] for one in told.items()):
+            total[place] = total.get(place, 0) + counts
+        return tuple(Trained(*place, *map(int, total[place])) for place in sorted(total))
+
+    def _trained_in(self, epoch: int) -> dict[tuple[str, str], np.ndarray]:
+        """By task and language the steps, examples and tokens of an epoch."""
+        found: dict[tuple[str, str], np.ndarray] = {}
+        for one, chosen in (batch for number in self._rounds_of(epoch) for batch in self._round(number)):
+            positions = chosen[:, 0]
+            languages = one.language[positions]
+            for at in np.unique(languages).tolist():
+                place, of_language = (one.task, one.languages[at]), positions[languages == at]
+                counts = np.array([1, one.is_first[of_language].sum(), one.lengths[of_language].sum()])
+                found[place] = found.get(place, 0) + counts
+        return found
 
     def _rounds_of(self, epoch: int) -> range:
         return range((epoch - 1) * self._rounds + 1, epoch * self._rounds + 1)

@@ -21,7 +21,6 @@ from trainables.data import Source, mini, mock
 from trainables.data.files import ReleaseFolder
 from trainables.errors import UserError
 from trainables.mirror import Folder, open_folder
-from trainables.recipe import SOURCE
 from trainables.spec import TrialSpec
 from trainables.store import cache_folder
 from trainables.tasks import HIDDEN, Task
@@ -117,28 +116,25 @@ class Counter:
         if none := [name for name, parts in there.items() if not any(part.examples for part in parts)]:
             raise UnknownError(f"there are no examples of {', '.join(none)}")
         recipe, features, tokens, asked = question.recipe, NOTHING, NOTHING, NOTHING
-        rounds = recipe.budget.amount if recipe.budget is not None and recipe.budget.unit == "epochs" else 1
         batches = {task.name: recipe.of(task.name).batch_size or batch_size for task in tasks}
         try:
             given_by_task = epoch_features(recipe, there, batches)
         except ValueError as error:
             raise UnknownError(str(error)) from error
         for name, given in given_by_task.items():
-            features += exactly(sum(given) * rounds)
-            of_task = sizes[name].tokens * (sum(given) * rounds / sizes[name].features)
+            features += exactly(sum(given) * recipe.rounds)
+            of_task = sizes[name].tokens * (sum(given) * recipe.rounds / sizes[name].features)
             tokens, asked = tokens + of_task, asked + of_task * hidden_share(self._experiment.catalogue[name])
         return Work(features, tokens, scored, asked, asked_in_scoring)
 
     def _trained(self, question: TrialSpec, task: Task, missing: list[tuple[Task, str, str, str]]) -> list[int]:
         """How many examples a trial takes of a task in each language."""
-        asked = question.recipe.of(task.name)
-        wanted = question.languages if asked.languages is None else asked.languages
+        wanted = question.languages_of(task.name)
         languages = [one for one in self._there(task, "train") if one in wanted]
         counts = self._known(task, [("train", one) for one in languages], missing)
-        limits = [limit for limit in (question.train_examples, asked.examples) if isinstance(limit, int)]
-        if asked.examples == SOURCE:
-            limits += self._known(task, [("train", task.source_language)], missing)
-        return shares(min(limits), counts) if limits else counts
+        in_source = [("train", task.source_language)]
+        limit = question.most_examples(task.name, lambda: self._known(task, in_source, missing)[0])
+        return counts if limit is None else shares(limit, counts)
 
     def _evaluation(self, question: TrialSpec, tasks: Sequence[Task]) -> Work:
         missing: list[tuple[Task, str, str, str]] = []

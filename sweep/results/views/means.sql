@@ -1,6 +1,5 @@
 -- One row per experiment, condition, regime and target: its main score, averaged over languages, then over the winner's
--- seeds.
--- `mean_without_source` leaves out the language whose development data chose the winner, `mean_unseen` all languages that
+-- seeds. `mean_without_source` leaves out the language whose development data chose the winner, `mean_unseen` all languages that
 -- any of the experiment's conditions has trained in: zero-shot for all of them, so that they can be compared.
 create view means as
 with known as (

@@ -1,7 +1,7 @@
 -- One row per trial, target, language, split and metric, on the 0-100 scale (a perplexity, which is never main: from 1 on); value
--- is null where labels are hidden.
--- `winner`: of the evaluation of a winner. `is_source`: the language's development data chose the winner; null for trials
--- of training, and for plans of before, which do not say. `seen`: the model was trained in that language, in whatever task. An evaluation that failed of one target has the scores of the others.
+-- is null where labels are hidden. `winner`: of the evaluation of a winner. `is_source`: the language's development data chose
+-- the winner; null for trials of training, and for plans of before, which do not say. `seen`: the model was trained in that
+-- language, in whatever task. An evaluation that failed of one target has the scores of the others.
 create view scores as
 with unnested as (
     select trial_id, unnest(list_distinct(scores)) as score from ledger where status = 'finished' or phase = 'evaluate'
