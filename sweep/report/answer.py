@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from sweep.experiment.regimes import ZERO_SHOT
-from sweep.report.blocks import Block, Cell, Heading, Section, Table, Text, chance, columns, number, slug, text
+from sweep.report.blocks import Block, Cell, Figure, Heading, Section, Table, Text, chance, columns, number, slug, text
 from sweep.report.source import Source
 from sweep.results.comparison import Difference
 
@@ -56,7 +58,9 @@ def heat_map(source: Source, regime: str) -> Table:
     )
     metrics = {row.target: row.metric for row in found.values()}
     heads = (f"{target}\n{metrics[target]}" if metrics.get(target) else target for target in targets)
-    caption = f"Difference to '{source.asked.baseline}' in points of each target's metric, mean over languages and seeds"
+    caption = (
+        f"Difference to '{source.asked.baseline}' in points of each target's metric, mean over languages and seeds"
+    )
     return Table(
         name=slug("differences", "" if regime == ZERO_SHOT else regime),
         caption=caption if regime == ZERO_SHOT else f"{caption}, trained {regime}",
@@ -117,9 +121,9 @@ def _legend() -> Text:
 
 def _table(source: Source) -> Table:
     heads = columns(
-        "condition", "target", "trained", "verdict", "#difference", "#from", "#to", "#p adjusted", "#score", "#baseline",
-        "#without source language", "#median over seeds", "#smallest that would be found", "uncertain mostly by", "seeds",
-        "baseline seeds", "#languages", "#examples", "metric", "split", "note",
+        "condition", "target", "trained", "verdict", "#difference", "#from", "#to", "#p adjusted", "#score",
+        "#baseline", "#without source language", "#median over seeds", "#smallest that would be found",
+        "uncertain mostly by", "seeds", "baseline seeds", "#languages", "#examples", "metric", "split", "note",
     )  # fmt: skip
     rows = tuple(
         (
@@ -167,6 +171,34 @@ def _table(source: Source) -> Table:
 
 def seeds(here: int, planned: int, failed: int, missing: int, collapsed: int) -> str:
     """`3 of 3`, `2 of 3, 1 failed`."""
-    told = [f"{here} of {planned}"]
-    told += [f"{count} {name}" for count, name in ((failed, "failed"), (missing, "missing"), (collapsed, "at chance")) if count]
-    return ", ".join(told)
+    others = ((failed, "failed"), (missing, "missing"), (collapsed, "at chance"))
+    return ", ".join([f"{here} of {planned}", *(f"{count} {name}" for count, name in others if count)])
+
+
+def figures(source: Source) -> Iterator[Figure]:
+    """The heat map for papers; in the page it is a table."""
+    for regime in source.regimes:
+        rows = [row for row in source.overall.rows if row.regime == regime and row.difference is not None]
+        if not rows:
+            continue
+        most = max(abs(row.difference or 0.0) for row in rows)
+        yield Figure(
+            name=slug("differences", "" if regime == ZERO_SHOT else regime),
+            chart="differences",
+            caption=f"Difference to {source.asked.baseline}",
+            values=tuple(
+                {
+                    "condition": row.condition,
+                    "target": row.target,
+                    "difference": row.difference,
+                    "shown": f"{number(row.difference, 1, sign=True).shown} {SIGNS[row.verdict]}",
+                    "interval": interval(row),
+                }
+                for row in rows
+            ),
+            settings={
+                "conditions": [name for name in source.conditions if name != source.asked.baseline],
+                "targets": [*source.targets],
+                "domain": [-most, 0, most],
+            },
+        )

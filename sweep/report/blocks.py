@@ -1,4 +1,4 @@
-"""What a report is made of: sections of paragraphs, tables, heat maps and figures. Values; how they look is elsewhere."""
+"""What a report is made of: sections of paragraphs, tables and figures. Values; how they look is in the templates."""
 
 from __future__ import annotations
 
@@ -152,9 +152,9 @@ def significant(value: float | None, digits: int = 2, missing: str = "–") -> C
 
 
 def signed(shown: str) -> str:
-    """A minus as wide as a plus; no minus before a nought."""
-    bare = shown.lstrip("-")
-    return bare if shown.startswith("-") and not bare.strip("0.,") else shown.replace("-", "−", 1) if bare != shown else shown
+    """A minus as wide as a plus; neither before a nought."""
+    bare = shown.lstrip("+-")
+    return shown.replace("-", "−", 1) if bare.strip("0.,") else bare
 
 
 def chance(p: float | None) -> Cell:

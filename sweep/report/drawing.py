@@ -25,12 +25,15 @@ Look = Literal["page", "paper"]
 SVG = "http://www.w3.org/2000/svg"
 LINK = "{http://www.w3.org/1999/xlink}href"
 
-ELEMENTS = frozenset("svg g path text tspan rect line circle a clipPath defs".split())
+ELEMENTS = frozenset(["svg", "g", "path", "text", "tspan", "rect", "line", "circle", "a", "clipPath", "defs"])
 ATTRIBUTES = frozenset(
-    "width height viewBox transform d x y x1 x2 y1 y2 cx cy r rx ry dx dy fill fill-opacity stroke stroke-width "
-    "stroke-opacity stroke-dasharray stroke-linecap stroke-miterlimit opacity font-size font-weight font-style "
-    "text-anchor clip-path display id".split()
-)
+    (
+        "width", "height", "viewBox", "transform", "d", "x", "y", "x1", "x2", "y1", "y2", "cx", "cy", "r", "rx", "ry",
+        "dx", "dy", "fill", "fill-opacity", "stroke", "stroke-width", "stroke-opacity", "stroke-dasharray",
+        "stroke-linecap", "stroke-miterlimit", "opacity", "font-size", "font-weight", "font-style", "text-anchor",
+        "clip-path", "display", "id",
+    )
+)  # fmt: skip
 NUMBERS = re.compile(r"-?\d+\.\d+(?:e-?\d+)?")
 
 LETTERS = 300

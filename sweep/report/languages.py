@@ -20,8 +20,8 @@ def section(source: Source) -> Section:
     blocks: list[Block] = [
         Text(
             (
-                "Single languages are a second family of comparisons, to look for what to test next: their p values are "
-                "adjusted by Benjamini and Hochberg, and a verdict here is weaker than one above.",
+                "Single languages are a second family of comparisons, to look for what to test next: their p values "
+                "are adjusted by Benjamini and Hochberg, and a verdict here is weaker than one above.",
             )
         )
     ]
@@ -96,7 +96,8 @@ def _parts(source: Source) -> Iterator[tuple[str, str, tuple[Difference, ...]]]:
 
 def _table(source: Source, name: str, title: str, rows: tuple[Difference, ...]) -> Table:
     heads = columns(
-        "language", "condition", "verdict", "#difference", "#from", "#to", "#p adjusted", "#score", "#baseline", "#examples"
+        "language", "condition", "verdict", "#difference", "#from", "#to", "#p adjusted", "#score", "#baseline",
+        "#examples",
     )  # fmt: skip
     return Table(
         name=f"{name}-numbers",

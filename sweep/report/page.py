@@ -74,20 +74,24 @@ def page(source: Source) -> Page:
 def html(made: Page) -> str:
     """The file."""
     style, script = _file("style.css"), _file("page.js")
-    return _environment().get_template("page.html.j2").render(
-        page=made,
-        numbers=htmlsafe_json_dumps(made.numbers, dumps=_json),
-        style=Markup(style),  # noqa: S704 - a file of the project
-        script=Markup(script),  # noqa: S704
-        policy="; ".join(
-            (
-                "default-src 'none'",
-                f"style-src '{_hash(style)}'",
-                f"script-src '{_hash(script)}'",
-                "base-uri 'none'",
-                "form-action 'none'",
-            )
-        ),
+    return (
+        _environment()
+        .get_template("page.html.j2")
+        .render(
+            page=made,
+            numbers=htmlsafe_json_dumps(made.numbers, dumps=_json),
+            style=Markup(style),  # noqa: S704 - a file of the project
+            script=Markup(script),  # noqa: S704
+            policy="; ".join(
+                (
+                    "default-src 'none'",
+                    f"style-src '{_hash(style)}'",
+                    f"script-src '{_hash(script)}'",
+                    "base-uri 'none'",
+                    "form-action 'none'",
+                )
+            ),
+        )
     )
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from sweep.planning.pricing import load_gpus
 from sweep.report.blocks import Block, Cell, Row, Section, Table, Text, columns, number, text
 from sweep.report.source import Source, anchor
 from sweep.report.trials import short

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import accumulate
 
-from sweep.report.blocks import Block, Figure, Row, Section, Table, Text, columns, number, text
+from sweep.console import counted
+from sweep.report.blocks import Block, Figure, Row, Section, Table, columns, number, text
 from sweep.report.source import Source, anchor
 
 
@@ -23,16 +24,18 @@ def searched(source: Source) -> list[Row]:
 def figures(source: Source) -> Iterator[Figure]:
     """How the best score grew."""
     values: list[Row] = []
-    for (training_set, condition), scores in _studies(source).items():
+    for (training_set, condition), trials in scored(source).items():
+        best = accumulate((row["objective"] for row in trials), max)
         values += [
             {
                 "training_set": training_set,
                 "condition": condition,
                 "trials": place,
-                "score": best,
-                "says": f"{condition}: {best:.1f} after {place} trials",
+                "score": score,
+                "says": f"{condition}: {score:.1f} after {counted(place, 'trial')}, the last {row['objective']:.1f}",
+                "link": f"#{anchor(row['trial_id'])}",
             }
-            for place, best in enumerate(accumulate(scores, max), 1)
+            for place, (row, score) in enumerate(zip(trials, best, strict=True), 1)
         ]
     if any(row["trials"] > 1 for row in values):
         yield Figure(
@@ -40,18 +43,23 @@ def figures(source: Source) -> Iterator[Figure]:
             chart="progress",
             caption="The best English development score after each trial, a line for each condition",
             values=tuple(values),
-            settings={"title": "trials", "interpolate": "step-after", "columns": 3},
+            settings={"interpolate": "step-after", "columns": width(values)},
             source="select study, trial_id, objective from trials where role = 'search' order by study, started_at",
         )
 
 
-def _studies(source: Source) -> dict[tuple[str, str], list[float]]:
-    """By training set and condition the scores of the trials that have one, in the order in which they began."""
-    found: dict[tuple[str, str], list[float]] = {}
+def scored(source: Source) -> dict[tuple[str, str], list[Row]]:
+    """By training set and condition the trials that have a score, in the order in which they began."""
+    found: dict[tuple[str, str], list[Row]] = {}
     for row in searched(source):
         if row["objective"] is not None:
-            found.setdefault((row["training_set"], row["condition"]), []).append(row["objective"])
+            found.setdefault((row["training_set"], row["condition"]), []).append(row)
     return found
+
+
+def width(values: Sequence[Row]) -> int:
+    """How many training sets stand beside each other."""
+    return min(3, len({row["training_set"] for row in values}))
 
 
 def _table(source: Source) -> Table:
@@ -80,7 +88,15 @@ def _table(source: Source) -> Table:
         name="studies",
         caption="Every search; its name leads to its winner",
         columns=columns(
-            "study", "#trials", "#failed", "#pruned", "#at chance", "#best score", "#ahead of the second", "#median", "winner"
+            "study",
+            "#trials",
+            "#failed",
+            "#pruned",
+            "#at chance",
+            "#best score",
+            "#ahead of the second",
+            "#median",
+            "winner",
         ),
         rows=tuple(rows),
         source="select study, count(*), max(objective) from trials where role = 'search' group by study",

@@ -15,7 +15,7 @@ from sweep.results.comparison import Claim, Comparison, compare
 from sweep.results.query import query
 from trainables.store import Store
 
-TRIALS = "from trials order by study, started_at, trial_id"
+TRIALS = "from trials order by started_at, trial_id"
 
 BEHIND = """
 with scored as (
@@ -28,7 +28,7 @@ from internal.seeds as seeds
 left join scored using (regime, condition, target, seed)
 left join (select distinct trial_id, parent from trials) as evaluation on evaluation.trial_id = scored.trial_id
 left join (select distinct trial_id, parent from trials) as training on training.trial_id = evaluation.parent
-order by all
+order by seed, evaluated
 """
 """A row per condition, target and seed: the trials that its score comes from."""
 
@@ -111,12 +111,14 @@ def read(store: Store, asked: Asked) -> Source:
     def rows(sql: str) -> tuple[Row, ...]:
         return tuple(query(store, sql, experiments=only).to_pylist())
 
+    places = {study.name: place for place, study in enumerate(kept.plan.studies)}
+    conditions = {study.condition: place for place, study in enumerate(kept.plan.studies)}
     return Source(
         uri=store.uri,
         asked=asked,
         kept=kept,
-        trials=rows(TRIALS),
-        behind=rows(BEHIND),
+        trials=tuple(sorted(rows(TRIALS), key=lambda row: places[row["study"]])),
+        behind=tuple(sorted(rows(BEHIND), key=lambda row: (conditions[row["condition"]], row["target"]))),
         overall=compare(store, asked.baseline, "target", asked.claim, only),
         by_language=compare(store, asked.baseline, "language", asked.claim, only),
     )

@@ -67,7 +67,7 @@ def _trials(source: Source) -> Table:
                 text("winner" if row["winner"] and row["role"] != "evaluation" else ""),
                 number(row["seed"], 0),
                 text(row["status"]),
-                number(row["objective"], 2),
+                number(row["objective"], 2, missing=""),
                 text("yes" if row["collapsed"] else ""),
                 significant(row["learning_rate"], missing=""),
                 number(row["epochs"], 0, missing=""),

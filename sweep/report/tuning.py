@@ -9,8 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from sweep.report.blocks import Block, Figure, Row, Section, Text
-from sweep.report.searching import searched
+from sweep.report.searching import searched, width
 from sweep.report.source import Source, anchor
+
+SQL = """
+select training_set, condition, trial_id, learning_rate, epochs, objective, winner
+from trials where phase = 'target' and role = 'search'
+""".strip()
 
 PARAMETERS = (("learning_rate", "learning rate", "log", ".0e"), ("epochs", "epochs", "linear", "d"))
 """Column, name, scale, and format of the axis."""
@@ -22,8 +27,8 @@ def section(source: Source) -> Section:
     blocks: list[Block] = [
         Text(
             (
-                "One point is one trial of a search, of whatever condition; diamonds are winners. A hyper-parameter matters "
-                "where the points have a slope that is larger than their spread.",
+                "One point is one trial of a search, of whatever condition; diamonds are winners. A hyper-parameter "
+                "matters where the points have a slope that is larger than their spread.",
             )
         ),
         *found,
@@ -37,15 +42,22 @@ def figures(source: Source) -> Iterator[Figure]:
     """Those of parameters that have several values."""
     for column, name, scale, form in PARAMETERS:
         values = tuple(_values(source, column, name))
-        if len({row["value"] for row in values}) < 2:
+        tried = sorted({row["value"] for row in values})
+        if len(tried) < 2:
             continue
         yield Figure(
             name=column.replace("_", "-"),
             chart="parameter",
             caption=f"{name.capitalize()} against the English development score, searches of all conditions",
             values=values,
-            settings={"title": name, "scale": scale, "format": form, "columns": 3},
-            source=f"select training_set, condition, {column}, objective, winner from trials where role = 'search'",
+            settings={
+                "title": name,
+                "scale": scale,
+                "format": form,
+                "ticks": tried if scale == "linear" else None,
+                "columns": width(values),
+            },
+            source=SQL,
         )
 
 
@@ -53,7 +65,7 @@ def _values(source: Source, column: str, name: str) -> Iterator[Row]:
     for row in searched(source):
         if row["objective"] is not None and row[column] is not None:
             yield {
-                "training_set": row["training_set"] or "intermediate",
+                "training_set": row["training_set"],
                 "value": row[column],
                 "score": row["objective"],
                 "winner": row["winner"],
