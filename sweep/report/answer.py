@@ -50,7 +50,7 @@ def correction(rows: tuple[Difference, ...]) -> str:
 def heat_map(source: Source, regime: str) -> Table:
     """Conditions by targets; each cell leads to the trials behind it."""
     found = {(row.condition, row.target): row for row in source.overall.rows if row.regime == regime}
-    targets = [name for name in source.targets if any(target == name for _, target in found)]
+    targets = source.targets_of(regime)
     rows = tuple(
         (text(name), *(_cell(source, found.get((name, target)), target) for target in targets))
         for name in source.conditions

@@ -76,6 +76,11 @@ class Source:
         """In the order of the experiment."""
         return tuple(dict.fromkeys(target for study in self._evaluations() for target in study.question.tasks))
 
+    def targets_of(self, regime: str) -> tuple[str, ...]:
+        """Those that are trained so."""
+        found = {target for study in self._evaluations() if study.regime == regime for target in study.question.tasks}
+        return tuple(target for target in self.targets if target in found)
+
     @cached_property
     def regimes(self) -> tuple[str, ...]:
         """In which languages targets are trained, in the order of the plan."""
