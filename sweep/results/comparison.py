@@ -32,8 +32,8 @@ class Difference:
         low, high: the 95 % interval of the difference, under `claim`.
         error, freedom: its standard error, and the degrees of freedom of that (None: of a normal distribution).
         p: of no difference, two-sided; `p_adjusted`: for all rows of its family, by `correction`.
-        seeds: of the condition that went in. `planned` were asked for; of those that went in so many `collapsed`, of the
-            others so many `failed`, and so many are `missing`: still to run, or left out as asked (`note` says).
+        seeds: of the condition that went in. `planned` were asked for; of those that went in so many `collapsed`, of
+            the others so many `failed`, and so many are `missing`: still to run, or left out as asked (`note` says).
         detectable: the smallest difference that would have been found with a probability of 80 %.
         dominated_by: whose variance is most of the error.
         note: what a reader must know: hidden labels, language sets that differ, and the like.
@@ -104,7 +104,7 @@ class Comparison:
     """All rows of one question.
 
     Attributes:
-        claim: what the rows are about. One of "recipe" that too few seeds allow is made of "models", and a note says so.
+        claim: what the rows are about. Rows that too few seeds keep from "recipe" say "models", and their note why.
         family: of how many comparisons p is adjusted.
         breadth: of single languages alone.
         notes: what a reader must know about all of it.
