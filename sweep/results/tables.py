@@ -12,6 +12,7 @@ import json
 import math
 from collections.abc import Callable, Sequence
 from decimal import Decimal
+from types import SimpleNamespace
 from typing import Any
 
 import pyarrow as pa
@@ -48,12 +49,13 @@ def as_text(table: pa.Table) -> str:
 
 
 def as_csv(table: pa.Table) -> str:
-    """RFC 4180 with a header; null is empty."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
+    """RFC 4180 with a header, and lines that end as Unix's do; null is empty."""
+    lines: list[str] = []
+    # With other line ends than its own, `csv` leaves a lone carriage return in a cell without quotes.
+    writer = csv.writer(SimpleNamespace(write=lambda line: lines.append(f"{line[:-2]}\n")))
     writer.writerow(table.column_names)
     writer.writerows(_rows(table))
-    return text.getvalue()
+    return "".join(lines)
 
 
 def as_json(table: pa.Table) -> str:

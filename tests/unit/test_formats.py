@@ -162,7 +162,6 @@ def test_latex_compiles(tmp_path: Path) -> None:
 @given(lines_of_text)
 def test_csv_and_json_are_exact(lines: list[list[str]]) -> None:
     given_table = table(lines)
-    # `csv` itself cannot tell a lone carriage return in quotes from a line end unless the stream is told so.
     read = [*csv.reader(io.StringIO(as_csv(given_table), newline=""))]
     if len(lines[0]) > 1:  # a line of one empty cell is an empty line
         assert read == lines
