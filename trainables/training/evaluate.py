@@ -222,12 +222,14 @@ def scored(split: Split, references: Sequence[Encoded], predicted: Sequence[Pred
     values: Mapping[str, float | None] = {task.main_metric: None}
     chance = values
     counts: Mapping[str, int] = {}
+    statistics: tuple[tuple[float, ...], ...] = ()
     if gold is not None:
         compared = gold
         if task.metric == ERROR_RATE:
             compared = _expected(split.examples, gold)
             counts = cases(compared)
-        values = metric(compared, predicted, split.language)
+        summed = metric.statistics(compared, predicted, split.language)
+        values, statistics = metric.scores(summed, compared), _rows(summed)
         chance = metric(compared, kind.guesses(task, split.examples, references), split.language)
     scores = [
         Score(
@@ -244,7 +246,7 @@ def scored(split: Split, references: Sequence[Encoded], predicted: Sequence[Pred
         for name, value in values.items()
     ]
     main = next(one for one in scores if one.metric == task.main_metric)
-    row = Predicted(task.name, split.language, split.name, "", tuple(map(_text, predicted)))
+    row = Predicted(task.name, split.language, split.name, "", tuple(map(_text, predicted)), statistics)
     answers = kind.answers(predicted)
     is_constant = len(answers) > 1 and len(set(answers)) == 1
     wrong_somewhere = main.value is not None and not main.is_perfect
@@ -262,3 +264,9 @@ def _expected(examples: Sequence[Example], gold: Sequence[tuple[str, ...]]) -> l
 
 def _text(prediction: Prediction) -> str:
     return prediction if isinstance(prediction, str) else " ".join(prediction)
+
+
+def _rows(statistics: np.ndarray) -> tuple[tuple[float, ...], ...]:
+    """Rows of numbers, of which most are equal to many others: these are one object, also where they are sent."""
+    known: dict[tuple[float, ...], tuple[float, ...]] = {}
+    return tuple(known.setdefault(row, row) for row in map(tuple, statistics.tolist()))
