@@ -26,7 +26,7 @@ class Metric:
 
     Attributes:
         names: of its scores, the main one first.
-        statistics: from gold, predicted and the code of their language to what is summed, of each example (examples, k).
+        statistics: from gold, predicted and the code of their language to what is summed of each example (examples, k).
             ValueError where gold and predicted do not belong together, or there is nothing to score.
         formula: from sums (..., k) to the scores by name (...): a ratio of sums, the same whatever they are multiplied
             with, and 0 where it has none, as in the official scorers. All metrics with the same names share it.
