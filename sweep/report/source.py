@@ -11,8 +11,9 @@ from sweep.planning import history
 from sweep.planning.history import KeptPlan
 from sweep.planning.plan import Study
 from sweep.report.blocks import Row
+from sweep.results.changes import Changes, changes
 from sweep.results.comparison import Claim, Comparison, compare
-from sweep.results.query import query
+from sweep.results.query import connect
 from trainables.store import Store
 
 TRIALS = "from trials order by started_at, trial_id"
@@ -31,6 +32,14 @@ left join (select distinct trial_id, parent from trials) as training on training
 order by seed, evaluated
 """
 """A row per condition, target and seed: the trials that its score comes from."""
+
+
+RUNS = """
+select runs.*, count(distinct trial_id) as trials
+from runs join trials using (run)
+group by all
+order by started_at
+"""
 
 
 @dataclass(frozen=True)
@@ -54,7 +63,9 @@ class Source:
 
     Attributes:
         uri: where the store is.
+        provenance: the runs that made the trials.
         overall, by_language: what the conditions add, by target and by language of a target.
+        changes: what of the examples each condition answers otherwise than the baseline.
     """
 
     uri: str
@@ -62,8 +73,10 @@ class Source:
     kept: KeptPlan
     trials: tuple[Row, ...]
     behind: tuple[Row, ...]
+    provenance: tuple[Row, ...]
     overall: Comparison
     by_language: Comparison
+    changes: tuple[Changes, ...]
 
     @cached_property
     def conditions(self) -> tuple[str, ...]:
@@ -113,17 +126,22 @@ def read(store: Store, asked: Asked) -> Source:
     asked = dataclasses.replace(asked, experiment=f"{kept.plan.experiment}@{kept.hash}")
     only = [asked.experiment]
 
-    def rows(sql: str) -> tuple[Row, ...]:
-        return tuple(query(store, sql, experiments=only).to_pylist())
-
+    connection = connect(store, "predictions", only)
+    try:
+        trials, behind, runs = (connection.sql(sql).to_arrow_table().to_pylist() for sql in (TRIALS, BEHIND, RUNS))
+        changed = tuple(changes(connection, asked.baseline))
+    finally:
+        connection.close()
     places = {study.name: place for place, study in enumerate(kept.plan.studies)}
     conditions = {study.condition: place for place, study in enumerate(kept.plan.studies)}
     return Source(
         uri=store.uri,
         asked=asked,
         kept=kept,
-        trials=tuple(sorted(rows(TRIALS), key=lambda row: places[row["study"]])),
-        behind=tuple(sorted(rows(BEHIND), key=lambda row: (conditions[row["condition"]], row["target"]))),
+        trials=tuple(sorted(trials, key=lambda row: places[row["study"]])),
+        behind=tuple(sorted(behind, key=lambda row: (conditions[row["condition"]], row["target"]))),
+        provenance=tuple(runs),
         overall=compare(store, asked.baseline, "target", asked.claim, only),
         by_language=compare(store, asked.baseline, "language", asked.claim, only),
+        changes=changed,
     )
