@@ -7,7 +7,7 @@ with unnested as (
 )
 select experiment, trial_id, condition, regime, seed, chosen, prediction.target, prediction.language, prediction.split,
        prediction.example, prediction.prediction, prediction.gold, position, phase,
-       phase = 'evaluate' and winner as winner
+       phase = 'evaluate' and winner as winner, rank
 from unnested
 join ledger using (trial_id)
 join internal.members using (trial_id);
