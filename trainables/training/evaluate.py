@@ -123,6 +123,9 @@ def evaluate(spec: TrialSpec, bench: Workbench, started: float) -> Iterator[Repo
             scores=tuple(one for one in scores if one.target not in unscored) if last else (),
             predictions=tuple(one for one in predictions if one.target not in unscored) if last else (),
             device=bench.device_name,
+            host=bench.host,
+            workers=bench.world_size,
+            peak_memory=bench.peak_memory(),
             features=scorer.features,
             tokens=scorer.tokens,
             halvings=bench.halvings - halvings,
@@ -168,7 +171,7 @@ class Scorer:
         predicted = kind.predictions(split.task, encoded, known)
         place = split.task, split.name, split.language, self._spec, split.part, split.features
         examples = self._bench.keep_examples(*place, lambda: kind.gold(split.examples, known))
-        return scored(split, known, predicted, examples)
+        return scored(split, known, predicted, examples, kind.confidences(split.task, encoded))
 
     def _encode_once(self, split: Split) -> Encoded:
         place = split.task.name, split.name, split.language
@@ -221,12 +224,17 @@ class Scorer:
 
 
 def scored(
-    split: Split, references: Sequence[Encoded], predicted: Sequence[Prediction], examples: str = ""
+    split: Split,
+    references: Sequence[Encoded],
+    predicted: Sequence[Prediction],
+    examples: str = "",
+    confidences: Sequence[float] = (),
 ) -> Evaluation:
     """What predictions of a split are worth. Without gold labels the score is None.
 
     Args:
         examples: under which fingerprint the split's examples are kept.
+        confidences: of each prediction, if the kind has them.
     """
     task, kind, metric = split.task, kind_of(split.task), METRICS[split.task.metric]
     gold = kind.gold(split.examples, references)
@@ -257,7 +265,15 @@ def scored(
         for name, value in values.items()
     ]
     main = next(one for one in scores if one.metric == task.main_metric)
-    row = Predicted(task.name, split.language, split.name, examples, tuple(map(_text, predicted)), statistics)
+    row = Predicted(
+        target=task.name,
+        language=split.language,
+        split=split.name,
+        examples=examples,
+        predictions=tuple(map(_text, predicted)),
+        statistics=statistics,
+        confidences=tuple(confidences),
+    )
     answers = kind.answers(predicted)
     is_constant = len(answers) > 1 and len(set(answers)) == 1
     wrong_somewhere = main.value is not None and not main.is_perfect

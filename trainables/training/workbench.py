@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import resource
+import socket
+import sys
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
@@ -211,8 +214,8 @@ class Workbench:
             if (other := self._reference(task, split)) is not None:
                 read.append((split, other))
             content = [self.source.fingerprint(task, *one) for one in read]
-            place = [task.name, split, language, part, task.parallel, base.tokenizer_hash, code_hash(task)]
-            fingerprint = content_hash([kept.VERSION, content, task.definition, *place])
+            place = [task.name, split, language, part, task.parallel]
+            fingerprint = content_hash([kept.VERSION, content, task.definition, base.tokenizer_hash, *place])
             name = kept.name(fingerprint)
             if self.rank == 0 and not self.store.exists(name):
                 examples = part.of(self.examples(task, split, language))
@@ -261,6 +264,30 @@ class Workbench:
         anyone = torch.tensor(float(value), device=self.device)
         distributed.all_reduce(anyone, distributed.ReduceOp.MAX)
         return bool(anyone.item())
+
+    def begin_trial(self) -> None:
+        """Forgets how much memory the trial before had."""
+        if self.device.type == "cuda":
+            torch.cuda.reset_peak_memory_stats(self.device)
+
+    def peak_memory(self) -> int:
+        """The most bytes that any worker had: on its GPU since the trial began; without one, its process since its own
+        beginning. All workers call it at the same place.
+        """
+        if self.device.type == "cuda":
+            own = torch.cuda.max_memory_allocated(self.device)
+        else:
+            own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+        if self.world_size == 1:
+            return own
+        most = torch.tensor(own, device=self.device)
+        distributed.all_reduce(most, distributed.ReduceOp.MAX)
+        return int(most.item())
+
+    @property
+    def host(self) -> str:
+        """The name of this machine."""
+        return socket.gethostname()
 
     @property
     def device_name(self) -> str:
