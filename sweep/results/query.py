@@ -15,7 +15,9 @@ import pyarrow.compute as pc
 from sweep.console import counted
 from sweep.ledger import OUTCOME, PREDICTIONS, SCORES, TRIALS, Ledger, outcome, runs
 from sweep.planning import history
+from sweep.results.languages import languages
 from sweep.results.members import members
+from sweep.results.official import official
 from trainables.errors import Problem, UserError, nearest
 from trainables.sealed import SealedFile
 from trainables.store import Store
@@ -24,6 +26,7 @@ VIEWS_FOLDER = Path(__file__).parent / "views"
 
 VIEWS = (
     "trials", "scores", "examples", "predictions", "counts", "best", "means", "transfer", "trained", "budgets", "runs",
+    "languages", "leaderboard",
 )  # fmt: skip
 """In the order in which they build on each other. `show tables` lists them, and the ledger that they are made of."""
 
@@ -85,6 +88,8 @@ def connect(
         if "predictions" in sql.lower() or "examples" in sql.lower()
         else EXAMPLES.empty_table(),
         "runs": runs.runs(store),
+        "languages": languages(),
+        "official": official(),
     }
     for name, table in parts.items():
         connection.register("part", table)
