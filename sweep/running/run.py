@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sweep.experiment import Experiment
-from sweep.ledger import DamagedLedger, Ledger, of_earlier_code
+from sweep.ledger import DamagedLedger, Entry, Ledger, of_earlier_code
 from sweep.planning import history
 from sweep.planning.plan import Plan, Study
 from sweep.planning.planner import make_plan
@@ -74,6 +74,7 @@ def run(
     stop: Stop,
     address: str | None = None,
     retry_failed: bool = False,
+    on_entry: Callable[[Entry], object] = lambda entry: None,
 ) -> Summary:
     """Runs or resumes an experiment, and returns when nothing is left to do.
 
@@ -84,6 +85,7 @@ def run(
         stop: what signals ask for.
         address: of a running Ray cluster; None starts one here.
         retry_failed: whether trials that failed before are run again.
+        on_entry: called with each trial that ended, once the ledger has it. It must neither wait nor raise.
 
     Raises:
         UserError: data, model, store or cluster are not as they should be, or the store is in use. Also where they stop
@@ -101,6 +103,7 @@ def run(
     except DamagedLedger:
         search = Search(plan)
     driver = Driver(experiment, search, ledger, progress)
+    driver.on_entry = on_entry
     if search.is_over:
         progress.replaces(history.keep(store, plan))
     if search.is_over and lease.read(store) is not None:  # the run before this one was killed at its very end
