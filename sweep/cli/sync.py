@@ -29,15 +29,17 @@ def sync(
     """Show the trials that have ended in an experiment tracker. Called again it adds what is new, and no more."""
     from sweep.console import Console, counted
     from sweep.sharing import tracker
+    from sweep.sharing.run import runs
     from sweep.sharing.sync import sync as sync_runs
     from trainables.errors import Problem, UserError
     from trainables.store import Store
 
     opened = Store(store)
     place = tracker.check_tracker(to, output, opened)
+    ended = runs(opened, [experiment] if experiment else [])
     try:
         found = tracker.open_tracker(to, place)
-        done = sync_runs(opened, found, [experiment] if experiment else [])
+        done = sync_runs(found, ended)
     except (UserError, OSError):
         raise
     except Exception as error:  # of whatever package

@@ -13,6 +13,7 @@ from collections.abc import Callable
 
 from sweep.console import counted
 from sweep.ledger import Entry
+from sweep.sharing.run import runs
 from sweep.sharing.sync import sync
 from sweep.sharing.tracker import Tracker
 from trainables.store import Store
@@ -74,7 +75,7 @@ class Follower:
             began = time.monotonic()
             try:
                 tracker = tracker or self._open()
-                sync(self._store, tracker, [self._experiment], self._there.add)
+                sync(tracker, runs(self._store, [self._experiment]), self._there.add)
                 self._error = None
             except BaseException as error:  # of whatever package: it must not end the run
                 self._error = f"{type(error).__name__}: {error}".splitlines()[0]

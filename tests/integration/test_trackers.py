@@ -125,9 +125,9 @@ def test_a_second_sync_changes_nothing(name: str, tmp_path: Path) -> None:
     rig = play(Rig(tmp_path, seeds=[1, 2], **ONE_TARGET), ends=failing("target", seed=2))
     ended = runs(rig.store)
     assert {one.status for one in ended} == {"finished", "failed"}
-    assert sync(rig.store, open_tracker(name, str(tmp_path / name))) == Synced(len(ended), 0)
+    assert sync(open_tracker(name, str(tmp_path / name)), ended) == Synced(len(ended), 0)
     before = contents(tmp_path / name)
-    assert sync(rig.store, open_tracker(name, str(tmp_path / name))) == Synced(0, len(ended))
+    assert sync(open_tracker(name, str(tmp_path / name)), ended) == Synced(0, len(ended))
     assert contents(tmp_path / name) == before
     found = shown(name, tmp_path, rig.plan.experiment)
     assert found.keys() == {one.trial_id for one in ended}
@@ -159,8 +159,8 @@ def test_a_sync_goes_on_where_another_one_was_killed(
 
     monkeypatch.setattr(tracker, "put", dying)
     with pytest.raises(OSError, match="no space"):
-        sync(rig.store, tracker)
-    assert sync(rig.store, open_tracker(name, str(tmp_path / name))) == Synced(len(ended) - 2, 2)
+        sync(tracker, ended)
+    assert sync(open_tracker(name, str(tmp_path / name)), ended) == Synced(len(ended) - 2, 2)
 
 
 def test_what_was_killed_while_it_was_written_is_written_again(
