@@ -14,7 +14,7 @@ import pyarrow as pa
 from sweep.planning.pricing import Measured
 from sweep.search import Outcome, Status
 from trainables.errors import Problem, UserError
-from trainables.reports import PredictionRow, Score, Trained
+from trainables.reports import Predicted, Score, Trained
 from trainables.spec import CODE_VERSION, TrialSpec
 
 SCORE = pa.struct(
@@ -130,7 +130,7 @@ class Entry:
     error: str | None = None
     suggestion: str | None = None
     scores: tuple[Score, ...] = ()
-    predictions: tuple[PredictionRow, ...] = ()
+    predictions: tuple[Predicted, ...] = ()
 
     @property
     def outcome(self) -> Outcome:
@@ -154,7 +154,17 @@ class Entry:
             "trained": [dataclasses.asdict(one) for one in self.trained],
             "spec": json.dumps(self.spec.to_dict()),
             "scores": [dataclasses.asdict(score) for score in self.scores],
-            "predictions": [dataclasses.asdict(prediction) for prediction in self.predictions],
+            "predictions": [
+                {
+                    "target": one.target,
+                    "language": one.language,
+                    "split": one.split,
+                    "example": str(at),
+                    "prediction": text,
+                }
+                for one in self.predictions
+                for at, text in enumerate(one.predictions)
+            ],
         }
 
 

@@ -17,9 +17,9 @@ from contextlib import suppress
 
 import pyarrow as pa
 
-from sweep.ledger import sealed
 from sweep.ledger.entry import OUTCOME, SCHEMA, Entry, outcome
 from sweep.search import Outcome
+from trainables import sealed
 from trainables.errors import Problem, UserError
 from trainables.store import Store
 

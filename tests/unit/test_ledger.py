@@ -14,13 +14,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from search_spaces import Choices, Parameter
-from sweep.ledger import SCHEMA, DamagedLedger, Entry, Ledger, of_earlier_code, sealed
+from sweep.ledger import SCHEMA, DamagedLedger, Entry, Ledger, of_earlier_code
 from sweep.planning import history
 from sweep.planning.plan import Plan, Study
 from sweep.results.query import query
 from tests.unit.test_spec import SPEC
+from trainables import sealed
 from trainables.errors import UserError
-from trainables.reports import PredictionRow, Score
+from trainables.reports import Predicted, Score
 from trainables.spec import CODE_VERSION, SEARCHED, TrialSpec
 from trainables.store import Store
 
@@ -56,7 +57,7 @@ def filled_store(folder: Path) -> Store:
     ledger.write(entry(SPEC))
     ledger.write(entry(FAILED, objective=None, error="the loss is nan"))
     scores = (Score("xnli", "mnli", "de", "dev", "accuracy", True, 60.0, 33.0, 100),)
-    predictions = (PredictionRow("xnli", "de", "dev", "0", "neutral", ("neutral",)),)
+    predictions = (Predicted("xnli", "de", "dev", "feed", ("neutral",), ((1.0, 1.0),)),)
     ledger.write(entry(EVALUATION, objective=None, scores=scores, predictions=predictions))
     history.keep(store, plan_of(SPEC, FAILED))
     return store

@@ -16,7 +16,7 @@ from sweep.planning.plan import Study
 from sweep.results.query import VIEWS, query
 from tests.unit.test_driver import Rig
 from trainables.errors import UserError
-from trainables.reports import PredictionRow, Report, Score, Trained
+from trainables.reports import Predicted, Report, Score, Trained
 from trainables.spec import TrialSpec
 
 Value = Callable[[Study, TrialSpec, str, str], float | None]
@@ -59,8 +59,8 @@ def _scores(study: Study, spec: TrialSpec, value: Value, main: str = "f1") -> tu
     )
 
 
-def _predictions(spec: TrialSpec) -> tuple[PredictionRow, ...]:
-    return tuple(PredictionRow(task, "de", "test", "0", "NOUN", ("NOUN",)) for task in spec.tasks)
+def _predictions(spec: TrialSpec) -> tuple[Predicted, ...]:
+    return tuple(Predicted(task, "de", "test", "feed", ("NOUN",), ((1.0, 1.0, 1.0),)) for task in spec.tasks)
 
 
 def failing(phase: str, seed: int, condition: str = "mini-nli") -> Callable[[Study, TrialSpec], dict[str, Any]]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 
 from trainables.errors import nearest
-from trainables.metrics import MAIN
+from trainables.metrics import METRICS
 from trainables.spec import content_hash
 from trainables.tasks.layout import FileLayout, HubLayout
 
@@ -185,7 +185,7 @@ class Task:
     @property
     def main_metric(self) -> str:
         """The number that stands for the task in tables."""
-        return MAIN[self.metric]
+        return METRICS[self.metric].main
 
     @property
     def chosen_by(self) -> tuple[str, ...]:

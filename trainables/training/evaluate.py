@@ -21,7 +21,7 @@ from trainables.metrics import METRICS
 from trainables.metrics.checklist import Expected, cases
 from trainables.models.network import Network
 from trainables.models.vocabulary import TrimmedVocabulary
-from trainables.reports import ERROR_RATE, PredictionRow, Report, Score, TrialError
+from trainables.reports import ERROR_RATE, Predicted, Report, Score, TrialError
 from trainables.spec import TrialSpec
 from trainables.tasks import Task
 from trainables.training.batching import collate, micro_batches
@@ -56,7 +56,7 @@ class Evaluation(NamedTuple):
     main: Score
     objective: float | None
     scores: list[Score]
-    predictions: list[PredictionRow]
+    predicted: Predicted
     collapsed: bool
 
 
@@ -95,7 +95,7 @@ def evaluate(spec: TrialSpec, bench: Workbench, started: float) -> Iterator[Repo
     ]
     startup, done, seconds, halvings = None, 0, 0.0, bench.halvings
     scores: list[Score] = []
-    predictions: list[PredictionRow] = []
+    predictions: list[Predicted] = []
     unscored: dict[str, str] = {}  # targets, and why
     for position, (task, name, language) in enumerate(work, start=1):
         last = position == len(work)
@@ -112,7 +112,7 @@ def evaluate(spec: TrialSpec, bench: Workbench, started: float) -> Iterator[Repo
             else:
                 done += len(split.features)
                 scores += found.scores
-                predictions += found.predictions
+                predictions.append(found.predicted)
             seconds += time.monotonic() - begun
         report = Report(
             progress=position / len(work),
@@ -222,12 +222,14 @@ def scored(split: Split, references: Sequence[Encoded], predicted: Sequence[Pred
     values: Mapping[str, float | None] = {task.main_metric: None}
     chance = values
     counts: Mapping[str, int] = {}
+    statistics: tuple[tuple[float, ...], ...] = ()
     if gold is not None:
         compared = gold
         if task.metric == ERROR_RATE:
             compared = _expected(split.examples, gold)
             counts = cases(compared)
-        values = metric(compared, predicted, split.language)
+        summed = metric.statistics(compared, predicted, split.language)
+        values, statistics = metric.scores(summed, compared), _rows(summed)
         chance = metric(compared, kind.guesses(task, split.examples, references), split.language)
     scores = [
         Score(
@@ -244,18 +246,14 @@ def scored(split: Split, references: Sequence[Encoded], predicted: Sequence[Pred
         for name, value in values.items()
     ]
     main = next(one for one in scores if one.metric == task.main_metric)
-    shown = [None] * len(predicted) if gold is None else [(one,) if isinstance(one, str) else one for one in gold]
-    rows = [
-        PredictionRow(task.name, split.language, split.name, example.id, _text(prediction), right)
-        for example, prediction, right in zip(split.examples, predicted, shown, strict=True)
-    ]
+    row = Predicted(task.name, split.language, split.name, "", tuple(map(_text, predicted)), statistics)
     answers = kind.answers(predicted)
     is_constant = len(answers) > 1 and len(set(answers)) == 1
     wrong_somewhere = main.value is not None and not main.is_perfect
     collapsed = main.is_at_chance or (is_constant and wrong_somewhere)
     chosen_by = [one.value for one in scores if one.metric in task.chosen_by and one.value is not None]
     objective = sum(chosen_by) / len(chosen_by) if gold is not None else None
-    return Evaluation(main, objective, scores, rows, collapsed)
+    return Evaluation(main, objective, scores, row, collapsed)
 
 
 def _expected(examples: Sequence[Example], gold: Sequence[tuple[str, ...]]) -> list[Expected]:
@@ -266,3 +264,9 @@ def _expected(examples: Sequence[Example], gold: Sequence[tuple[str, ...]]) -> l
 
 def _text(prediction: Prediction) -> str:
     return prediction if isinstance(prediction, str) else " ".join(prediction)
+
+
+def _rows(statistics: np.ndarray) -> tuple[tuple[float, ...], ...]:
+    """Rows of numbers, of which most are equal to many others: these are one object, also where they are sent."""
+    known: dict[tuple[float, ...], tuple[float, ...]] = {}
+    return tuple(known.setdefault(row, row) for row in map(tuple, statistics.tolist()))
