@@ -15,13 +15,18 @@ import pyarrow.compute as pc
 from sweep.console import counted
 from sweep.ledger import OUTCOME, SCHEMA, Ledger, outcome
 from sweep.planning import history
+from sweep.results.languages import languages
 from sweep.results.members import members
+from sweep.results.official import official
 from trainables.errors import Problem, UserError, nearest
 from trainables.store import Store
 
 VIEWS_FOLDER = Path(__file__).parent / "views"
 
-VIEWS = ("trials", "scores", "predictions", "counts", "best", "means", "transfer", "trained", "budgets")
+VIEWS = (
+    "trials", "scores", "predictions", "counts", "best", "means", "transfer", "trained", "budgets", "languages",
+    "leaderboard",
+)  # fmt: skip
 """In the order in which they build on each other. `show tables` lists them, and the ledger that they are made of."""
 
 READING = (duckdb.StatementType.SELECT, duckdb.StatementType.MULTI)
@@ -57,7 +62,7 @@ def connect(
         connection.execute("set memory_limit = $memory", {"memory": memory})
     connection.register("ledger", ledger)
     connection.execute("create schema internal")
-    parts = {"members": of_studies, "seeds": of_seeds}
+    parts = {"members": of_studies, "seeds": of_seeds, "languages": languages(), "official": official()}
     if "predictions" in needed:
         connection.execute("create view internal.predicted as select trial_id, status, phase, predictions from ledger")
     else:  # it has its view all the same

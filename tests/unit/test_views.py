@@ -105,8 +105,9 @@ def test_views_have_the_promised_columns(rig: Rig) -> None:
         "predictions": "trial_id target language split example prediction",
         "trained": "trial_id study condition task language steps examples tokens winner seed",
         "budgets": "condition languages steps examples tokens seconds trials",
+        "leaderboard": "condition regime benchmark task_group score std tasks of_tasks missing seeds failed collapsed",
     }
-    for view in VIEWS:
+    for view in {*VIEWS} - {"languages"}:  # which are the same for all experiments
         names = query(rig.store, f"from {view}").column_names
         assert {*promised[view].split(), "experiment"} <= set(names)
 
