@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import groupby
 
 import numpy as np
@@ -80,4 +82,31 @@ XTREME scores bare UPOS tags with seqeval <= 0.0.12, which takes their first let
 of equal tags is one chunk, except that SCONJ and SYM (S for "single") are one chunk per token. Neither token accuracy
 nor a later seqeval gives the published numbers. Exact for any tags without "-". ValueError where the numbers of
 sentences or tokens differ.
+"""
+
+
+def _chunks_by_kind(chunks: _Chunker, gold: Sequence[str], predicted: Sequence[str]) -> Mapping[str, list[int]]:
+    gold_chunks, predicted_chunks = set(chunks(gold)), set(chunks(predicted))
+    found: dict[str, list[int]] = defaultdict(lambda: [0, 0, 0])
+    for column, some in enumerate((gold_chunks & predicted_chunks, gold_chunks, predicted_chunks)):
+        for kind, _, _ in some:
+            found[kind][column] += 1
+    return found
+
+
+def _words_by_tag(gold: Sequence[str], predicted: Sequence[str]) -> Mapping[str, list[int]]:
+    found: dict[str, list[int]] = defaultdict(lambda: [0, 0])
+    for right, guess in paired(gold, predicted, "word"):
+        found[right][0] += right == guess
+        found[right][1] += 1
+    return found
+
+
+BY_KIND: Mapping[str, Callable[[Sequence[str], Sequence[str]], Mapping[str, list[int]]]] = {
+    "entity_f1": partial(_chunks_by_kind, _entities),
+    "pos_f1": partial(_chunks_by_kind, _runs),
+    "tag_accuracy": _words_by_tag,
+}
+"""What each metric sums of a sentence's gold and predicted tags, by kind of entity or by tag; of words by the gold one.
+Over all kinds it adds up to the metric's statistics.
 """

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 PARTS = 4
 """Into how many ranges of about equal size numbers are cut."""
@@ -17,6 +18,9 @@ MOST_VALUES = 20
 
 RARE = 0.01
 """The share of the examples under which values of a category are put together."""
+
+DIGITS = 4
+"""That numbers are shown with, where these tell them apart."""
 
 NONE = -1
 """Where an example is that gives no value."""
@@ -44,7 +48,7 @@ class Cut:
     """
 
     buckets: tuple[Bucket, ...]
-    places: tuple[np.ndarray, ...]
+    places: tuple[NDArray[np.int64], ...]
 
 
 def cut(values: Sequence[pa.Array]) -> Cut:
@@ -52,45 +56,52 @@ def cut(values: Sequence[pa.Array]) -> Cut:
 
     The order of languages and examples changes nothing.
     """
-    joined = pa.chunked_array(values)
-    return _ranges(values) if pa.types.is_integer(joined.type) or pa.types.is_floating(joined.type) else _values(values)
+    kind = values[0].type
+    if pa.types.is_integer(kind) or pa.types.is_floating(kind):
+        return _ranges([one.cast(pa.float64()).to_numpy(zero_copy_only=False) for one in values])
+    texts = [one.to_pylist() for one in values]
+    buckets, of_value = categories(Counter(value for one in texts for value in one if value is not None))
+    return Cut(buckets, tuple(np.array([of_value.get(value, NONE) for value in one], np.int64) for one in texts))
 
 
-def _ranges(values: Sequence[pa.Array]) -> Cut:
-    """Cut at the quartiles of all examples; what has the same number is in one range, so there may be fewer."""
-    numbers = [one.cast(pa.float64()).to_numpy(zero_copy_only=False) for one in values]
+def _ranges(numbers: Sequence[NDArray[np.float64]]) -> Cut:
+    """Cut at the quartiles of all examples; what has the same number is in one range, so there may be fewer.
+
+    0 is a bucket of its own: no answer, no word in common.
+    """
     found = np.sort(np.concatenate(numbers))
     found = found[~np.isnan(found)]
-    if not len(found):
-        return Cut((), tuple(np.full(len(one), NONE) for one in numbers))
+    above = found[found > 0]
+    lasts = above[np.ceil(len(above) * np.arange(1, PARTS + 1) / PARTS).astype(int) - 1] if len(above) else above
     distinct = np.unique(found)
-    lasts = np.unique(found[np.ceil(len(found) * np.arange(1, PARTS + 1) / PARTS).astype(int) - 1])
-    uppers = distinct if len(distinct) <= PARTS else lasts
-    firsts = distinct[np.searchsorted(distinct, uppers[:-1], side="right")]
-    lowers = np.concatenate([distinct[:1], firsts])
-    buckets = tuple(
-        Bucket(_shown(lower) if lower == upper else f"{_shown(lower)} to {_shown(upper)}", float(lower), float(upper))
-        for lower, upper in zip(lowers, uppers, strict=True)
-    )
+    uppers = distinct if len(distinct) <= PARTS else np.unique(np.concatenate([found[found <= 0][-1:], lasts]))
+    lowers = distinct[np.searchsorted(distinct, [-np.inf, *uppers[:-1]], side="right")] if len(uppers) else uppers
+    names = _names(lowers, uppers)
+    buckets = tuple(map(Bucket, names, lowers.tolist(), uppers.tolist()))
     return Cut(buckets, tuple(np.where(np.isnan(one), NONE, np.searchsorted(uppers, one)) for one in numbers))
 
 
-def _shown(number: float) -> str:
-    return f"{number:.4g}" if abs(number) < 10_000 else f"{number:.0f}"
+def _names(lowers: NDArray[np.float64], uppers: NDArray[np.float64]) -> list[str]:
+    """Names of ranges, with as few digits as tell them apart."""
+    names: list[str] = []
+    for digits in range(DIGITS, 18):
+        shown = [[f"{number:.{digits}g}" for number in side] for side in (lowers, uppers)]
+        names = [low if low == high else f"{low} to {high}" for low, high in zip(*shown, strict=True)]
+        if len({*names}) == len(names):
+            break
+    return names
 
 
-def _values(values: Sequence[pa.Array]) -> Cut:
-    """The most frequent values first, of equally frequent ones in the order of the alphabet; the rare ones together."""
-    counts = pc.value_counts(pa.chunked_array(values, pa.string()).combine_chunks().drop_null()).to_pylist()
-    ranked = sorted(counts, key=lambda one: (-one["counts"], one["values"]))
-    total = sum(one["counts"] for one in ranked)
-    kept = [one["values"] for one in ranked[:MOST_VALUES] if one["counts"] >= RARE * total]
-    rare = [one["values"] for one in ranked[len(kept) :]]
+def categories(counts: Mapping[str, int]) -> tuple[tuple[Bucket, ...], dict[str, int]]:
+    """The buckets of values that occur so often, and each value's: the most frequent first, the rare ones together.
+
+    Of equally frequent ones the first in the alphabet.
+    """
+    ranked = sorted(counts, key=lambda value: (-counts[value], value))
+    least = RARE * sum(counts.values())
+    kept = [value for value in ranked[:MOST_VALUES] if counts[value] >= least]
+    rare = ranked[len(kept) :]
     if len(rare) == 1:
-        kept, rare = [*kept, *rare], []
-    buckets = [Bucket(value) for value in kept] + ([Bucket(f"{len(rare)} others")] if rare else [])
-    of_value = {value: min(place, len(kept)) for place, value in enumerate([*kept, *rare])}
-    return Cut(
-        tuple(buckets),
-        tuple(np.array([of_value.get(value, NONE) for value in one.to_pylist()], np.int64) for one in values),
-    )
+        kept, rare = ranked, []
+    buckets = [*map(Bucket, kept), *([Bucket(f"{len(rare)} others")] if rare else [])]
+    return tuple(buckets), {value: min(place, len(kept)) for place, value in enumerate(ranked)}

@@ -1,0 +1,162 @@
+"""Where a target is hard, and where a condition helps: scores by what the examples themselves give.
+
+In the manner of ExplainaBoard (Liu et al. 2021, https://aclanthology.org/2021.acl-demo.34) and of XTREME-R's
+diagnostics (Ruder et al. 2021, https://aclanthology.org/2021.emnlp-main.802).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from sweep.results.diagnostics.attributes import MEASURED, OF_KIND, Examples
+from sweep.results.diagnostics.buckets import Bucket, categories, cut
+from sweep.results.diagnostics.parts import Part, Tagged, of_examples
+from sweep.results.diagnostics.scores import BucketScore, Question, Run, scored
+from sweep.results.languages import languages
+from sweep.statistics.influence import Floats
+from sweep.statistics.multiplicity import benjamini_hochberg
+from trainables.metrics.tagging import BY_KIND
+from trainables.reports import ERROR_RATE
+
+KINDS_OF: Mapping[str, str] = {"entity_f1": "entity_type", "pos_f1": "tag", "tag_accuracy": "tag"}
+"""What the kinds are called that a sentence's statistics are told apart by, by metric."""
+
+PRETRAINING = "pretraining_gib"
+"""How much text of a language XLM-R's pre-training had: an attribute of languages."""
+
+
+@dataclass(frozen=True)
+class Answered:
+    """What some runs answered in a language.
+
+    Attributes:
+        statistics: (runs, n, k): what the metric sums, of each example.
+        predictions: (runs, n): which of `texts` they predict; None where that is not asked for.
+    """
+
+    examples: Examples
+    statistics: Floats
+    predictions: NDArray[np.int64] | None = None
+    texts: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Diagnostics:
+    """All buckets of a target.
+
+    Attributes:
+        rows: attribute by attribute, bucket by bucket, condition by condition.
+        notes: what a reader must know of all of it.
+    """
+
+    target: str
+    rows: tuple[BucketScore, ...]
+    notes: tuple[str, ...] = ()
+
+
+def attributes(kind: str, metric: str) -> tuple[str, ...]:
+    """What can be asked of a task: of its examples, of the kinds of its tags, of its languages."""
+    if metric == ERROR_RATE:  # what is true of a case stands at one of its questions: only what they share is asked
+        return ("test", PRETRAINING)
+    return (*OF_KIND.get(kind, ()), *([KINDS_OF[metric]] if metric in KINDS_OF else []), PRETRAINING)
+
+
+def assess(
+    question: Question,
+    metric: str,
+    asked: Sequence[str],
+    runs: Sequence[Run],
+    answered: Mapping[str, Answered],
+) -> list[BucketScore]:
+    """The rows of some attributes. Neither the order of the languages nor that of examples changes them.
+
+    Args:
+        metric: the key of METRICS.
+        runs: in the order of the answers'.
+        answered: by language.
+    """
+    codes = sorted(answered)
+    groups = _joined([answered[code].examples.table["group"] for code in codes])
+    rows: list[BucketScore] = []
+    for attribute in asked:
+        found = (
+            _by_kind(metric, codes, answered, groups)
+            if attribute == KINDS_OF.get(metric)
+            else _by_example(attribute, codes, answered, groups)
+        )
+        own = question if attribute != PRETRAINING else dataclasses.replace(question, by_language=False)
+        for bucket, parts in found:
+            rows += scored(own, attribute, bucket, parts, runs)
+    return _adjusted(rows)
+
+
+def _joined(groups: Sequence[pa.ChunkedArray]) -> list[NDArray[np.int64]]:
+    """Numbers for the groups of all languages: what they have in common has the same in all."""
+    coded = pa.chunked_array([chunk for one in groups for chunk in one.chunks], pa.string()).combine_chunks()
+    numbers = coded.dictionary_encode().indices.to_numpy().astype(np.int64)
+    return np.split(numbers, np.cumsum([len(one) for one in groups])[:-1])
+
+
+def _by_example(
+    attribute: str, codes: Sequence[str], answered: Mapping[str, Answered], groups: Sequence[NDArray[np.int64]]
+) -> Iterator[tuple[Bucket, dict[str, Part]]]:
+    if attribute == PRETRAINING:
+        sizes = cut([pa.array([_gib().get(code)], pa.float64()) for code in codes])
+        buckets = sizes.buckets
+        places = [np.repeat(one, len(own)) for one, own in zip(sizes.places, groups, strict=True)]
+    else:
+        found = cut([MEASURED[attribute](answered[code].examples) for code in codes])
+        buckets, places = found.buckets, [*found.places]
+    for number, bucket in enumerate(buckets):
+        yield bucket, {
+            code: of_examples(np.flatnonzero(own == number), of_group, answered[code].statistics)
+            for code, own, of_group in zip(codes, places, groups, strict=True)
+        }
+
+
+def _by_kind(
+    metric: str, codes: Sequence[str], answered: Mapping[str, Answered], groups: Sequence[NDArray[np.int64]]
+) -> Iterator[tuple[Bucket, dict[str, Part]]]:
+    tagged = {
+        code: Tagged(one.examples.table["gold"].to_pylist(), one.predictions, one.texts, BY_KIND[metric])
+        for code in codes
+        if (one := answered[code]).predictions is not None
+    }
+    counts: Counter[str] = Counter()
+    for one in tagged.values():
+        counts.update(one.in_gold)
+        counts.update(dict.fromkeys(one.kinds, 0))  # those that are predicted alone are among the rare ones
+    buckets, of_kind = categories(counts)
+    for number, bucket in enumerate(buckets):
+        kinds = [kind for kind, own in of_kind.items() if own == number]
+        yield bucket, {
+            code: tagged[code].of_kinds(kinds, of_group)
+            for code, of_group in zip(codes, groups, strict=True)
+            if code in tagged
+        }
+
+
+@functools.cache
+def _gib() -> Mapping[str, float]:
+    """How much text of each language XLM-R's pre-training had, in GiB; 0: none."""
+    known = languages()
+    return dict(zip(known["language"].to_pylist(), known["xlmr_gib"].to_pylist(), strict=True))
+
+
+def _adjusted(rows: Sequence[BucketScore]) -> list[BucketScore]:
+    """With p adjusted: of the means over languages in one family, of single languages in another."""
+    found = [*rows]
+    for is_mean in (True, False):
+        places = [at for at, row in enumerate(rows) if (row.language is None) == is_mean and row.p is not None]
+        values = benjamini_hochberg([rows[at].p or 0.0 for at in places])
+        for at, p in zip(places, values.tolist(), strict=True):
+            found[at] = dataclasses.replace(found[at], p_adjusted=p)
+    return found
