@@ -1,4 +1,4 @@
-"""Scores by what the examples themselves give: buckets that are the same for all, and scores that are the official ones."""
+"""Scores by what the examples themselves give: the same buckets for all, and in them the official scores."""
 
 from __future__ import annotations
 
@@ -18,13 +18,14 @@ from sweep.results.diagnostics.diagnose import PRETRAINING, Answered, assess, at
 from sweep.results.diagnostics.parts import Tagged, of_examples
 from sweep.results.diagnostics.scores import FEWEST, BucketScore, Question, Run
 from trainables.metrics import METRICS
-from trainables.metrics.tagging import BY_KIND
+from trainables.metrics.tagging import CHUNKS
 from trainables.tasks import KINDS
 
 SCHEMA = pa.schema(
     [
         ("position", pa.int32()), ("example", pa.string()), ("item", pa.string()), ("group", pa.string()),
-        ("gold", pa.list_(pa.string())), ("texts", pa.list_(pa.string())), ("tokens", pa.int32()), ("words", pa.int32()),
+        ("gold", pa.list_(pa.string())), ("texts", pa.list_(pa.string())), ("tokens", pa.int32()),
+        ("words", pa.int32()),
     ]
 )  # fmt: skip
 
@@ -386,6 +387,12 @@ def tagged(draw: st.DrawFn, metric: str) -> tuple[list[list[str]], list[list[lis
     return draw(sentences), draw(st.lists(sentences, min_size=1, max_size=3))
 
 
+def in_kinds(metric: str, gold: Sequence[Sequence[str]], predicted: np.ndarray, texts: Sequence[str]) -> Tagged:
+    chunks = CHUNKS[metric]
+    width = 2 if metric == "tag_accuracy" else 3
+    return Tagged([*map(" ".join, gold)], predicted, texts, lambda text: [*chunks(text.split(" "))], width)
+
+
 def only(kind: str, metric: str, gold: list[str], guesses: list[str]) -> tuple[list[str], list[str]]:
     """A sentence in which nothing is of another kind."""
     if metric == "tag_accuracy":
@@ -403,20 +410,19 @@ def test_a_kind_of_entity_has_the_official_score_of_the_sentences_without_the_ot
     gold, predicted = data.draw(tagged(metric))
     texts: list[str] = sorted({" ".join(tags) for run in predicted for tags in run})
     codes = np.array([[texts.index(" ".join(tags)) for tags in run] for run in predicted])
-    found = Tagged(gold, codes, texts, BY_KIND[metric])
+    found = in_kinds(metric, gold, codes, texts)
     groups = np.arange(len(gold))
-    assert {*found.kinds} >= {*found.in_gold}
-    whole = sum(found.of_kinds([kind], groups).sums.sum(axis=1) for kind in found.kinds)
+    whole = found.of_kinds(found.in_gold, groups).sums.sum(axis=1)
     for place, run in enumerate(predicted):
-        if found.kinds:
-            assert np.allclose(whole[place], METRICS[metric].statistics(gold, run, "en").sum(axis=0))
-        for kind in found.kinds:
+        assert np.allclose(whole[place], METRICS[metric].statistics(gold, run, "en").sum(axis=0))
+        for kind in found.in_gold:
             pairs = [pair for pair in (only(kind, metric, *pair) for pair in zip(gold, run, strict=True)) if pair[0]]
             official = METRICS[metric]([one for one, _ in pairs], [one for _, one in pairs], "en") if pairs else None
-            part = found.of_kinds([kind], groups)
-            scores = METRICS[metric].formula(part.sums.sum(axis=1)[place])
+            scores = METRICS[metric].formula(found.of_kinds([kind], groups).sums.sum(axis=1)[place])
             assert official is None or {name: float(value) for name, value in scores.items()} == pytest.approx(official)
-    assert np.allclose(found.of_kinds(found.kinds, groups).sums.sum(axis=1), whole)
+    parts = [found.of_kinds([kind], groups) for kind in found.in_gold]
+    assert np.allclose(sum(part.sums.sum(axis=1) for part in parts), whole)
+    assert sum(part.n for part in parts) == found.in_gold.total()
 
 
 def test_entities_are_told_apart_by_their_type() -> None:
@@ -436,7 +442,7 @@ def test_entities_are_told_apart_by_their_type() -> None:
 
 
 def test_kinds_that_nobody_labelled_are_in_no_row_but_in_the_sums() -> None:
-    found = Tagged([["O"]], np.array([[0]]), ["B-ORG"], BY_KIND["entity_f1"])
+    found = in_kinds("entity_f1", [["O"]], np.array([[0]]), ["B-ORG"])
     part = found.of_kinds(["ORG"], np.arange(1))
     assert part.n == 0
     assert part.sums.tolist() == [[[0.0, 0.0, 1.0]]]

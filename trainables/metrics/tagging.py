@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import partial
 from itertools import groupby
 
 import numpy as np
@@ -85,28 +83,15 @@ sentences or tokens differ.
 """
 
 
-def _chunks_by_kind(chunks: _Chunker, gold: Sequence[str], predicted: Sequence[str]) -> Mapping[str, list[int]]:
-    gold_chunks, predicted_chunks = set(chunks(gold)), set(chunks(predicted))
-    found: dict[str, list[int]] = defaultdict(lambda: [0, 0, 0])
-    for column, some in enumerate((gold_chunks & predicted_chunks, gold_chunks, predicted_chunks)):
-        for kind, _, _ in some:
-            found[kind][column] += 1
-    return found
+def _single_words(tags: Sequence[str]) -> Iterator[Chunk]:
+    return ((tag, word, word) for word, tag in enumerate(tags))
 
 
-def _words_by_tag(gold: Sequence[str], predicted: Sequence[str]) -> Mapping[str, list[int]]:
-    found: dict[str, list[int]] = defaultdict(lambda: [0, 0])
-    for right, guess in paired(gold, predicted, "word"):
-        found[right][0] += right == guess
-        found[right][1] += 1
-    return found
-
-
-BY_KIND: Mapping[str, Callable[[Sequence[str], Sequence[str]], Mapping[str, list[int]]]] = {
-    "entity_f1": partial(_chunks_by_kind, _entities),
-    "pos_f1": partial(_chunks_by_kind, _runs),
-    "tag_accuracy": _words_by_tag,
+CHUNKS: Mapping[str, Callable[[Sequence[str]], Iterator[Chunk]]] = {
+    "entity_f1": _entities,
+    "pos_f1": _runs,
+    "tag_accuracy": _single_words,
 }
-"""What each metric sums of a sentence's gold and predicted tags, by kind of entity or by tag; of words by the gold one.
-Over all kinds it adds up to the metric's statistics.
+"""What each metric counts of a sentence's tags: of its statistics the first is what gold and predicted have in common,
+the others are how many gold has and, where the metric asks, how many are predicted.
 """

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from sweep.results.diagnostics.attributes import MEASURED, OF_KIND, Examples
@@ -23,7 +24,7 @@ from sweep.results.diagnostics.scores import BucketScore, Question, Run, scored
 from sweep.results.languages import languages
 from sweep.statistics.influence import Floats
 from sweep.statistics.multiplicity import benjamini_hochberg
-from trainables.metrics.tagging import BY_KIND
+from trainables.metrics.tagging import CHUNKS
 from trainables.reports import ERROR_RATE
 
 KINDS_OF: Mapping[str, str] = {"entity_f1": "entity_type", "pos_f1": "tag", "tag_accuracy": "tag"}
@@ -116,32 +117,38 @@ def _by_example(
         found = cut([MEASURED[attribute](answered[code].examples) for code in codes])
         buckets, places = found.buckets, [*found.places]
     for number, bucket in enumerate(buckets):
-        yield bucket, {
-            code: of_examples(np.flatnonzero(own == number), of_group, answered[code].statistics)
-            for code, own, of_group in zip(codes, places, groups, strict=True)
-        }
+        yield (
+            bucket,
+            {
+                code: of_examples(np.flatnonzero(own == number), of_group, answered[code].statistics)
+                for code, own, of_group in zip(codes, places, groups, strict=True)
+            },
+        )
 
 
 def _by_kind(
     metric: str, codes: Sequence[str], answered: Mapping[str, Answered], groups: Sequence[NDArray[np.int64]]
 ) -> Iterator[tuple[Bucket, dict[str, Part]]]:
-    tagged = {
-        code: Tagged(one.examples.table["gold"].to_pylist(), one.predictions, one.texts, BY_KIND[metric])
-        for code in codes
-        if (one := answered[code]).predictions is not None
-    }
+    chunks = functools.cache(lambda text: tuple(CHUNKS[metric](text.split(" "))))
+    tagged: dict[str, Tagged] = {}
     counts: Counter[str] = Counter()
-    for one in tagged.values():
-        counts.update(one.in_gold)
-        counts.update(dict.fromkeys(one.kinds, 0))  # those that are predicted alone are among the rare ones
+    for code in codes:
+        own = answered[code]
+        if own.predictions is not None:
+            gold = pc.binary_join(own.examples.table["gold"].combine_chunks(), " ").to_pylist()
+            tagged[code] = Tagged(gold, own.predictions, own.texts, chunks, own.statistics.shape[-1])
+            counts.update(tagged[code].in_gold)
     buckets, of_kind = categories(counts)
     for number, bucket in enumerate(buckets):
         kinds = [kind for kind, own in of_kind.items() if own == number]
-        yield bucket, {
-            code: tagged[code].of_kinds(kinds, of_group)
-            for code, of_group in zip(codes, groups, strict=True)
-            if code in tagged
-        }
+        yield (
+            bucket,
+            {
+                code: tagged[code].of_kinds(kinds, of_group)
+                for code, of_group in zip(codes, groups, strict=True)
+                if code in tagged
+            },
+        )
 
 
 @functools.cache

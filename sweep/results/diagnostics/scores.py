@@ -65,7 +65,7 @@ class BucketScore:
         low, high: its 95 % interval under `claim`; None where `note` says why.
         n: examples of one run in it, over all these languages; of a kind of entity how many are in gold.
         groups: what of them is drawn as a whole.
-        difference: to the baseline, for the better it is positive; None of the baseline itself, and where there is none.
+        difference: to the baseline, for the better it is positive; None of the baseline, and without one.
         p: of no difference, two-sided; `p_adjusted` (Benjamini-Hochberg) for all such rows of the target.
         claim: with fewer than two seeds on a side the intervals are of these models alone.
     """
