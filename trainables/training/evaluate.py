@@ -41,6 +41,7 @@ class Split(NamedTuple):
     language: str
     examples: Sequence[Example]
     features: Features
+    part: Part = Part()
 
 
 class Evaluation(NamedTuple):
@@ -64,7 +65,7 @@ def load_split(spec: TrialSpec, bench: Workbench, task: Task, name: str, languag
     """The examples of a split that a trial's limits leave."""
     part = Part(spec.eval_examples)
     features = bench.features(task, name, language, spec, part)
-    return Split(task, name, language, part.of(bench.examples(task, name, language)), features)
+    return Split(task, name, language, part.of(bench.examples(task, name, language)), features, part)
 
 
 def head_name(task: Task) -> str:
@@ -122,6 +123,9 @@ def evaluate(spec: TrialSpec, bench: Workbench, started: float) -> Iterator[Repo
             scores=tuple(one for one in scores if one.target not in unscored) if last else (),
             predictions=tuple(one for one in predictions if one.target not in unscored) if last else (),
             device=bench.device_name,
+            host=bench.host,
+            workers=bench.world_size,
+            peak_memory=bench.peak_memory(),
             features=scorer.features,
             tokens=scorer.tokens,
             halvings=bench.halvings - halvings,
@@ -161,9 +165,13 @@ class Scorer:
         self.features = self.tokens = 0
 
     def score(self, split: Split, references: Sequence[Split]) -> Evaluation:
-        """Predicts a split and scores it."""
+        """Predicts a split and scores it. Its examples are kept, too."""
+        kind = kind_of(split.task)
         encoded, known = self._encode(split), [self._encode_once(reference) for reference in references]
-        return scored(split, known, kind_of(split.task).predictions(split.task, encoded, known))
+        predicted = kind.predictions(split.task, encoded, known)
+        place = split.task, split.name, split.language, self._spec, split.part, split.features
+        examples = self._bench.keep_examples(*place, lambda: kind.gold(split.examples, known))
+        return scored(split, known, predicted, examples, kind.confidences(split.task, encoded))
 
     def _encode_once(self, split: Split) -> Encoded:
         place = split.task.name, split.name, split.language
@@ -215,8 +223,19 @@ class Scorer:
         return [found[position] for position in range(len(rows))]
 
 
-def scored(split: Split, references: Sequence[Encoded], predicted: Sequence[Prediction]) -> Evaluation:
-    """What predictions of a split are worth. Without gold labels the score is None."""
+def scored(
+    split: Split,
+    references: Sequence[Encoded],
+    predicted: Sequence[Prediction],
+    examples: str = "",
+    confidences: Sequence[float] = (),
+) -> Evaluation:
+    """What predictions of a split are worth. Without gold labels the score is None.
+
+    Args:
+        examples: under which fingerprint the split's examples are kept.
+        confidences: of each prediction, if the kind has them.
+    """
     task, kind, metric = split.task, kind_of(split.task), METRICS[split.task.metric]
     gold = kind.gold(split.examples, references)
     values: Mapping[str, float | None] = {task.main_metric: None}
@@ -246,7 +265,15 @@ def scored(split: Split, references: Sequence[Encoded], predicted: Sequence[Pred
         for name, value in values.items()
     ]
     main = next(one for one in scores if one.metric == task.main_metric)
-    row = Predicted(task.name, split.language, split.name, "", tuple(map(_text, predicted)), statistics)
+    row = Predicted(
+        target=task.name,
+        language=split.language,
+        split=split.name,
+        examples=examples,
+        predictions=tuple(map(_text, predicted)),
+        statistics=statistics,
+        confidences=tuple(confidences),
+    )
     answers = kind.answers(predicted)
     is_constant = len(answers) > 1 and len(set(answers)) == 1
     wrong_somewhere = main.value is not None and not main.is_perfect
