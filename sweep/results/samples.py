@@ -16,6 +16,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from sweep.search import Fate
 from sweep.statistics.influence import Floats, by_group, leave_out
 from trainables.metrics import METRICS
 
@@ -72,7 +73,7 @@ class Seed:
     """
 
     seed: int
-    fate: str
+    fate: Fate
     collapsed: bool = False
     trials: Mapping[str, str] = field(default_factory=dict)
     values: Mapping[str, float | None] = field(default_factory=dict)
@@ -160,7 +161,7 @@ def _question(
         found[row["condition"], row["seed"]].append(row)
     conditions: dict[str, list[Seed]] = defaultdict(list)
     for row in asked:
-        fate = "failed" if row["failed"] else "finished" if row["finished"] else "missing"
+        fate: Fate = "failed" if row["failed"] else "finished" if row["finished"] else "missing"
         rows = found[row["condition"], row["seed"]] if fate == "finished" else []
         trials = {one["language"]: one["trial_id"] for one in rows}
         values = {one["language"]: one["value"] for one in rows}
@@ -245,7 +246,7 @@ def _places(
     connection: duckdb.DuckDBPyConnection, fingerprints: Iterable[str]
 ) -> tuple[dict[str, NDArray[np.integer]], int]:
     """By fingerprint, the group of the example at each position as a number; how many groups there are in all."""
-    table = connection.execute(_GROUPS, {"examples": sorted(set(fingerprints))}).to_arrow_table()
+    table = _table(connection, _GROUPS, {"examples": sorted(set(fingerprints))})
     groups, of_groups = _encoded(table["key"])
     names, of_names = _encoded(table["examples"])
     return {name: of_groups[of_names == place] for place, name in enumerate(names)}, len(groups)
@@ -258,7 +259,7 @@ def _sums(
     groups: int,
 ) -> dict[tuple[str, str], _Sums]:
     """By trial and language. Languages whose examples are not known are left out."""
-    table = connection.execute(_STATISTICS, wanted).to_arrow_table()
+    table = _table(connection, _STATISTICS, wanted)
     if not table.num_rows:
         return {}
     trials, of_trials = _encoded(table["trial_id"])
@@ -306,4 +307,9 @@ def _encoded(column: pa.ChunkedArray) -> tuple[list[str], NDArray[np.integer]]:
 def _rows(
     connection: duckdb.DuckDBPyConnection, sql: str, parameters: Mapping[str, object] | None = None
 ) -> list[dict[str, Any]]:
-    return connection.execute(sql, parameters).to_arrow_table().to_pylist()
+    found: list[dict[str, Any]] = _table(connection, sql, parameters).to_pylist()
+    return found
+
+
+def _table(connection: duckdb.DuckDBPyConnection, sql: str, parameters: Mapping[str, object] | None = None) -> pa.Table:
+    return connection.sql(sql, params=parameters).to_arrow_table()

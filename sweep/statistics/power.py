@@ -7,9 +7,10 @@ the noncentral t distribution, here as a mean over its chi-squared part, which i
 from __future__ import annotations
 
 import numpy as np
-from scipy import optimize, stats
+from scipy import optimize, special, stats
 
 from sweep.statistics.crossed import ENOUGH_SEEDS, Parts
+from sweep.statistics.influence import Floats
 from sweep.statistics.multiplicity import LEVEL
 
 POWER = 0.8
@@ -24,24 +25,31 @@ _SLICES = 512
 
 def power(effect: float, error: float, freedom: float, level: float = LEVEL) -> float:
     """The probability that a two-sided t test finds a true difference of `effect`."""
-    critical = stats.t.isf(level / 2, freedom)
-    if np.isfinite(freedom):
-        middles = (np.arange(_SLICES) + 0.5) / _SLICES
-        errors = np.sqrt(stats.chi2.ppf(middles, freedom) / freedom)
-    else:
-        errors = np.ones(1)
-    shift, bounds = abs(effect) / error, critical * errors
-    return float(np.mean(stats.norm.cdf(shift - bounds) + stats.norm.cdf(-shift - bounds)))
+    return _power(abs(effect) / error, _bounds(freedom, level))
 
 
 def detectable(error: float, freedom: float, level: float = LEVEL) -> float:
     """The smallest true difference that is found with a probability of POWER, in the units of its standard error."""
     if error <= 0:
         return 0.0
+    bounds = _bounds(freedom, level)
     most = 4.0
-    while power(most, 1.0, freedom, level) < POWER:
+    while _power(most, bounds) < POWER:
         most *= 2
-    return error * float(optimize.brentq(lambda effect: power(effect, 1.0, freedom, level) - POWER, 0, most))
+    return error * float(optimize.brentq(lambda effect: _power(effect, bounds) - POWER, 0, most))
+
+
+def _bounds(freedom: float, level: float) -> Floats:
+    """What a difference has to exceed, in true standard errors: it depends on how its error is estimated."""
+    critical = stats.t.isf(level / 2, freedom)
+    if not np.isfinite(freedom):
+        return np.array([critical])
+    middles = (np.arange(_SLICES) + 0.5) / _SLICES
+    return np.asarray(critical * np.sqrt(stats.chi2.ppf(middles, freedom) / freedom))
+
+
+def _power(shift: float, bounds: Floats) -> float:
+    return float(np.mean(special.ndtr(shift - bounds) + special.ndtr(-shift - bounds)))
 
 
 def error_with(parts: Parts, seeds: int, groups: int) -> tuple[float, float]:
