@@ -41,7 +41,7 @@ def run(
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Run failed trials again.")] = False,
 ) -> None:
     """Run an experiment here, or go on with one. Exit code 0: all done, 1: a trial failed, 2: mend something."""
-    from sweep.experiment.file import load
+    from sweep.experiment.file import find, load
     from sweep.running import run as sweep_run
     from sweep.running.cluster import RayLost
     from sweep.running.progress import Progress
@@ -78,7 +78,10 @@ def run(
         loaded = load(experiment, overrides or [])
         progress = Progress(console)
         with drawn(progress, os.environ.get(VIEW)):
-            summary = sweep_run.run(loaded, progress, start_over, stop, address, retry_failed)
+            summary = sweep_run.run(
+                loaded, progress, start_over, stop, address, retry_failed,
+                file=find(experiment).read_text(encoding="utf-8"), command=again(),
+            )  # fmt: skip
         _tell(console, loaded, summary)
     except RayLost as error:
         start_over(str(error))

@@ -200,7 +200,7 @@ def test_weights_that_are_gone_are_made_again(rig: Rig, is_damaged: bool) -> Non
         child = rig.run(stop_at="target")
     assert child is not None
     parent = str(child.parent)
-    entry = rig.store.read(f"ledger/{parent}.parquet")
+    entry = rig.store.read(f"ledger/trials/{parent}.parquet")
     if is_damaged:
         rig.store.write(checkpoint_name(parent), b"cut off")
     else:
@@ -211,7 +211,7 @@ def test_weights_that_are_gone_are_made_again(rig: Rig, is_damaged: bool) -> Non
     assert child not in started
     for spec in started:
         rig.end(spec)
-    assert rig.store.read(f"ledger/{parent}.parquet") == entry  # its scores stand
+    assert rig.store.read(f"ledger/trials/{parent}.parquet") == entry  # its scores stand
     rig.run()
     assert rig.driver.search.is_over
     assert rig.trials("select count(*) as n from trials where status <> 'finished'") == [{"n": 0}]

@@ -9,18 +9,25 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from sweep.planning import history
 from sweep.planning.plan import Study
-from sweep.results.query import VIEWS, query
+from sweep.results.query import EXAMPLES, VIEWS, query
 from tests.unit.test_driver import Rig
+from trainables import sealed
 from trainables.errors import UserError
 from trainables.reports import Predicted, Report, Score, Trained
 from trainables.spec import TrialSpec
 
 Value = Callable[[Study, TrialSpec, str, str], float | None]
 """From study, evaluation, language and split to a score."""
+
+EXAMPLE = {
+    "position": 0, "example": "0", "item": "0", "group": "0", "gold": ["NOUN"], "texts": ["Haus"],
+    "tokens": 3, "words": 1,
+}  # fmt: skip
 
 ONE_TARGET = {"targets": ["mini-pos"], "trials": {"intermediate": 1, "target": 2}}
 
@@ -38,6 +45,7 @@ def play(
     metric: str = "f1",
 ) -> Rig:
     """Runs a rig to its end. `ends` says how a trial ends other than well, `metric` is the main one."""
+    rig.store.write("examples/feed.parquet", sealed.write(pa.Table.from_pylist([EXAMPLE], schema=EXAMPLES.remove(0))))
     while (found := rig.start()) is not None:
         spec = found[0]
         study = rig.driver.search.running[spec.trial_id][0]
@@ -60,7 +68,7 @@ def _scores(study: Study, spec: TrialSpec, value: Value, main: str = "f1") -> tu
 
 
 def _predictions(spec: TrialSpec) -> tuple[Predicted, ...]:
-    return tuple(Predicted(task, "de", "test", "feed", ("NOUN",), ((1.0, 1.0, 1.0),)) for task in spec.tasks)
+    return tuple(Predicted(task, "de", "test", "feed", ("NOUN",), ((1.0, 1.0, 1.0),), (0.75,)) for task in spec.tasks)
 
 
 def failing(phase: str, seed: int, condition: str = "mini-nli") -> Callable[[Study, TrialSpec], dict[str, Any]]:
@@ -102,14 +110,17 @@ def test_views_have_the_promised_columns(rig: Rig) -> None:
         "means": "condition target split metric languages mean median std mean_without_source mean_unseen "
         "seeds failed collapsed",
         "transfer": "condition target language split value baseline delta gain seeds baseline_seeds seen baseline_seen",
-        "predictions": "trial_id target language split example prediction",
+        "predictions": "trial_id target language split example prediction gold position confidence statistics item "
+        "group texts",
+        "examples": "examples position example item group gold texts tokens words",
+        "runs": "run git_commit git_dirty command file python torch cuda ray transformers datasets",
         "trained": "trial_id study condition task language steps examples tokens winner seed",
         "budgets": "condition languages steps examples tokens seconds trials",
         "leaderboard": "condition regime benchmark task_group score std tasks of_tasks missing seeds failed collapsed",
     }
     for view in {*VIEWS} - {"languages"}:  # which are the same for all experiments
         names = query(rig.store, f"from {view}").column_names
-        assert {*promised[view].split(), "experiment"} <= set(names)
+        assert {*promised[view].split(), *([] if view == "examples" else ["experiment"])} <= set(names)
 
 
 def test_best_summarises_over_the_winners_seeds(rig: Rig) -> None:

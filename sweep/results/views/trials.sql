@@ -6,6 +6,8 @@ create view trials as
 select experiment, plan, trial_id, study, phase, condition, training_set, regime, role, winner, chosen, parent, status, objective,
        curve, collapsed, learning_rate, epochs, batch_size, warmup, weight_decay, seed, started_at, finished_at, seconds,
        startup_seconds, examples_per_second, features, tokens, steps, device, worker_group, attempts, resumed, halvings,
-       micro_batch_tokens, error, spec
+       micro_batch_tokens, error, losses, host, workers, gpus, gpu_hours, peak_memory, run, model, weights, tasks, languages,
+       data, precision, dropout, dropout_masks, train_examples, eval_examples, max_length, layer, pooling, checkpoint, head,
+       token_types, lora, recipe, code, spec
 from internal.members
 join ledger using (trial_id);
