@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 
 from sweep.results.diagnostics.attributes import MEASURED, OF_KIND, Examples, overlap, question_type
 from sweep.results.diagnostics.buckets import MOST_VALUES, NONE, cut
-from sweep.results.diagnostics.diagnose import PRETRAINING, Answered, assess, attributes
+from sweep.results.diagnostics.diagnose import PRETRAINING, assess, attributes
 from sweep.results.diagnostics.parts import Tagged, of_examples
-from sweep.results.diagnostics.scores import FEWEST, BucketScore, Question, Run
+from sweep.results.diagnostics.reading import Answered
+from sweep.results.diagnostics.scores import FEWEST, BucketScore, Run, Scoring
 from trainables.metrics import METRICS
 from trainables.metrics.tagging import CHUNKS
 from trainables.tasks import KINDS
@@ -188,8 +189,8 @@ def test_ranges_of_fractions_have_names_of_their_own(values: list[float]) -> Non
 
 # Scores
 
-ACCURACY = Question("t", "test", "accuracy", lambda sums: METRICS["accuracy"].formula(sums)["accuracy"])
-F1 = Question("t", "test", "f1", lambda sums: METRICS["entity_f1"].formula(sums)["f1"])
+ACCURACY = Scoring("t", "test", "accuracy", lambda sums: METRICS["accuracy"].formula(sums)["accuracy"])
+F1 = Scoring("t", "test", "f1", lambda sums: METRICS["entity_f1"].formula(sums)["f1"])
 
 
 def runs(*conditions: str, seeds: int = 1, trained: bool = True) -> list[Run]:
@@ -231,10 +232,10 @@ def test_seeds_are_averaged_and_conditions_compared_with_the_baseline() -> None:
 
 
 def test_less_is_better_of_error_rates() -> None:
-    question = Question("t", "test", "error_rate", lambda sums: METRICS["error_rate"].formula(sums)["error_rate"], True)
+    scoring = Scoring("t", "test", "error_rate", lambda sums: METRICS["error_rate"].formula(sums)["error_rate"], True)
     statistics = np.array([[[1, 1.0]] * 30, [[0, 1.0]] * 15 + [[1, 1.0]] * 15])
     answered = {"en": Answered(Examples("en", table([["a"]] * 30)), statistics)}
-    (row,) = [one for one in assess(question, "accuracy", ["length"], runs("none", "nli"), answered)
+    (row,) = [one for one in assess(scoring, "accuracy", ["length"], runs("none", "nli"), answered)
               if one.condition == "nli" and one.language is None]  # fmt: skip
     assert (row.score, row.baseline_score, row.difference) == (50.0, 100.0, 50.0)
     assert row.difference_low is not None

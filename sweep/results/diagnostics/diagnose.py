@@ -9,44 +9,35 @@ from __future__ import annotations
 import dataclasses
 import functools
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+import duckdb
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from sweep.results.diagnostics.attributes import MEASURED, OF_KIND, Examples
+from sweep.results.diagnostics.attributes import MEASURED, OF_KIND
 from sweep.results.diagnostics.buckets import Bucket, categories, cut
 from sweep.results.diagnostics.parts import Part, Tagged, of_examples
-from sweep.results.diagnostics.scores import BucketScore, Question, Run, scored
+from sweep.results.diagnostics.reading import Answered, read
+from sweep.results.diagnostics.scores import BucketScore, Run, Scoring, scored
 from sweep.results.languages import languages
-from sweep.statistics.influence import Floats
+from sweep.results.samples import Question, formula_of
 from sweep.statistics.multiplicity import benjamini_hochberg
 from trainables.metrics.tagging import CHUNKS
 from trainables.reports import ERROR_RATE
+from trainables.store import Store
 
 KINDS_OF: Mapping[str, str] = {"entity_f1": "entity_type", "pos_f1": "tag", "tag_accuracy": "tag"}
 """What the kinds are called that a sentence's statistics are told apart by, by metric."""
 
+TEST = "test"
+"""Of a suite, which has error rates."""
+
 PRETRAINING = "pretraining_gib"
 """How much text of a language XLM-R's pre-training had: an attribute of languages."""
-
-
-@dataclass(frozen=True)
-class Answered:
-    """What some runs answered in a language.
-
-    Attributes:
-        statistics: (runs, n, k): what the metric sums, of each example.
-        predictions: (runs, n): which of `texts` they predict; None where that is not asked for.
-    """
-
-    examples: Examples
-    statistics: Floats
-    predictions: NDArray[np.int64] | None = None
-    texts: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -58,20 +49,61 @@ class Diagnostics:
         notes: what a reader must know of all of it.
     """
 
+    experiment: str
+    regime: str
     target: str
     rows: tuple[BucketScore, ...]
     notes: tuple[str, ...] = ()
 
 
+def diagnose(
+    connection: duckdb.DuckDBPyConnection,
+    store: Store,
+    question: Question,
+    asked: Collection[str] | None = None,
+    by_language: bool = True,
+    baseline: str = "none",
+) -> Diagnostics:
+    """The diagnostics of a target.
+
+    Args:
+        connection: one of `sweep.results.query.connect` that has predictions.
+        question: the target (`sweep.results.samples.questions`).
+        asked: some attributes; None: all that its kind of task has.
+        by_language: whether single languages are asked for as well.
+        baseline: the condition that the others are compared with.
+
+    Raises:
+        UserError: examples in the store are damaged.
+    """
+    own = (question.experiment, question.regime, question.target)
+    tagged = asked is None or not {*KINDS_OF.values()}.isdisjoint(asked)
+    found = read(connection, store, question, with_predictions=tagged) if question.metric else None
+    if found is None:
+        return Diagnostics(*own, (), ("no winner has answered examples whose labels are known",))
+    names = [name for name in attributes(found.kind, found.metric) if asked is None or name in asked]
+    scoring = Scoring(
+        target=question.target,
+        split=question.split,
+        metric=question.metric,
+        formula=formula_of(question.names, [question.metric]),
+        errors=found.metric == ERROR_RATE,
+        baseline=baseline,
+        by_language=by_language,
+    )
+    rows = assess(scoring, found.metric, names, found.runs, found.answered)
+    return Diagnostics(*own, tuple(rows), found.notes)
+
+
 def attributes(kind: str, metric: str) -> tuple[str, ...]:
     """What can be asked of a task: of its examples, of the kinds of its tags, of its languages."""
-    if metric == ERROR_RATE:  # what is true of a case stands at one of its questions: only what they share is asked
-        return ("test", PRETRAINING)
+    if metric == ERROR_RATE:  # what is true of a case stands at one of its questions
+        return (TEST, PRETRAINING)
     return (*OF_KIND.get(kind, ()), *([KINDS_OF[metric]] if metric in KINDS_OF else []), PRETRAINING)
 
 
 def assess(
-    question: Question,
+    scoring: Scoring,
     metric: str,
     asked: Sequence[str],
     runs: Sequence[Run],
@@ -93,7 +125,7 @@ def assess(
             if attribute == KINDS_OF.get(metric)
             else _by_example(attribute, codes, answered, groups)
         )
-        own = question if attribute != PRETRAINING else dataclasses.replace(question, by_language=False)
+        own = scoring if attribute != PRETRAINING else dataclasses.replace(scoring, by_language=False)
         for bucket, parts in found:
             rows += scored(own, attribute, bucket, parts, runs)
     return _adjusted(rows)
@@ -109,12 +141,14 @@ def _joined(groups: Sequence[pa.ChunkedArray]) -> list[NDArray[np.int64]]:
 def _by_example(
     attribute: str, codes: Sequence[str], answered: Mapping[str, Answered], groups: Sequence[NDArray[np.int64]]
 ) -> Iterator[tuple[Bucket, dict[str, Part]]]:
+    in_order = [answered[code] for code in codes]
     if attribute == PRETRAINING:
         sizes = cut([pa.array([_gib().get(code)], pa.float64()) for code in codes])
         buckets = sizes.buckets
         places = [np.repeat(one, len(own)) for one, own in zip(sizes.places, groups, strict=True)]
     else:
-        found = cut([MEASURED[attribute](answered[code].examples) for code in codes])
+        values = [_tests(own) if attribute == TEST else MEASURED[attribute](own.examples) for own in in_order]
+        found = cut(values)
         buckets, places = found.buckets, [*found.places]
     for number, bucket in enumerate(buckets):
         yield (
@@ -149,6 +183,12 @@ def _by_kind(
                 if code in tagged
             },
         )
+
+
+def _tests(answered: Answered) -> pa.Array:
+    """The test of each case: the one in whose columns it has statistics."""
+    cases = answered.statistics[0, :, 1::2]
+    return pa.array(answered.parts, pa.string()).take(pa.array(cases.argmax(axis=1)))
 
 
 @functools.cache

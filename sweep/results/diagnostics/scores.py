@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sweep.results.comparison import Claim
+from sweep.results.difference import Claim
 from sweep.results.diagnostics.buckets import Bucket
 from sweep.results.diagnostics.parts import Part
 from sweep.statistics.crossed import Estimate, Runs, Spread, of_the_recipe, of_these_models, pooled
@@ -35,8 +35,8 @@ class Run:
 
 
 @dataclass(frozen=True)
-class Question:
-    """What is asked of a bucket.
+class Scoring:
+    """How a target is scored.
 
     Attributes:
         metric: the score's name, on the 0-100 scale; `formula` is its.
@@ -117,7 +117,7 @@ class _Subject:
 
 
 def scored(
-    question: Question, attribute: str, bucket: Bucket, parts: Mapping[str, Part], runs: Sequence[Run]
+    scoring: Scoring, attribute: str, bucket: Bucket, parts: Mapping[str, Part], runs: Sequence[Run]
 ) -> Iterator[BucketScore]:
     """A row for each condition, and for each language that has the bucket if asked; none where no language has.
 
@@ -128,27 +128,27 @@ def scored(
     compared: dict[tuple[str, str], dict[str, list[int]]] = {}
     for place, run in enumerate(runs):
         compared.setdefault((run.experiment, run.regime), {}).setdefault(run.condition, []).append(place)
-    for subject in _subjects(question, parts):
+    for subject in _subjects(scoring, parts):
         groups = subject.changes.shape[1]
         nothing = Runs(np.zeros(1), np.zeros((1, groups)), trained=False)
         for (experiment, regime), conditions in compared.items():
             found = {name: subject.runs(places, runs) for name, places in conditions.items()}
             pool = pooled(found.values())
             for name, own in found.items():
-                baseline = found.get(question.baseline) if name != question.baseline else None
+                baseline = found.get(scoring.baseline) if name != scoring.baseline else None
                 claim: Claim = "recipe" if all(map(_is_repeated, [own, baseline or nothing])) else "models"
                 alone = _estimate(own, nothing, claim, pool)
                 apart = None if baseline is None else _estimate(own, baseline, claim, pool)
                 low, high = _interval(alone, groups)
-                difference, worse, better = _for_the_better(apart, groups, question.errors)
+                difference, worse, better = _for_the_better(apart, groups, scoring.errors)
                 yield BucketScore(
                     experiment=experiment,
                     condition=name,
                     regime=regime,
-                    target=question.target,
+                    target=scoring.target,
                     language=subject.language,
-                    split=question.split,
-                    metric=question.metric,
+                    split=scoring.split,
+                    metric=scoring.metric,
                     attribute=attribute,
                     bucket=bucket.name,
                     lower=bucket.lower,
@@ -160,7 +160,7 @@ def scored(
                     groups=groups,
                     languages=subject.languages,
                     seeds=own.seeds,
-                    baseline=None if baseline is None else question.baseline,
+                    baseline=None if baseline is None else scoring.baseline,
                     baseline_score=None if baseline is None else float(baseline.scores.mean()),
                     difference=difference,
                     difference_low=worse,
@@ -172,19 +172,19 @@ def scored(
                 )
 
 
-def _subjects(question: Question, parts: Mapping[str, Part]) -> Iterator[_Subject]:
+def _subjects(scoring: Scoring, parts: Mapping[str, Part]) -> Iterator[_Subject]:
     """All languages together, whose groups are left out of all of them at once; then each."""
     there = {language: part for language, part in parts.items() if part.n}
     if not there:
         return
-    found = {language: leave_out(question.formula, part.sums) for language, part in there.items()}
+    found = {language: leave_out(scoring.formula, part.sums) for language, part in there.items()}
     groups = np.unique(np.concatenate([part.groups for part in there.values()]))
     scores = np.mean([scores for scores, _ in found.values()], axis=0)
     changes = np.zeros((len(scores), len(groups)))
     for language, (_, own) in found.items():
         changes[:, np.searchsorted(groups, there[language].groups)] += own / len(there)
     yield _Subject(None, len(there), sum(part.n for part in there.values()), scores, changes)
-    if question.by_language:
+    if scoring.by_language:
         for language, (scores, changes) in found.items():
             yield _Subject(language, 1, there[language].n, scores, changes)
 
