@@ -167,8 +167,11 @@ def _question(
         values = {one["language"]: one["value"] for one in rows}
         conditions[row["condition"]].append(Seed(row["seed"], fate, bool(row["collapsed"]), trials, values))
     any_row = scored[0] if scored else {"metric": "", "split": ""}
+    experiment, regime, target = key
     return Question(
-        *key,
+        experiment,
+        regime,
+        target,
         any_row["metric"],
         any_row["split"],
         names,
@@ -191,7 +194,7 @@ def formula_of(names: Iterable[str], scores: Sequence[str]) -> Callable[[Floats]
 
     def formula(sums: Floats) -> Floats:
         found = metric.formula(sums)
-        return np.mean([found[name] for name in scores], axis=0)
+        return np.asarray(np.mean([found[name] for name in scores], axis=0))
 
     return formula
 
