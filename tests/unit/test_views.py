@@ -103,8 +103,8 @@ def rig(tmp_path: Path) -> Rig:
 def test_views_have_the_promised_columns(rig: Rig) -> None:
     promised = {
         "trials": "trial_id study phase condition training_set status objective learning_rate epochs batch_size seed "
-        "started_at finished_at seconds examples_per_second error startup_seconds plan role winner chosen",
-        "scores": "trial_id condition target training_set language split metric value n seed winner chosen seen",
+        "started_at finished_at seconds examples_per_second error startup_seconds plan role winner chosen rank",
+        "scores": "trial_id condition target training_set language split metric value n seed winner chosen rank seen",
         "counts": "condition target planned finished failed collapsed seeds",
         "best": "condition target language split metric mean median std seeds planned finished failed collapsed seen",
         "means": "condition target split metric languages mean median std mean_without_source mean_unseen "
@@ -289,6 +289,36 @@ def test_a_new_winner_is_not_averaged_with_the_old_one(tmp_path: Path) -> None:
     assert len(new) == 2
     assert not old & new
     assert rows(more, "select seeds, planned from means") == [("2 of 2", 2)]
+
+
+def test_trials_that_are_scored_beside_the_winner_are_seen_and_count_nowhere(tmp_path: Path) -> None:
+    """The others have better scores than any winner, as it may be: the English development set chose."""
+
+    of = {**ONE_TARGET, "trials": {"intermediate": 1, "target": 3}, "seeds": [1, 2]}
+    alone = play(Rig(tmp_path / "alone", **of))
+    many = Rig(tmp_path / "many", **of, evaluate={"top": 3})
+
+    def ranked(study: Study, spec: TrialSpec, language: str, split: str) -> float | None:
+        tried = many.driver.search.ended(many.plan.study(str(study.parent)))
+        order = sorted((one for one in tried if one.spec.seed == 1), key=lambda one: -(one.objective or 0))
+        ranks = [one.spec.trial_id for one in order]
+        return (value(study, spec, language, split) or 0) + 10 * (
+            ranks.index(str(spec.parent)) if spec.seed == 1 else 0
+        )
+
+    play(many, ranked)
+    for view in ("best", "means", "transfer", "counts"):
+        assert rows(many, f"from {view} order by all") == rows(alone, f"from {view} order by all")
+    sql = "select seed, rank, winner, chosen from trials where phase = 'evaluate' and condition = 'none' order by all"
+    told = [(1, 1, True, True), (1, 2, False, True), (1, 3, False, True), (2, None, True, False)]
+    assert rows(many, sql) == told
+    sql = """
+        select rank, winner, value from scores
+        where main and seed = 1 and condition = 'none' and language = 'de' order by all
+    """
+    assert rows(many, sql) == [(1, True, 60.0), (2, False, 70.0), (3, False, 80.0)]
+    assert rows(many, "select count(*), count(*) filter (winner) from predictions where condition = 'none'") == [(4, 2)]
+    assert rows(many, "select distinct rank from trials where phase <> 'evaluate'") == [(None,)]
 
 
 MULTILINGUAL = {

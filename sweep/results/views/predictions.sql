@@ -2,7 +2,7 @@
 -- `confidence` is the probability of the prediction, null where the kind of task has none; `statistics` is what the metric sums.
 create view predictions as
 select experiment, trial_id, condition, regime, seed, chosen, target, language, split, example, prediction, gold, position, phase,
-       phase = 'evaluate' and winner as winner, confidence, statistics, item, "group", texts, examples
+       phase = 'evaluate' and winner as winner, rank, confidence, statistics, item, "group", texts, examples
 from internal.predicted
 join (select trial_id, phase, seed from ledger where status = 'finished' or phase = 'evaluate') using (trial_id)
 join internal.members using (trial_id)
