@@ -12,7 +12,8 @@ from sweep.planning.history import KeptPlan
 from sweep.planning.plan import Study
 from sweep.report.blocks import Row
 from sweep.results.changes import Changes, changes
-from sweep.results.comparison import Claim, Comparison, compare
+from sweep.results.comparison import Comparison, compare
+from sweep.results.difference import Claim
 from sweep.results.query import connect
 from trainables.store import Store
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sweep.results.samples import Question, Seed, formula_of, questions
+from sweep.statistics.influence import Floats
 from trainables.reports import ERROR_RATE
 
 SHOWN = 4
@@ -124,10 +125,10 @@ def _changes(
     if not table.num_rows:
         return None
     changed = table.filter(table["changed"])
-    try:
-        gains = _gains(question, changed)
-    except KeyError:  # a metric that this version does not know
+    formula = formula_of(question.names, [question.metric])
+    if formula is None:  # a metric that this version does not know
         return None
+    gains = _gains(formula, changed) * (-1 if question.metric == ERROR_RATE else 1)
     return Changes(
         condition=condition,
         regime=question.regime,
@@ -142,16 +143,14 @@ def _changes(
     )
 
 
-def _gains(question: Question, changed: pa.Table) -> np.ndarray[Any, np.dtype[np.float64]]:
-    """What each example has more of the main score by itself, for the better."""
-    formula = formula_of(question.names, [question.metric])
-    after, before = (
-        formula(_matrix(changed[name])) if changed.num_rows else np.zeros(0) for name in ("after", "before")
-    )
-    return np.asarray((after - before) * (-1 if question.metric == ERROR_RATE else 1))
+def _gains(formula: Callable[[Floats], Floats], changed: pa.Table) -> Floats:
+    """What each example has more of the main score by itself."""
+    if not changed.num_rows:
+        return np.zeros(0)
+    return formula(_matrix(changed["after"])) - formula(_matrix(changed["before"]))
 
 
-def _matrix(statistics: pa.ChunkedArray) -> np.ndarray[Any, np.dtype[np.float64]]:
+def _matrix(statistics: pa.ChunkedArray) -> Floats:
     return np.asarray(statistics.combine_chunks().flatten().to_numpy().reshape(len(statistics), -1))
 
 
