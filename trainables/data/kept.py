@@ -24,6 +24,7 @@ from trainables.data.examples import (
 )
 from trainables.data.items import Place
 from trainables.data.words import words
+from trainables.reports import ERROR_RATE
 from trainables.tasks import Task
 
 FOLDER = "examples"
@@ -80,7 +81,7 @@ def table(
             for one, own in zip(examples, read, strict=True)
         ],
     }
-    tests = [one.test or "" for one in examples if isinstance(one, Question)] if task.metric == "error_rate" else []
+    tests = [one.test or "" for one in examples if isinstance(one, Question)] if task.metric == ERROR_RATE else []
     about = {
         "task": task.name,
         "kind": task.kind,

@@ -164,16 +164,20 @@ def _cases(answered: Answered) -> Answered:
     """What is true of a case stands at one of its questions: the others are no examples of their own."""
     inside = answered.statistics.any(axis=(0, 2))
     examples = replace(answered.examples, table=answered.examples.table.filter(pa.array(inside)))
-    return replace(answered, examples=examples, statistics=answered.statistics[:, inside])
+    return replace(
+        answered,
+        examples=examples,
+        statistics=answered.statistics[:, inside],
+        predictions=answered.predictions[:, inside],
+    )
 
 
 def load(store: Store, fingerprint: str) -> tuple[pa.Table, Mapping[str, str]]:
     """Examples with `trainables.data.kept.SCHEMA`, and what is said of them. Raises FileNotFoundError, UserError."""
     name = kept.name(fingerprint)
     try:
-        file = SealedFile(store, name)
-        about = pq.read_schema(pa.PythonFile(file, "r")).metadata or {}
-        table = file.table(kept.SCHEMA.names, kept.SCHEMA)
+        file = pq.ParquetFile(pa.PythonFile(SealedFile(store, name), "r"))
+        about, table = file.schema_arrow.metadata or {}, file.read(kept.SCHEMA.names)
     except (SealError, pa.ArrowException) as error:
         hint = "set the file aside and evaluate again: the same examples are kept anew"
         raise UserError(Problem(f"examples are damaged: {error}", store.path(name), hint=hint)) from error
