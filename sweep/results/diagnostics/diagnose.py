@@ -96,7 +96,9 @@ def diagnose(
         by_language=by_language,
     )
     rows = assess(scoring, found.metric, names, found.runs, found.answered)
-    return Diagnostics(*own, tuple(rows), found.notes)
+    buckets = Counter(attribute for attribute, _ in {(row.attribute, row.bucket) for row in rows})
+    told = [row for row in rows if buckets[row.attribute] > 1]  # what is the same for all examples tells nothing apart
+    return Diagnostics(*own, tuple(adjusted(told)), found.notes)
 
 
 def attributes(kind: str, metric: str) -> tuple[str, ...]:
@@ -113,9 +115,7 @@ def assess(
     runs: Sequence[Run],
     answered: Mapping[str, Answered],
 ) -> list[BucketScore]:
-    """The rows of some attributes; none of one that has a single bucket: it tells nothing apart.
-
-    Neither the order of the languages nor that of their examples changes them.
+    """The rows of some attributes. Neither the order of the languages nor that of their examples changes them.
 
     Args:
         metric: the key of METRICS.
@@ -131,9 +131,9 @@ def assess(
         else:
             buckets, parts_of = _by_example(attribute, in_order, groups)
         own = scoring if attribute != PRETRAINING else dataclasses.replace(scoring, by_language=False)
-        for number, bucket in enumerate(buckets if len(buckets) > 1 else ()):
+        for number, bucket in enumerate(buckets):
             rows += scored(own, attribute, bucket, parts_of(number), runs)
-    return _adjusted(rows)
+    return rows
 
 
 def _joined(groups: Sequence[pa.ChunkedArray]) -> list[Places]:
@@ -198,7 +198,7 @@ def _gib() -> Mapping[str, float]:
     return dict(zip(known["language"].to_pylist(), known["xlmr_gib"].to_pylist(), strict=True))
 
 
-def _adjusted(rows: Sequence[BucketScore]) -> list[BucketScore]:
+def adjusted(rows: Sequence[BucketScore]) -> list[BucketScore]:
     """With p adjusted: of the means over languages in one family, of single languages in another."""
     found = [*rows]
     for is_mean in (True, False):

@@ -20,7 +20,7 @@ from sweep.statistics.influence import Floats
 from trainables.data import kept
 from trainables.errors import Problem, UserError
 from trainables.reports import ERROR_RATE
-from trainables.sealed import SealedFile, SealError
+from trainables.sealed import Reader, SealedFile, SealError
 from trainables.store import Store
 
 _ANSWERS = """
@@ -176,7 +176,7 @@ def load(store: Store, fingerprint: str) -> tuple[pa.Table, Mapping[str, str]]:
     """Examples with `trainables.data.kept.SCHEMA`, and what is said of them. Raises FileNotFoundError, UserError."""
     name = kept.name(fingerprint)
     try:
-        file = pq.ParquetFile(pa.PythonFile(SealedFile(store, name), "r"))
+        file = pq.ParquetFile(pa.PythonFile(Reader(SealedFile(store, name)), "r"))
         about, table = file.schema_arrow.metadata or {}, file.read(kept.SCHEMA.names)
     except (SealError, pa.ArrowException) as error:
         hint = "set the file aside and evaluate again: the same examples are kept anew"
