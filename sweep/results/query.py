@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 from sweep.console import counted
 from sweep.ledger import OUTCOME, PREDICTIONS, SCORES, TRIALS, Ledger, outcome, runs
 from sweep.planning import history
+from sweep.results.diagnostics.view import register
 from sweep.results.languages import languages
 from sweep.results.members import members
 from sweep.results.official import official
@@ -26,7 +27,7 @@ VIEWS_FOLDER = Path(__file__).parent / "views"
 
 VIEWS = (
     "trials", "scores", "examples", "predictions", "counts", "best", "means", "transfer", "trained", "budgets", "runs",
-    "languages", "leaderboard",
+    "languages", "leaderboard", "diagnostics",
 )  # fmt: skip
 """In the order in which they build on each other. `show tables` lists them, and the ledger that they are made of."""
 
@@ -95,6 +96,7 @@ def connect(
         connection.register("part", table)
         connection.execute(f"create table internal.{name} as from part")
         connection.unregister("part")
+    register(connection, store, lambda: connect(store, "from predictions", experiments, memory))
     for view in VIEWS:
         connection.execute((VIEWS_FOLDER / f"{view}.sql").read_text(encoding="utf-8"))
     connection.execute("set enable_external_access = false")
