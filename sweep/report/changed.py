@@ -94,7 +94,7 @@ def _rows(one: Changes) -> list[tuple[Cell, ...]]:
             text(_cut(" | ".join(example.gold)), foreign=True),
             text(_cut(example.before), foreign=True),
             text(_cut(example.after), foreign=True),
-            text("▲ better" if example.is_better else "▼ worse"),
+            text("▲\u00a0better" if example.is_better else "▼\u00a0worse"),
         )
         for example in one.examples
     ]

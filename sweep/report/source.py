@@ -13,8 +13,10 @@ from sweep.planning.plan import Study
 from sweep.report.blocks import Row
 from sweep.results.changes import Changes, changes
 from sweep.results.comparison import Comparison, compare
+from sweep.results.diagnostics.diagnose import Diagnostics, diagnose
 from sweep.results.difference import Claim
 from sweep.results.query import connect
+from sweep.results.samples import questions
 from trainables.store import Store
 
 TRIALS = "from trials order by started_at, trial_id"
@@ -67,6 +69,7 @@ class Source:
         provenance: the runs that made the trials.
         overall, by_language: what the conditions add, by target and by language of a target.
         changes: what of the examples each condition answers otherwise than the baseline.
+        buckets: scores by what the examples give, a target each.
     """
 
     uri: str
@@ -78,6 +81,7 @@ class Source:
     overall: Comparison
     by_language: Comparison
     changes: tuple[Changes, ...]
+    buckets: tuple[Diagnostics, ...]
 
     @cached_property
     def conditions(self) -> tuple[str, ...]:
@@ -127,14 +131,20 @@ def read(store: Store, asked: Asked) -> Source:
     asked = dataclasses.replace(asked, experiment=f"{kept.plan.experiment}@{kept.hash}")
     only = [asked.experiment]
 
+    places = {study.name: place for place, study in enumerate(kept.plan.studies)}
+    conditions = {study.condition: place for place, study in enumerate(kept.plan.studies)}
     connection = connect(store, "predictions", only)
     try:
         trials, behind, runs = (connection.sql(sql).to_arrow_table().to_pylist() for sql in (TRIALS, BEHIND, RUNS))
-        changed = tuple(changes(connection, asked.baseline))
+        changed = tuple(
+            sorted(changes(connection, asked.baseline), key=lambda one: (conditions[one.condition], one.target))
+        )
+        buckets = tuple(
+            diagnose(connection, store, question, by_language=False, baseline=asked.baseline)
+            for question in questions(connection)
+        )
     finally:
         connection.close()
-    places = {study.name: place for place, study in enumerate(kept.plan.studies)}
-    conditions = {study.condition: place for place, study in enumerate(kept.plan.studies)}
     return Source(
         uri=store.uri,
         asked=asked,
@@ -145,4 +155,5 @@ def read(store: Store, asked: Asked) -> Source:
         overall=compare(store, asked.baseline, "target", asked.claim, only),
         by_language=compare(store, asked.baseline, "language", asked.claim, only),
         changes=changed,
+        buckets=buckets,
     )
