@@ -15,9 +15,9 @@ SELECTION = (
 )
 
 ALARMS = (
-    "The experiment's own predictions are replayed so that there is nothing to be found: those of condition and baseline "
-    "swapped at random, or the seeds of one condition split in two. A test that holds what it promises raises an alarm "
-    "in about 5 % of these replays."
+    "The experiment's own predictions are replayed so that there is nothing to be found: those of condition and "
+    "baseline swapped at random, or the seeds of one condition split in two. A test that holds what it promises raises "
+    "an alarm in about 5 % of these replays."
 )
 
 

@@ -16,8 +16,8 @@ LEVEL = 0.05
 
 WORDS = (
     "Scores by what the examples themselves give: lengths, kinds of questions and entities, tags, how much text of a "
-    "language the pre-training had. Each is a mean over the languages that have the bucket. All buckets of a target are "
-    "one exploratory family (Benjamini and Hochberg): they say where to look."
+    "language the pre-training had. Each is a mean over the languages that have the bucket. All buckets of a target "
+    "are one exploratory family (Benjamini and Hochberg): they say where to look."
 )
 
 
