@@ -14,9 +14,10 @@ import pytest
 
 from sweep.planning import history
 from sweep.planning.plan import Study
-from sweep.results.query import EXAMPLES, VIEWS, query
+from sweep.results.query import VIEWS, query
 from tests.unit.test_driver import Rig
 from trainables import sealed
+from trainables.data import kept
 from trainables.errors import UserError
 from trainables.reports import Predicted, Report, Score, Trained
 from trainables.spec import TrialSpec
@@ -45,7 +46,7 @@ def play(
     metric: str = "f1",
 ) -> Rig:
     """Runs a rig to its end. `ends` says how a trial ends other than well, `metric` is the main one."""
-    rig.store.write("examples/feed.parquet", sealed.write(pa.Table.from_pylist([EXAMPLE], schema=EXAMPLES.remove(0))))
+    rig.store.write("examples/feed.parquet", sealed.write(pa.Table.from_pylist([EXAMPLE], schema=kept.SCHEMA)))
     while (found := rig.start()) is not None:
         spec = found[0]
         study = rig.driver.search.running[spec.trial_id][0]
