@@ -5,7 +5,7 @@
 -- columns with another condition as the baseline.
 create macro transfer_from(other) as table
 with known as (
-    from best where main
+    from best where main = true  -- which DuckDB pushes down to the scan
 ),
 baselines as (
     from known
