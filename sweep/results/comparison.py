@@ -14,7 +14,7 @@ from sweep.planning import history
 from sweep.results.answer import sentences
 from sweep.results.contrast import Side, contrast
 from sweep.results.difference import Breadth, By, Claim, Difference
-from sweep.results.query import connect
+from sweep.results.query import connected
 from sweep.results.subjects import Subject, subjects
 from sweep.statistics.multiplicity import (
     LEVEL,
@@ -96,11 +96,8 @@ def compare(
     }
     _check_baseline(conditions, baseline)
     wanted = claim or "recipe"
-    connection = connect(store, "predictions", experiments)
-    try:
+    with connected(store, experiments) as connection:
         found = [*subjects(connection, by, baseline, conditions, {} if search_seed else seeds)]
-    finally:
-        connection.close()
     rows = _adjusted([_row(one, by, baseline, wanted) for one in found])
     family = sum(row.p is not None for row in rows)
     breadth = tuple(_breadth(rows)) if by == "language" else ()
