@@ -106,18 +106,20 @@ def read(
     tables: dict[str, tuple[pa.Table, Mapping[str, str]]] = {}
     for language, fingerprint in sorted(party):
         try:
-            loaded = load(store, fingerprint)
+            table, about = load(store, fingerprint)
         except FileNotFoundError:
             notes.append(f"{language} is left out: its examples are not in the store")
             continue
-        if loaded[1].get("metric") in METRICS:
-            tables[language] = loaded
-        else:
+        if about.get("metric") not in METRICS:
             notes.append(f"{language} is left out: by which metric it was scored is not known here")
+        elif {len(found[run][language, fingerprint].statistics) for run in runs} != {len(table)}:
+            notes.append(f"{language} is left out: there are not as many predictions as examples")
+        else:
+            tables[language] = table, about
     if not tables:
         return None
     english = tables[SOURCE][0] if SOURCE in tables else None
-    names, answered = [*texts], {}
+    texts_in_order, answered = [*texts], {}
     for language, fingerprint in sorted(party):
         if language in tables:
             table, about = tables[language]
@@ -127,7 +129,7 @@ def read(
                 Examples(language, table, english),
                 np.stack([one.statistics for one in own]),
                 predicted.reshape(len(own), -1),
-                [names[place] for place in used.tolist()],
+                [texts_in_order[place] for place in used.tolist()],
                 json.loads(about.get("parts", "[]")),
             )
     if about["metric"] == ERROR_RATE:
