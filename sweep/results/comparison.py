@@ -11,6 +11,7 @@ import numpy as np
 
 from sweep.console import counted
 from sweep.planning import history
+from sweep.results.answer import sentences
 from sweep.results.contrast import Side, contrast
 from sweep.results.difference import Breadth, By, Claim, Difference
 from sweep.results.query import connected
@@ -63,6 +64,10 @@ class Comparison:
     family: int
     breadth: tuple[Breadth, ...] = ()
     notes: tuple[str, ...] = ()
+
+    def sentences(self) -> list[str]:
+        """The answer in words."""
+        return sentences(self)
 
 
 def compare(

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 
 import duckdb
@@ -15,6 +16,7 @@ import pyarrow as pa
 from sweep.console import counted
 from sweep.ledger import OUTCOME, TABLES, Ledger, Snapshot, outcome, runs
 from sweep.planning import history
+from sweep.results.diagnostics.view import register
 from sweep.results.files import SCHEME, MovedLedger, SealedFiles, scan
 from sweep.results.languages import languages
 from sweep.results.members import members
@@ -27,7 +29,7 @@ VIEWS_FOLDER = Path(__file__).parent / "views"
 
 VIEWS = (
     "trials", "scores", "examples", "predictions", "counts", "best", "means", "transfer", "trained", "budgets", "runs",
-    "languages", "leaderboard",
+    "languages", "leaderboard", "diagnostics",
 )  # fmt: skip
 """In the order in which they build on each other. `show tables` lists them, and the ledger that they are made of."""
 
@@ -84,6 +86,7 @@ def connected(
     opened = {one.name: one.file for portions in snapshot.portions.values() for one in portions}
     files = SealedFiles(store, opened)
     connection = duckdb.connect()
+    refused: list[UserError] = []
     try:
         _prepare(connection, memory)
         connection.register_filesystem(files)
@@ -104,6 +107,7 @@ def connected(
         for name, table in parts.items():
             _show(connection, f"internal.{name}", table)
         connection.execute(SPEAKING)
+        register(connection, store, partial(connected, store, experiments, memory), refused)
         for view in VIEWS:
             connection.execute((VIEWS_FOLDER / f"{view}.sql").read_text(encoding="utf-8"))
         connection.execute(f"set allowed_directories = ['{SCHEME}']")
@@ -112,6 +116,8 @@ def connected(
         yield connection
         files.check()
     except Exception as error:
+        if refused:
+            raise refused[0] from error
         try:
             files.check()
         except UserError as told:

@@ -118,6 +118,8 @@ def test_views_have_the_promised_columns(rig: Rig) -> None:
         "trained": "trial_id study condition task language steps examples tokens winner seed",
         "budgets": "condition languages steps examples tokens seconds trials",
         "leaderboard": "condition regime benchmark task_group score std tasks of_tasks missing seeds failed collapsed",
+        "diagnostics": "condition regime target language split metric attribute bucket lower upper "
+        "score low high n groups seeds",
     }
     for view in {*VIEWS} - {"languages"}:  # which are the same for all experiments
         names = query(rig.store, f"from {view}").column_names
