@@ -59,11 +59,12 @@ def write(table: pa.Table, about: Mapping[str, Any] | None = None) -> bytes:
     return b"".join([pages, text, len(text).to_bytes(4, "little"), checksum, SEAL, footer])
 
 
-class SealedFile(io.RawIOBase):
-    """A file of a store as bytes that are verified as they are read.
+class SealedFile:
+    """A file of a store, whose bytes are verified as they are read. Threads may share it.
 
     Attributes:
         about: what its writer said about it.
+        size: its bytes.
 
     Raises:
         SealError: it is not what was written; also when a damaged part of it is read later.
@@ -73,23 +74,22 @@ class SealedFile(io.RawIOBase):
 
     def __init__(self, store: Store, name: str) -> None:
         self._file = store.filesystem.open_input_file(store.path(name))
-        self._size = self._file.size()
-        self._place = 0
-        self._tail, self._tail_start = b"", self._size
+        self.size = self._file.size()
+        self._tail, self._tail_start = b"", self.size
         self._hold(TAIL)
-        if self._size < 12 or self._tail[-4:] != b"PAR1":
+        if self.size < 12 or self._tail[-4:] != b"PAR1":
             raise SealError("it does not end as Parquet does")
-        footer = self._size - 8 - int.from_bytes(self._tail[-8:-4], "little")
+        footer = self.size - 8 - int.from_bytes(self._tail[-8:-4], "little")
         if footer < _FIXED + 4:
             raise SealError("its footer has no beginning")
-        self._hold(self._size - footer + _FIXED)
+        self._hold(self.size - footer + _FIXED)
         fixed = self._held(footer - _FIXED, footer)
         self._data = footer - _FIXED - int.from_bytes(fixed[:4], "little")
         if fixed[36:] != SEAL or self._data < 4:
             raise SealError("it has no checksums")
-        self._hold(self._size - self._data)
+        self._hold(self.size - self._data)
         text = self._held(self._data, footer - _FIXED)
-        if hashlib.sha256(text + self._held(footer, self._size)).digest() != fixed[4:36]:
+        if hashlib.sha256(text + self._held(footer, self.size)).digest() != fixed[4:36]:
             raise SealError("its checksum is another")
         said = json.loads(text)
         self.about: Mapping[str, Any] = said["about"]
@@ -99,54 +99,26 @@ class SealedFile(io.RawIOBase):
         if self._tail_start == 0:
             self._file.close()
         else:
-            self._tail, self._tail_start = self._held(self._data, self._size), self._data
+            self._tail, self._tail_start = self._held(self._data, self.size), self._data
 
     def table(self, columns: Sequence[str], schema: pa.Schema) -> pa.Table:
         """Some columns: those of the schema that it does not have are null."""
-        self.seek(0)
-        return pq.read_table(pa.PythonFile(self, "r"), columns=[*columns], schema=schema)
+        return pq.read_table(pa.PythonFile(Reader(self), "r"), columns=[*columns], schema=schema)
 
     def check(self) -> None:
         """Reads all of it. Raises SealError."""
         for place in range(0, self._data, 256 * BLOCK):
             self._pages(place, min(place + 256 * BLOCK, self._data))
 
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self._place
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
-        self._place = offset + {io.SEEK_SET: 0, io.SEEK_CUR: self._place, io.SEEK_END: self._size}[whence]
-        return self._place
-
-    def read(self, size: int | None = -1, /) -> bytes:
-        start = self._place
-        end = self._size if size is None or size < 0 else min(start + size, self._size)
-        self._place = max(start, end)
+    def read_at(self, start: int, count: int) -> bytes:
+        """The bytes from a place on, fewer at the end."""
+        end = min(start + count, self.size)
         if end <= start:
             return b""
         if start >= self._data:
             return self._held(start, end)
         pages = self._pages(start, min(end, self._data))
         return pages if end <= self._data else pages + self._held(self._data, end)
-
-    def readall(self) -> bytes:
-        return self.read()
-
-    def readinto(self, buffer: Any, /) -> int:
-        view = memoryview(buffer).cast("B")
-        content = self.read(len(view))
-        view[: len(content)] = content
-        return len(content)
-
-    def size(self) -> int:
-        """The bytes of the file."""
-        return self._size
 
     def _pages(self, start: int, end: int) -> bytes:
         """Bytes before the checksums, verified."""
@@ -173,9 +145,43 @@ class SealedFile(io.RawIOBase):
 
     def _hold(self, count: int) -> None:
         """So many bytes of its end are there."""
-        start = max(0, self._size - count)
+        start = max(0, self.size - count)
         if start < self._tail_start:
             self._tail, self._tail_start = self._raw(start, self._tail_start) + self._tail, start
+
+
+class Reader(io.RawIOBase):
+    """A sealed file as those read it who know files. Raises SealError where a damaged part is read."""
+
+    def __init__(self, file: SealedFile) -> None:
+        self._file, self._place = file, 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._place
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
+        self._place = offset + {io.SEEK_SET: 0, io.SEEK_CUR: self._place, io.SEEK_END: self._file.size}[whence]
+        return self._place
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        content = self._file.read_at(self._place, self._file.size if size is None or size < 0 else size)
+        self._place += len(content)
+        return content
+
+    def readall(self) -> bytes:
+        return self.read()
+
+    def readinto(self, buffer: Any, /) -> int:
+        view = memoryview(buffer).cast("B")
+        content = self.read(len(view))
+        view[: len(content)] = content
+        return len(content)
 
 
 def _digest(block: memoryview) -> bytes:

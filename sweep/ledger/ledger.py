@@ -228,7 +228,7 @@ class Ledger:
 
         def look(name: str) -> SealedFile | Problem | None:
             try:
-                return self._read(name, lambda: SealedFile(self.store, name))
+                return self._read(name, lambda: self._open(name))
             except FileNotFoundError:
                 return None  # as above
 
@@ -245,6 +245,13 @@ class Ledger:
             message = f"is of format {versions[newer[0]]} of the ledger, and this package knows {VERSION}"
             raise UserError(Problem(message, self.store.path(newer[0]), hint="update this package"))
         return opened
+
+    def _open(self, name: str) -> SealedFile:
+        """A file of a table, which says so. Raises as SealedFile does."""
+        file = SealedFile(self.store, name)
+        if file.about.get("table") != PurePosixPath(name).parent.name:
+            raise SealError("it is something else")
+        return file
 
     def _read(self, name: str, read: Callable[[], T]) -> T | Problem:
         """What is read of a file, or what is wrong with it. Raises FileNotFoundError, and UserError without a store."""
