@@ -44,7 +44,7 @@ def sentences(comparison: Comparison) -> list[str]:
     rows = comparison.rows
     tested = [row for row in rows if row.p is not None]
     if not tested:
-        return ["Nothing can be compared yet."] if rows else ["There is nothing to compare."]
+        return [f"Nothing sure can be said yet of differences to {comparison.baseline}."]
     found = [_claim(tested)]
     conditions: dict[tuple[str, str, str], list[Difference]] = defaultdict(list)
     for row in rows:
@@ -121,14 +121,14 @@ def _open(tested: Sequence[Difference]) -> Iterator[str]:
     if not missed:
         return
     low, high = (pick(missed, key=lambda row: row.detectable or 0.0) for pick in (min, max))
-    if low is high:
-        span = f"of {low.detectable:.1f} points"
-    else:
-        span = f"from {low.detectable:.1f} ({named(low)}) to {high.detectable:.1f} points ({named(high)}) or more"
-    yield f"What is not decided may still be there: differences {span} would have been found 4 times in 5."
+    span = f"{low.detectable:.1f} points ({named(low)})"
+    if low is not high:
+        span += f" to {high.detectable:.1f} points ({named(high)})"
+    yield f"What is not decided may still be there: to be found 4 times in 5, a difference has to be {span}."
     if any(row.claim == "recipe" for row in missed):
         seeds = sum(row.dominated_by == "seeds" for row in missed)
-        yield f"Of these {counted(len(missed), 'row')} {seeds} lack seeds most, {len(missed) - seeds} examples."
+        told = [f"{what} on {count}" for what, count in (("seeds", seeds), ("examples", len(missed) - seeds)) if count]
+        yield f"What is missing most to decide is {', '.join(told)} of {counted(len(missed), 'row')}."
 
 
 def table(comparison: Comparison) -> pa.Table:
