@@ -1,4 +1,4 @@
-"""Real answers that need no network: taggers that know words by heart, each from other sentences of the same languages."""
+"""Real answers that need no network: taggers that know words by heart, each from other sentences."""
 
 from __future__ import annotations
 
@@ -16,6 +16,9 @@ from trainables.metrics import METRICS
 
 Sentence = Sequence[tuple[str, str]]
 """Words and their tags."""
+
+Corpora = Mapping[str, Sequence[Sentence]]
+"""By language."""
 
 SUFFIX = 3
 """Letters by which a word is guessed that was never seen."""
@@ -45,9 +48,7 @@ class Tagger:
         return self.words.get(word) or self.suffixes.get(word[-SUFFIX:], self.other)
 
 
-def two_models(
-    train: Mapping[str, Sequence[Sentence]], test: Mapping[str, Sequence[Sentence]]
-) -> tuple[Floats, Floats]:
+def two_models(train: Corpora, test: Corpora) -> tuple[Floats, Floats]:
     """What the metric sums (languages, sentences, k) of two models, each taught by every other training sentence."""
     most = max(map(len, test.values()))
     sides = []
@@ -67,14 +68,12 @@ def of_mini() -> tuple[Floats, Floats]:
     return two_models(*({one: _mini(split, one) for one in mini.LANGUAGES} for split in ("train", "test")))
 
 
-def of_treebanks(folder: Path) -> tuple[Floats, Floats]:
+def of_treebanks(folder: Path, most: int | None = None) -> tuple[Floats, Floats]:
     """Two models on treebanks of the folder `udpos`, whose languages are not, taught by the development sentences."""
-    languages = sorted(
-        one.stem.removeprefix("test-")
-        for one in folder.glob("test-*.tsv")
-        if (folder / f"dev-{one.stem[5:]}.tsv").exists()
-    )
-    return two_models(*({one: _read(folder / f"{split}-{one}.tsv") for one in languages} for split in ("dev", "test")))
+    tested = [file.stem.removeprefix("test-") for file in sorted(folder.glob("test-*.tsv"))]
+    languages = [one for one in tested if (folder / f"dev-{one}.tsv").exists()]
+    train, test = ({one: _read(folder / f"{split}-{one}.tsv")[:most] for one in languages} for split in ("dev", "test"))
+    return two_models(train, test)
 
 
 def _mini(split: str, language: str) -> list[Sentence]:
