@@ -12,8 +12,21 @@ import typer
 from typer.core import TyperGroup
 
 from sweep.cli import (
-    compare, doctor, export, launch, plan, plot, query, report, run, score, status, sync, tasks, translate,
-)  # fmt: skip
+    compare,
+    doctor,
+    export,
+    launch,
+    plan,
+    plot,
+    query,
+    report,
+    run,
+    score,
+    status,
+    sync,
+    tasks,
+    translate,
+)
 from sweep.console import Console
 from trainables.errors import Problem, UserError
 
