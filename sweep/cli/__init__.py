@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from sweep.cli import doctor, export, launch, plan, query, run, score, status, tasks, translate
+from sweep.cli import doctor, export, launch, plan, query, run, score, status, table, tasks, translate
 from sweep.console import Console
 from trainables.errors import Problem, UserError
 
@@ -51,6 +51,7 @@ app.command("status")(status.status)
 app.command("query", cls=query.SqlCommand)(query.query)
 app.command("score")(score.score)
 app.command("export")(export.export)
+app.command("table")(table.table)
 app.command("tasks")(tasks.tasks)
 app.command("translate")(translate.translate)
 app.command("doctor")(doctor.doctor)
