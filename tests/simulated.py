@@ -19,7 +19,7 @@ import pyarrow as pa
 
 from sweep.console import Console
 from sweep.experiment import BASELINE, Experiment
-from sweep.ledger import Ledger
+from sweep.ledger import Ledger, runs
 from sweep.planning import history
 from sweep.planning.plan import Study
 from sweep.planning.planner import make_plan
@@ -39,6 +39,17 @@ from trainables.workers.messages import Message
 
 End = Literal["well", "failed", "collapsed", "missing"]
 """How a trial ends; one that is missing has started and never does."""
+
+PROVENANCE = {
+    "started_at": "2026-01-01T00:00:00+00:00",
+    "host": "simulated",
+    "command": "sweep run simulated.yaml",
+    "file": "name: simulated\n",
+    "git_commit": "0" * 40,
+    "git_dirty": False,
+    "python": "3.11",
+}
+"""Of all simulated runs."""
 
 UNKNOWN_SIZE = 1000
 """Examples of a split of which no task file says how many the release has."""
@@ -133,6 +144,7 @@ class Simulation:
         progress = Progress(Console(file=io.StringIO(), width=200))
         driver = Driver(self.experiment, self.search, Ledger(self.store), progress)
         progress._plan, progress._search = self.plan, self.search
+        driver.run = runs.record(self.store, {"experiment": self.plan.experiment, **PROVENANCE})
         while (found := driver.next()) is not None:
             spec = TrialSpec.from_dict(found[1]["spec"])
             study = self.search.running[spec.trial_id][0]
@@ -275,15 +287,13 @@ class Simulation:
         """Predictions of a split, and their scores. `level` is the expected one, None: chance."""
         found = self._split(task, split, language)
         form, truth = found.form, self.truth
-        share = (form.chance if level is None else level) / 100
-        if task.metric == ERROR_RATE:
-            share = 1 - (share if level is None else 1 - share)
+        score = form.chance if level is None else 100 - level if task.metric == ERROR_RATE else level
         rng = truth.generator("noise", self._key(study, spec), task.name, split, language)
         own = 1 - truth.groups - truth.items - truth.by_language - truth.by_condition
         easy = found.easy + np.sqrt(truth.by_condition) * self._of_condition(study.condition, found)
         noise = rng.standard_normal((len(found.easy), form.parts), np.float32)
         easy = easy[:, None] + np.float32(np.sqrt(own)) * noise
-        outcomes = form.answer(found.sorts, easy, float(np.clip(share, 0.005, MOST)))
+        outcomes = form.answer(found.sorts, easy, float(np.clip(score / 100, 0.005, MOST)))
         predictions = found.predictions(outcomes)
         statistics = form.statistics[outcomes]
         self.rows += len(outcomes)

@@ -58,6 +58,7 @@ class Driver:
         stopped: why the run must stop, once it must.
         slots: how many trials may be handed out at once, at this moment.
         run: by which of the store's runs trials are made (`sweep.ledger.runs`).
+        on_entry: called with each trial that the ledger has got.
     """
 
     def __init__(self, experiment: Experiment, search: Search, ledger: Ledger, progress: Progress) -> None:
@@ -69,6 +70,7 @@ class Driver:
         self.stopped: Exception | None = None
         self.slots: Callable[[], float] = lambda: math.inf
         self.run: str | None = None
+        self.on_entry: Callable[[Entry], object] = lambda entry: None
         self._begun: dict[str, float] = {}
         self._attempts: Counter[str] = Counter()
         self._faults: Counter[str] = Counter()
@@ -138,6 +140,7 @@ class Driver:
         again = self.search.is_lost(trial_id)
         if not again or entry.error:
             self._write(entry)
+            self.on_entry(entry)
         self.search.finish(entry.outcome)
         if again:  # its weights are there again
             self._dropped.discard(trial_id)
