@@ -12,6 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 from sweep.cli import (
+    compare,
     doctor,
     export,
     launch,
@@ -64,6 +65,7 @@ app.command("run")(run.run)
 app.command("launch")(launch.launch)
 app.command("status")(status.status)
 app.command("query", cls=query.SqlCommand)(query.query)
+app.command("compare")(compare.compare)
 app.command("report")(report.report)
 app.command("plot")(plot.plot)
 app.command("score")(score.score)

@@ -5,9 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from trainables.errors import Problem, UserError
 from trainables.store import LONGEST_NAME
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 def check_folders(folders: Iterable[Path]) -> None:
@@ -23,6 +27,33 @@ def check_file(file: Path) -> None:
     elif not problems and not file.parent.is_dir():
         problems.append(Problem(f"there is no folder '{file.parent}'", hint=f"make it: mkdir -p '{file.parent}'"))
     _refuse(problems)
+
+
+def check_output(output_format: str, output: Path | None) -> None:
+    """Raises UserError where a result cannot be written, or not to a terminal."""
+    if output_format == "parquet" and output is None:
+        _refuse([Problem("Parquet is not for a terminal", hint="give --output FILE")])
+    if output is not None:
+        check_file(output)
+
+
+def deliver(table: pa.Table, output_format: str, output: Path | None) -> None:
+    """A result in the format that was asked for, to a file or to whoever reads. Raises UserError."""
+    import pyarrow.parquet as pq
+
+    from sweep.console import hand_out
+    from sweep.results.tables import FORMATS
+
+    if output is None:
+        hand_out(FORMATS[output_format](table))
+        return
+    try:
+        if output_format == "parquet":
+            pq.write_table(table, output)
+        else:
+            output.write_bytes(FORMATS[output_format](table).encode())
+    except OSError as error:
+        raise UserError(Problem(f"cannot be written: {error.strerror}", str(output))) from error
 
 
 def _of_names(path: Path) -> Iterable[Problem]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import re
 import sys
 from enum import StrEnum
@@ -68,31 +67,11 @@ def query(
     ] = None,
 ) -> None:
     """Query the results with SQL (DuckDB), read-only."""
-    import pyarrow.parquet as pq
-
-    from sweep.cli.output import check_file
-    from sweep.console import hand_out
+    from sweep.cli.output import check_output, deliver
     from sweep.results import query as ledger_query
-    from sweep.results.tables import FORMATS
-    from trainables.errors import Problem, UserError
     from trainables.store import Store
 
-    if output_format == Format.parquet and output is None:
-        raise UserError(Problem("Parquet is not for a terminal", hint="give --output FILE"))
-    if output is not None:
-        check_file(output)
+    check_output(output_format, output)
     asked = sys.stdin.read() if sql == "-" else sql
     table = ledger_query.query(Store(store), asked, None, experiment or [], memory, timeout)
-    if output_format == Format.parquet:
-        content = io.BytesIO()
-        pq.write_table(table, content)
-        data = content.getvalue()
-    else:
-        data = FORMATS[output_format](table).encode()
-    if output is None:
-        hand_out(data.decode())
-        return
-    try:
-        output.write_bytes(data)
-    except OSError as error:
-        raise UserError(Problem(f"cannot be written: {error.strerror}", str(output))) from error
+    deliver(table, output_format, output)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from sweep.statistics.crossed import Parts
-from sweep.statistics.multiplicity import Correction
-from sweep.statistics.verdict import Verdict
+if TYPE_CHECKING:  # numpy and scipy take a while, and the command line needs the names below alone
+    from sweep.statistics.crossed import Parts
+    from sweep.statistics.multiplicity import Correction
+    from sweep.statistics.verdict import Verdict
 
 By = Literal["target", "language", "family", "script", "benchmark"]
 """What a row of a comparison is about."""

@@ -137,7 +137,7 @@ class Sample:
 
 
 def questions(connection: duckdb.DuckDBPyConnection) -> list[Question]:
-    """All targets that were asked for, in the order of their names, whatever became of them."""
+    """All targets that were asked for, in any order, whatever became of them."""
     names = {row["target"]: tuple(row["names"]) for row in _rows(connection, _NAMES)}
     untrained = {row["trial_id"] for row in _rows(connection, _UNTRAINED)}
     scored: dict[tuple[str, ...], list[dict[str, Any]]] = defaultdict(list)
@@ -181,16 +181,15 @@ def _question(
     )
 
 
-def formula_of(names: Iterable[str], scores: Sequence[str]) -> Callable[[Floats], Floats]:
+def formula_of(names: Iterable[str], scores: Sequence[str]) -> Callable[[Floats], Floats] | None:
     """The mean of some scores of a metric as a formula of its sums; the metric is told by the names of all of them.
 
-    Raises:
-        KeyError: no metric has scores of these names.
+    None where no metric has scores of these names: a newer version may have some.
     """
     own = {name.partition("/")[0] for name in names}  # those of a suite's tests are no names of the metric
     metric = next((one for one in METRICS.values() if set(one.names) == own), None)
     if metric is None or not set(scores) <= own:
-        raise KeyError(f"no metric has the scores {', '.join(sorted(own))}")
+        return None
 
     def formula(sums: Floats) -> Floats:
         found = metric.formula(sums)
@@ -203,8 +202,29 @@ def sample(connection: duckdb.DuckDBPyConnection, question: Question, scores: Se
     """The answers of all its conditions.
 
     Args:
-        scores: the names of those whose mean is compared.
+        scores: the names of those whose mean is compared. Where what their metric sums is not known, the main scores
+            are given as the ledger has them, and nothing is known of groups.
     """
+    formula = formula_of(question.names, scores)
+    found = None if formula is None else _sampled(connection, question, formula)
+    return found if found is not None and (found.answers or found.lacking) else _unsummed(question)
+
+
+def _unsummed(question: Question) -> Sample:
+    """Scores alone."""
+    runs = {(name, one.seed): one.values for name, of_it in question.conditions.items() for one in of_it}
+    languages = tuple(sorted({language for values in runs.values() for language in values}))
+    answers = {}
+    for key, values in runs.items():
+        scores = np.array([np.nan if (value := values.get(one)) is None else value for one in languages])
+        known = {language: "" for language in languages if values.get(language) is not None}
+        if known:
+            answers[key] = Answers(scores, np.zeros((len(languages), 0)), known, None)
+    counts = np.zeros(len(languages), dtype=np.int64)
+    return Sample(languages, np.zeros((len(languages), 0), dtype=bool), counts, answers)
+
+
+def _sampled(connection: duckdb.DuckDBPyConnection, question: Question, formula: Callable[[Floats], Floats]) -> Sample:
     seeds = {(name, one.seed): one for name, of_it in question.conditions.items() for one in of_it if one.trials}
     trials = sorted({trial for one in seeds.values() for trial in one.trials.values()})
     of_target = {"target": question.target, "split": question.split}
@@ -215,7 +235,6 @@ def sample(connection: duckdb.DuckDBPyConnection, question: Question, scores: Se
     present = np.zeros((len(languages), groups), dtype=bool)
     counts = np.zeros(len(languages), dtype=np.int64)
     answers: dict[tuple[str, int], Answers] = {}
-    formula = formula_of(question.names, scores)
     for condition in question.conditions:
         own = {seed: one for (name, seed), one in seeds.items() if name == condition}
         wanted = sorted({trial for one in own.values() for trial in one.trials.values()})

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import duckdb
 import numpy as np
 
+from sweep.planning.plan import Plan
 from sweep.results.contrast import Side, joined, side
 from sweep.results.difference import By
 from sweep.results.languages import languages as known_languages
@@ -49,29 +50,54 @@ class Subject:
     notes: Sequence[str]
 
 
+@dataclass(frozen=True)
+class Order:
+    """In which order an experiment names its conditions, targets and regimes."""
+
+    conditions: tuple[str, ...]
+    targets: tuple[str, ...]
+    regimes: tuple[str, ...]
+
+    @classmethod
+    def of(cls, plan: Plan) -> Order:
+        """That of a plan."""
+        scored = [study for study in plan.studies if study.phase == "evaluate"]
+        return cls(
+            tuple(dict.fromkeys(study.condition for study in plan.studies)),
+            tuple(dict.fromkeys(target for study in scored for target in study.question.tasks)),
+            tuple(dict.fromkeys(study.regime or "" for study in scored)),
+        )
+
+
 def subjects(
     connection: duckdb.DuckDBPyConnection,
     by: By,
     baseline: str,
-    conditions: Mapping[str, Sequence[str]],
+    order: Mapping[str, Order],
     without: Mapping[str, int],
 ) -> Iterator[Subject]:
     """All of them, a target at a time.
 
     Args:
-        conditions: by experiment, in its order.
+        order: by experiment, in which order they come.
         without: by experiment the seed of the search, where it is to be left out.
 
     Raises:
         UserError: no target belongs to a benchmark.
     """
-    asked = questions(connection)
+    experiments = list(order)
+
+    def place(one: Question) -> tuple[int, int, int]:
+        own = order[one.experiment]
+        return experiments.index(one.experiment), own.regimes.index(one.regime), own.targets.index(one.target)
+
+    asked = sorted(questions(connection), key=place)
     if by == "benchmark":
-        yield from _of_benchmarks(connection, asked, baseline, conditions, without)
+        yield from _of_benchmarks(connection, asked, baseline, order, without)
         return
     for question in asked:
         found = sample(connection, question, [question.metric]) if question.metric else EMPTY
-        for condition in conditions[question.experiment]:
+        for condition in order[question.experiment].conditions:
             if condition != baseline and condition in question.conditions:
                 yield from _of_target(question, found, by, condition, baseline, without.get(question.experiment))
 
@@ -173,7 +199,7 @@ def _of_benchmarks(
     connection: duckdb.DuckDBPyConnection,
     asked: Sequence[Question],
     baseline: str,
-    conditions: Mapping[str, Sequence[str]],
+    order: Mapping[str, Order],
     without: Mapping[str, int],
 ) -> Iterator[Subject]:
     """Each benchmark that targets belong to, as far as the experiment has scored it: its tasks weigh the same."""
@@ -193,7 +219,7 @@ def _of_benchmarks(
             for task in tasks:
                 question = own[task.name]
                 found = sample(connection, question, task.score)
-                for condition in conditions[experiment]:
+                for condition in order[experiment].conditions:
                     if condition != baseline and condition in question.conditions:
                         seed = without.get(experiment)
                         parts[condition].extend(_of_target(question, found, "target", condition, baseline, seed))
