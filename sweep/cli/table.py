@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from sweep.cli.query import ExperimentOption, StoreArgument
+from sweep.results.difference import Claim
 
 
 class Layout(StrEnum):
@@ -29,13 +30,6 @@ class TableFormat(StrEnum):
     html = "html"
 
 
-class ClaimOption(StrEnum):
-    """What differences are to hold for."""
-
-    models = "models"
-    recipe = "recipe"
-
-
 def table(
     store: StoreArgument,
     layout: Annotated[
@@ -45,20 +39,23 @@ def table(
     target: Annotated[str | None, typer.Option(help="Of layout languages: whose.")] = None,
     baseline: Annotated[str, typer.Option(help="The condition that the others are compared with.")] = "none",
     claim: Annotated[
-        ClaimOption | None,
-        typer.Option(help="What differences are tested for; without it recipes, where there are seeds enough."),
+        Claim | None,
+        typer.Option(help="About these very models, or the recipe; without it the recipe where it can be."),
     ] = None,
     search_seed: Annotated[
-        bool,
-        typer.Option("--with-search-seed/--without-search-seed", help="Whether the seed counts on which was searched."),
+        bool, typer.Option("--search-seed/--without-search-seed", help="Count the seed that chose the winners.")
     ] = True,
+    oracle: Annotated[
+        bool,
+        typer.Option("--oracle", help="Add what trials would give that the target languages had chosen."),
+    ] = False,
     experiment: ExperimentOption = None,
     output_format: Annotated[
         TableFormat, typer.Option("--format", help="How it is written; csv: the numbers exactly, a line each.")
     ] = TableFormat.table,
     output: Annotated[Path | None, typer.Option(help="A file; without it the table is printed.")] = None,
 ) -> None:
-    """Print a paper's table: differences to the baseline as `sweep compare` has them, with caption, methods and BibTeX."""
+    """Print a paper's table. It has the differences of `sweep compare`, with caption, methods and BibTeX."""
     from sweep.cli.output import check_file
     from sweep.console import hand_out
     from sweep.results.paper import make
@@ -70,12 +67,14 @@ def table(
         check_file(output)
     if target is not None and layout != Layout.languages:
         raise UserError(Problem(f"layout {layout} is about all targets", hint=f"--layout languages --target {target}"))
-    asked = make.Question(Store(store), experiment, baseline, claim.value if claim else None, search_seed)
+    asked = make.Question(Store(store), experiment, baseline, claim, search_seed)
+    if oracle and layout == Layout.leaderboard:
+        raise UserError(Problem("layout leaderboard has no oracle", hint="--layout paper, or --layout languages"))
     match layout:
         case Layout.paper:
-            made = make.transfer(asked)
+            made = make.transfer(asked, oracle)
         case Layout.languages:
-            made = make.languages(asked, target)
+            made = make.languages(asked, target, oracle)
         case Layout.leaderboard:
             made = make.leaderboard(asked)
     text = FORMATS[output_format](made)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import importlib.util
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ import pyarrow as pa
 
 from sweep.console import visible
 from sweep.planning import history
-from sweep.results import cells
+from sweep.results import answer, cells
 from sweep.results.comparison import By, Claim, Comparison, compare
 from sweep.results.query import query
 from sweep.results.tables import html_table
@@ -95,9 +94,7 @@ class OpenStore:
 
     def compare(self, baseline: str = "none", by: By = "target", claim: Claim | None = None) -> Any:
         """What `sweep compare` says: differences with intervals, adjusted p and a verdict, a row each."""
-        rows = self._comparison(baseline, by, claim).rows
-        table = pa.Table.from_pylist([dataclasses.asdict(row) for row in rows], schema=None if rows else pa.schema([]))
-        return self._frame(table)
+        return self._frame(answer.table(self._comparison(baseline, by, claim)))
 
     def sentences(self, baseline: str = "none", by: By = "target", claim: Claim | None = None) -> list[str]:
         """The answer of `compare` in words."""

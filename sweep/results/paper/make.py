@@ -12,7 +12,7 @@ from sweep.planning import history
 from sweep.planning.plan import Plan
 from sweep.results.comparison import By, Claim, Comparison, compare
 from sweep.results.official import OVERALL
-from sweep.results.paper import differences, methods, references
+from sweep.results.paper import differences, methods, oracle, references
 from sweep.results.paper.differences import HIDDEN, MEAN, Layout
 from sweep.results.paper.printed import Cell, Column, Line, Printed, Section
 from sweep.results.query import query
@@ -21,9 +21,8 @@ from sweep.scoring.benchmark import Benchmark
 from trainables.errors import Problem, UserError, nearest
 from trainables.store import Store
 
-
 AVERAGE = "Avg."
-"""The last column."""
+"""The name of the last column."""
 
 
 @dataclass(frozen=True)
@@ -67,11 +66,13 @@ class Question:
 _compared = functools.cache(compare)
 
 
-def transfer(asked: Question) -> Printed:
+def transfer(asked: Question, with_oracle: bool = False) -> Printed:
     """Conditions by targets: the layout of Phang et al. 2020, whose groups and order are the benchmark's."""
     known = _benchmark(asked.targets)
     compared = asked.compared("target")
     scored = methods.scored(compared.rows)
+    if not scored:
+        raise UserError(Problem("there is nothing to compare yet", hint="`sweep status` tells what has run"))
     groups = {task: group for task, group in _in_order(known, asked.targets).items() if task in scored}
     targets = {task: scored[task] for task in groups}
     columns = [
@@ -91,19 +92,20 @@ def transfer(asked: Question) -> Printed:
 
     layout = Layout(asked.baseline, asked.conditions, order)
     shown = replace(compared, rows=rows, notes=said)
+    oracles = oracle.of_targets(asked.store, asked.experiments, layout) if with_oracle else oracle.NONE
     return Printed(
         label="transfer",
         rows="condition",
         columns=tuple(columns),
         about=("metric", "languages"),
-        sections=differences.sections(shown, layout, against),
+        sections=(*differences.sections(shown, layout, against), *oracles.sections),
         caption=methods.caption(asked.plan, compared, "Transfer after intermediate training."),
-        notes=differences.notes(shown, layout, names),
+        notes=(*differences.notes(shown, layout, names), *oracles.notes),
         methods=methods.methods(asked.plan, compared, targets),
     )
 
 
-def languages(asked: Question, target: str | None = None) -> Printed:
+def languages(asked: Question, target: str | None = None, with_oracle: bool = False) -> Printed:
     """Conditions by the languages of one target, the mean over all of them last."""
     chosen = _target(asked, target)
     whole, compared = asked.compared("target"), asked.compared("language")
@@ -122,6 +124,7 @@ def languages(asked: Question, target: str | None = None) -> Printed:
     layout = Layout(asked.baseline, asked.conditions, (*codes, MEAN), within=chosen)
     said = (*compared.notes, f"{AVERAGE}: of all languages, p adjusted for {whole.family} (Holm)")
     both = replace(compared, rows=(*compared.rows, *whole.rows), notes=said)
+    oracles = oracle.of_languages(asked.store, asked.experiments, layout) if with_oracle else oracle.NONE
     of = targets[chosen]
     what = f"{references.name(chosen)} by language ({of.metric}, {of.split} split)."
     return Printed(
@@ -129,9 +132,9 @@ def languages(asked: Question, target: str | None = None) -> Printed:
         rows="condition",
         columns=(*columns, Column(AVERAGE, "", ("",))),
         about=("",) if any(column.about[0] for column in columns) else (),
-        sections=differences.sections(both, layout, against),
+        sections=(*differences.sections(both, layout, against), *oracles.sections),
         caption=methods.caption(asked.plan, compared, what),
-        notes=differences.notes(both, layout, {MEAN: AVERAGE}),
+        notes=(*differences.notes(both, layout, {MEAN: AVERAGE}), *oracles.notes),
         methods=methods.methods(asked.plan, compared, targets),
     )
 
@@ -151,7 +154,8 @@ def leaderboard(asked: Question) -> Printed:
             Line(condition, tuple(_of_a_group(found.get((name, regime, condition, group))) for group in groups))
             for condition in (asked.baseline, *asked.conditions)
         ]
-        sections.append(Section(f"{name}, {regime}", tuple(lines)))
+        if any(cell.value is not None for line in lines for cell in line.cells) or len(known) == 1:
+            sections.append(Section(f"{name}, {regime}", tuple(lines)))
         own = [row for row in rows if (row["benchmark"], row["regime"]) == (name, regime)]
         notes += _what_is_missing(f"{name}, {regime}", own)
     return Printed(
@@ -162,8 +166,8 @@ def leaderboard(asked: Question) -> Printed:
         caption=(
             f"Scores of groups of tasks and of all (experiment {asked.plan.experiment}), as the benchmarks aggregate",
             *references.cite("benchmarks", [one.name for one in known]),
-            ": means over languages, a task's scores, tasks, and seeds. There is no number where a task or a language is "
-            "missing.",
+            ": means over languages, a task's scores, tasks, and seeds. There is no number where a task, or a language "
+            "of it, is missing.",
         ),
         notes=tuple(notes),
         methods=methods.of_training(asked.plan),

@@ -12,6 +12,7 @@ from sweep.results.comparison import Comparison
 from sweep.results.difference import Claim, Difference
 from sweep.results.paper import references
 from sweep.results.paper.printed import STARS, Prose
+from trainables.reports import ERROR_RATE
 
 CORRECTIONS = {"holm": "Holm's step-down procedure", "bh": "the procedure of Benjamini and Hochberg"}
 
@@ -41,10 +42,11 @@ def scored(rows: Sequence[Difference]) -> Mapping[str, Scored]:
 def caption(plan: Plan, compared: Comparison, what: str) -> Prose:
     """What the table shows, and how to read its marks."""
     first, second = STARS
+    turned = " Of error rates less is better." if any(row.metric == ERROR_RATE for row in compared.rows) else ""
     correction = CORRECTIONS[compared.rows[0].correction]
     return (
         f"{what} First row: scores of {compared.baseline}; other rows: differences to it, in points, for the better "
-        f"positive (experiment {plan.experiment}). Bold: not distinguishable from the best of its column (95 %). "
+        f"positive (experiment {plan.experiment}).{turned} Bold: not distinguishable from the best of its column (95 %). "
         f"* p < {first}, ** p < {second}, adjusted for {counted(compared.family, 'comparison')} by {correction}. "
         f"{_claimed(compared)}",
     )
