@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sweep.experiment.regimes import ZERO_SHOT
@@ -34,10 +34,14 @@ class Question:
     baseline: str = "none"
     claim: Claim | None = None
     search_seed: bool = True
+    _found: dict[tuple[By, str], Comparison] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def compared(self, by: By, baseline: str | None = None) -> Comparison:
-        """What `sweep compare` says, against the baseline or another one."""
-        return _compared(self.store, baseline or self.baseline, by, self.claim, self.experiments, self.search_seed)
+        """What `sweep compare` says, against the baseline or another one. It is asked once for each."""
+        key = (by, baseline or self.baseline)
+        if key not in self._found:
+            self._found[key] = compare(self.store, key[1], by, self.claim, self.experiments, self.search_seed)
+        return self._found[key]
 
     @property
     def experiments(self) -> tuple[str, ...]:
@@ -61,9 +65,6 @@ class Question:
         """In the plan's order."""
         scored = (study.question.tasks for study in self.plan.studies if study.phase == "evaluate")
         return tuple(dict.fromkeys(task for tasks in scored for task in tasks))
-
-
-_compared = functools.cache(compare)
 
 
 def transfer(asked: Question, with_oracle: bool = False) -> Printed:

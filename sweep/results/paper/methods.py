@@ -46,7 +46,8 @@ def caption(plan: Plan, compared: Comparison, what: str) -> Prose:
     correction = CORRECTIONS[compared.rows[0].correction]
     return (
         f"{what} First row: scores of {compared.baseline}; other rows: differences to it, in points, for the better "
-        f"positive (experiment {plan.experiment}).{turned} Bold: not distinguishable from the best of its column (95 %). "
+        f"positive (experiment {plan.experiment}).{turned} "
+        "Bold: not distinguishable from the best of its column, at the 5 % level. "
         f"* p < {first}, ** p < {second}, adjusted for {counted(compared.family, 'comparison')} by {correction}. "
         f"{_claimed(compared)}",
     )

@@ -103,8 +103,8 @@ def _oracles(rows: Sequence[Mapping[str, Any]], layout: Layout) -> Oracles:
             Section(f"{ORACLE}{where}, less winner", tuple(costs)),
         ]
     notes = (
-        f"{ORACLE}: no zero-shot result, but the best of at most {most} trials by the very scores that are shown, on the "
-        "seed of the search alone: biased upwards, and no test is made of it",
+        f"{ORACLE}: no zero-shot result, but the best of at most {most} trials by the very scores that are shown, on "
+        "the seed of the search alone: biased upwards, and no test is made of it",
         f"{ORACLE}, less winner: what choosing by English development data costs, on the same seed",
     )
     return Oracles(tuple(sections), notes)
