@@ -12,22 +12,8 @@ import typer
 from typer.core import TyperGroup
 
 from sweep.cli import (
-    compare,
-    doctor,
-    export,
-    launch,
-    plan,
-    plot,
-    query,
-    report,
-    run,
-    score,
-    status,
-    sync,
-    table,
-    tasks,
-    translate,
-)
+    compare, doctor, export, launch, plan, plot, query, report, run, score, status, sync, table, tasks, translate,
+)  # fmt: skip
 from sweep.console import Console
 from trainables.errors import Problem, UserError
 
