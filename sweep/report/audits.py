@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from sweep.report.blocks import Block, Heading, Section, Table, Text, columns, joined, number, text
 from sweep.report.source import Source
 from sweep.report.trials import short
+from sweep.results.audit import together
 
 SELECTION = (
     "The development examples that chose the winners are drawn again, with replacement. 'Same winner' says in how many "
@@ -13,6 +16,8 @@ SELECTION = (
     "that turns the conclusion round. The oracle is the trial that is best on the target: nobody may choose it, and "
     "what it has more is the cost of choosing by English."
 )
+
+METHODS: tuple[Literal["swapped labels", "split seeds"], ...] = ("swapped labels", "split seeds")
 
 ALARMS = (
     "The experiment's own predictions are replayed so that there is nothing to be found: those of condition and "
@@ -29,8 +34,10 @@ def section(source: Source) -> Section:
         _selections(source) if source.selections else Text(("No search has development predictions.",), "note"),
         Heading("How often is a difference found where there is none?", "false-alarms"),
         Text((ALARMS,)),
-        _alarms(source) if source.alarms else Text(("There is nothing to replay yet.",), "note"),
     ]
+    blocks += (
+        [_together(source), _alarms(source)] if source.alarms else [Text(("There is nothing to replay.",), "note")]
+    )
     return Section("audits", "How far to trust it", tuple(blocks))
 
 
@@ -61,33 +68,45 @@ def _selections(source: Source) -> Table:
             )
             for one in source.selections
         ),
-        source="sweep.results.audit.selections(connect(store, 'predictions'))",
+        source="sweep.results.audit.selections(connection)",
     )  # fmt: skip
+
+
+def _together(source: Source) -> Text:
+    """Both kinds of replays, all of them."""
+    told = []
+    for method in METHODS:
+        rate = together(source.alarms, method)
+        if rate is not None:
+            told.append(
+                f"{rate.alarms:,} of {rate.replays:,} replays with {method} raised an alarm: {100 * rate.share:.1f} % "
+                f"({100 * rate.low:.1f} to {100 * rate.high:.1f} %)."
+            )
+    return Text(tuple(told) or ("Too few examples and seeds to replay anything.",))
 
 
 def _alarms(source: Source) -> Table:
     return Table(
         name="alarms",
-        caption="Replays in which nothing is to be found",
-        columns=columns(
-            "condition", "target", "method", "#replays", "#alarms", "#rate, %", "#from", "#to", "note",
-        ),
+        caption="Replays in which nothing is to be found, at the 5 % level of each comparison alone",
+        columns=columns("condition", "target", "method", "#replays", "#alarms", "#rate, %", "#from", "#to", "note"),
         rows=tuple(
             (
                 text(one.condition),
                 text(one.target),
                 text(one.method),
-                number(one.replays, 0),
-                number(one.alarms, 0),
-                number(_percent(one.rate), 1),
-                number(_percent(one.low), 1),
-                number(_percent(one.high), 1),
+                number(one.rate.replays if one.rate else None, 0),
+                number(one.rate.alarms if one.rate else None, 0),
+                number(100 * one.rate.share if one.rate else None, 1),
+                number(100 * one.rate.low if one.rate else None, 1),
+                number(100 * one.rate.high if one.rate else None, 1),
                 text(one.note),
             )
             for one in source.alarms
         ),
-        source="sweep.results.audit.false_alarms(connect(store, 'predictions'))",
-    )  # fmt: skip
+        source="sweep.results.audit.false_alarms(connection)",
+        closed=True,
+    )
 
 
 def _percent(share: float | None) -> float | None:

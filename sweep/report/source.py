@@ -6,16 +6,18 @@ import dataclasses
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 from sweep.planning import history
 from sweep.planning.history import KeptPlan
 from sweep.planning.plan import Study
 from sweep.report.blocks import Row
+from sweep.results.audit import FalseAlarms, SearchAudit, SelectionAudit, false_alarms, searches, selections
 from sweep.results.changes import Changes, changes
 from sweep.results.comparison import Comparison, compare
 from sweep.results.diagnostics.diagnose import Diagnostics, diagnose
-from sweep.results.difference import Claim
-from sweep.results.query import connect
+from sweep.results.difference import By, Claim
+from sweep.results.query import connected
 from sweep.results.samples import questions
 from trainables.store import Store
 
@@ -68,6 +70,9 @@ class Source:
         uri: where the store is.
         provenance: the runs that made the trials.
         overall, by_language: what the conditions add, by target and by language of a target.
+        searches: what each would have found with fewer trials.
+        selections: whether other development examples would have chosen other winners.
+        alarms: replays of the comparisons in which there is nothing to be found.
         changes: what of the examples each condition answers otherwise than the baseline.
         buckets: scores by what the examples give, a target each.
     """
@@ -80,6 +85,9 @@ class Source:
     provenance: tuple[Row, ...]
     overall: Comparison
     by_language: Comparison
+    searches: tuple[SearchAudit, ...]
+    selections: tuple[SelectionAudit, ...]
+    alarms: tuple[FalseAlarms, ...]
     changes: tuple[Changes, ...]
     buckets: tuple[Diagnostics, ...]
 
@@ -129,31 +137,42 @@ def read(store: Store, asked: Asked) -> Source:
     """
     (kept,) = history.current(store, [asked.experiment] if asked.experiment else [])
     asked = dataclasses.replace(asked, experiment=f"{kept.plan.experiment}@{kept.hash}")
-    only = [asked.experiment]
-
     places = {study.name: place for place, study in enumerate(kept.plan.studies)}
     conditions = {study.condition: place for place, study in enumerate(kept.plan.studies)}
-    connection = connect(store, "predictions", only)
-    try:
-        trials, behind, runs = (connection.sql(sql).to_arrow_table().to_pylist() for sql in (TRIALS, BEHIND, RUNS))
-        changed = tuple(
-            sorted(changes(connection, asked.baseline), key=lambda one: (conditions[one.condition], one.target))
+    only = [asked.experiment]
+    with connected(store, only) as connection:
+
+        def rows(sql: str) -> list[dict[str, Any]]:
+            found: list[dict[str, Any]] = connection.sql(sql).to_arrow_table().to_pylist()
+            return found
+
+        def compared(by: By) -> Comparison:
+            return compare(store, asked.baseline, by, asked.claim, only, connection=connection)
+
+        def placed(condition: str, target: str) -> tuple[int, str]:
+            return conditions[condition], target
+
+        return Source(
+            uri=store.uri,
+            asked=asked,
+            kept=kept,
+            trials=tuple(sorted(rows(TRIALS), key=lambda row: places[row["study"]])),
+            behind=tuple(sorted(rows(BEHIND), key=lambda row: placed(row["condition"], row["target"]))),
+            provenance=tuple(rows(RUNS)),
+            overall=compared("target"),
+            by_language=compared("language"),
+            searches=searches(connection),
+            selections=tuple(
+                sorted(selections(connection, asked.baseline), key=lambda one: placed(one.condition, one.target))
+            ),
+            alarms=tuple(
+                sorted(false_alarms(connection, asked.baseline), key=lambda one: placed(one.condition, one.target))
+            ),
+            changes=tuple(
+                sorted(changes(connection, asked.baseline), key=lambda one: placed(one.condition, one.target))
+            ),
+            buckets=tuple(
+                diagnose(connection, store, question, by_language=False, baseline=asked.baseline)
+                for question in questions(connection)
+            ),
         )
-        buckets = tuple(
-            diagnose(connection, store, question, by_language=False, baseline=asked.baseline)
-            for question in questions(connection)
-        )
-    finally:
-        connection.close()
-    return Source(
-        uri=store.uri,
-        asked=asked,
-        kept=kept,
-        trials=tuple(sorted(trials, key=lambda row: places[row["study"]])),
-        behind=tuple(sorted(behind, key=lambda row: (conditions[row["condition"]], row["target"]))),
-        provenance=tuple(runs),
-        overall=compare(store, asked.baseline, "target", asked.claim, only),
-        by_language=compare(store, asked.baseline, "language", asked.claim, only),
-        changes=changed,
-        buckets=buckets,
-    )

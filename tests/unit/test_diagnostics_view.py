@@ -12,7 +12,7 @@ import pytest
 from sweep.results.diagnostics import diagnose as module
 from sweep.results.diagnostics.diagnose import Diagnostics, diagnose
 from sweep.results.diagnostics.scores import BucketScore
-from sweep.results.query import connect, query
+from sweep.results.query import connected, query
 from sweep.results.samples import questions
 from tests.simulated import Simulation, Truth, simulated
 from trainables.data import kept, mini
@@ -34,7 +34,7 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Simulation:
 
 
 def diagnosed(store: Store, **asked: Any) -> dict[str, Diagnostics]:
-    with connect(store, "from predictions") as connection:
+    with connected(store) as connection:
         return {one.target: diagnose(connection, store, one, **asked) for one in questions(connection)}
 
 
@@ -52,7 +52,7 @@ def compared(metric: str, row: dict[str, Any]) -> tuple[Any, Any]:
 
 
 def official(store: Store, target: str, which: str, **parameters: Any) -> float:
-    """The mean over the baseline's seeds of the official score of those examples that a condition of SQL lets through."""
+    """The mean over the baseline's seeds of the official score of some examples, `which` in SQL."""
     metric = load(target).metric
     sql = f"from predictions where winner and split = 'test' and target = $target and condition = 'none' and {which}"
     scores: dict[int, list[tuple[Any, Any]]] = {}
@@ -93,20 +93,18 @@ def test_buckets_have_the_official_score_of_their_examples(
 def test_a_tag_has_the_official_score_of_sentences_without_the_others(
     played: Simulation, found: dict[str, Diagnostics]
 ) -> None:
-    rows = query(played.store, "from predictions where winner and target = 'mini-pos' and split = 'test' and language = 'de'"
-                 " and condition = 'none' and seed = 1").to_pylist()  # fmt: skip
-    with_seeds = query(played.store, "from predictions where winner and target = 'mini-pos' and split = 'test' and"
-                       " language = 'de' and condition = 'none' and seed = 2").to_pylist()  # fmt: skip
+    sql = "from predictions where winner and target = 'mini-pos' and split = 'test' and language = 'de'"
+    seeds = [query(played.store, f"{sql} and condition = 'none' and seed = {seed}").to_pylist() for seed in (1, 2)]
     told = of(found["mini-pos"], "tag")
-    assert {row.bucket for row in told} == {tag for row in rows for tag in row["gold"]}
+    assert {row.bucket for row in told} == {tag for row in seeds[0] for tag in row["gold"]}
     for row in told:
         scores = []
-        for of_seed in (rows, with_seeds):
+        for of_seed in seeds:
             pairs = [compared("pos_f1", one) for one in of_seed]
             only = [[["O" if tag != row.bucket else tag for tag in side] for side in pair] for pair in pairs]
             scores.append(METRICS["pos_f1"]([one[0] for one in only], [one[1] for one in only])["f1"])
         assert row.score == pytest.approx(sum(scores) / 2, abs=1e-9)
-        assert row.n == sum(tags.count(row.bucket) for tags in (one["gold"] for one in rows))
+        assert row.n == sum(tags.count(row.bucket) for tags in (one["gold"] for one in seeds[0]))
 
 
 def test_a_test_of_a_suite_has_the_error_rate_of_the_ledger(played: Simulation, found: dict[str, Diagnostics]) -> None:

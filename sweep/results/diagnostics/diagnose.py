@@ -70,7 +70,7 @@ def diagnose(
     """The diagnostics of a target.
 
     Args:
-        connection: one of `sweep.results.query.connect` that has predictions.
+        connection: one of `sweep.results.query.connected`.
         question: the target (`sweep.results.samples.questions`).
         asked: some attributes; None: all that its kind of task has.
         by_language: whether single languages are asked for as well.

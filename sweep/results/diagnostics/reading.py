@@ -19,6 +19,7 @@ from sweep.results.samples import Question
 from sweep.statistics.influence import Floats
 from trainables.data import kept
 from trainables.errors import Problem, UserError
+from trainables.metrics import METRICS
 from trainables.reports import ERROR_RATE
 from trainables.sealed import Reader, SealedFile, SealError
 from trainables.store import Store
@@ -105,13 +106,20 @@ def read(
     tables: dict[str, tuple[pa.Table, Mapping[str, str]]] = {}
     for language, fingerprint in sorted(party):
         try:
-            tables[language] = load(store, fingerprint)
+            table, about = load(store, fingerprint)
         except FileNotFoundError:
             notes.append(f"{language} is left out: its examples are not in the store")
+            continue
+        if about.get("metric") not in METRICS:
+            notes.append(f"{language} is left out: by which metric it was scored is not known here")
+        elif {len(found[run][language, fingerprint].statistics) for run in runs} != {len(table)}:
+            notes.append(f"{language} is left out: there are not as many predictions as examples")
+        else:
+            tables[language] = table, about
     if not tables:
         return None
     english = tables[SOURCE][0] if SOURCE in tables else None
-    names, answered = [*texts], {}
+    texts_in_order, answered = [*texts], {}
     for language, fingerprint in sorted(party):
         if language in tables:
             table, about = tables[language]
@@ -121,7 +129,7 @@ def read(
                 Examples(language, table, english),
                 np.stack([one.statistics for one in own]),
                 predicted.reshape(len(own), -1),
-                [names[place] for place in used.tolist()],
+                [texts_in_order[place] for place in used.tolist()],
                 json.loads(about.get("parts", "[]")),
             )
     if about["metric"] == ERROR_RATE:
@@ -149,7 +157,8 @@ def _of_condition(
     numbers = np.array([texts.setdefault(text, len(texts)) for text in predictions.dictionary.to_pylist()], np.int64)
     predicted = numbers[predictions.indices.to_numpy()]
     blocks: dict[tuple[str, str], tuple[str, _Answer]] = {}
-    for start, end in zip(starts.tolist(), [*starts[1:].tolist(), table.num_rows], strict=True):
+    ends = [*starts[1:].tolist(), table.num_rows]
+    for start, end in zip(starts.tolist(), ends, strict=False):  # of no rows there is no start
         trial, language, fingerprint = (one.dictionary[one.indices[start].as_py()].as_py() for one in names)
         sums = statistics.slice(start, end - start).combine_chunks().flatten().to_numpy().reshape(end - start, -1)
         blocks[trial, language] = fingerprint, _Answer(sums, predicted[start:end])
