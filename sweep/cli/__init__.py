@@ -12,7 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 from sweep.cli import (
-    compare, doctor, export, launch, plan, plot, query, report, run, score, status, sync, tasks, translate,
+    compare, doctor, export, launch, plan, plot, query, report, run, score, status, sync, table, tasks, translate,
 )  # fmt: skip
 from sweep.console import Console
 from trainables.errors import Problem, UserError
@@ -57,6 +57,7 @@ app.command("plot")(plot.plot)
 app.command("score")(score.score)
 app.command("export")(export.export)
 app.command("sync")(sync.sync)
+app.command("table")(table.table)
 app.command("tasks")(tasks.tasks)
 app.command("translate")(translate.translate)
 app.command("doctor")(doctor.doctor)
