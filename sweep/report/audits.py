@@ -7,7 +7,7 @@ from typing import Literal
 from sweep.report.blocks import Block, Heading, Section, Table, Text, columns, joined, number, text
 from sweep.report.source import Source
 from sweep.report.trials import short
-from sweep.results.audit import together
+from sweep.results.audit.alarms import together
 
 SELECTION = (
     "The development examples that chose the winners are drawn again, with replacement. 'Same winner' says in how many "
