@@ -214,7 +214,7 @@ class Workbench:
             if (other := self._reference(task, split)) is not None:
                 read.append((split, other))
             content = [self.source.fingerprint(task, *one) for one in read]
-            place = [task.name, split, language, part, task.parallel]
+            place = [task.name, split, language, part, task.parallel, task.grouped_by]
             fingerprint = content_hash([kept.VERSION, content, task.definition, base.tokenizer_hash, *place])
             name = kept.name(fingerprint)
             if self.rank == 0 and not self.store.exists(name):
