@@ -22,3 +22,10 @@ def benchmarks(begun: str) -> list[str]:
     from sweep.scoring import benchmark
 
     return [name for name in benchmark.names() if name.startswith(begun)]
+
+
+def trackers(begun: str) -> list[str]:
+    """The experiment trackers that results can be shown in."""
+    from sweep.sharing.tracker import PACKAGES
+
+    return [name for name in PACKAGES if name.startswith(begun)]

@@ -5,16 +5,21 @@ from __future__ import annotations
 import os
 import shlex
 import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
+from sweep.cli import completion
 from sweep.cli.command import again, program, start_anew, starts_so_far
 from sweep.cli.plan import ExperimentArgument, OverridesArgument
 from sweep.console import Console, counted, styled
 
 if TYPE_CHECKING:
     from sweep.experiment import Experiment
+    from sweep.ledger import Entry
     from sweep.running.run import Summary
 
 STOPPED = "Stopped. Everything finished is in the store; to go on:"
@@ -39,9 +44,19 @@ def run(
         str | None, typer.Option(help="Of a running Ray cluster; without it one is started here.")
     ] = None,
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Run failed trials again.")] = False,
+    log: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--log",
+            metavar="TRACKER[=PLACE]",
+            help="Show trials in tensorboard, mlflow, wandb or trackio as they end, as `sweep sync` does; may be "
+            "repeated.",
+            autocompletion=completion.trackers,
+        ),
+    ] = None,
 ) -> None:
     """Run an experiment here, or go on with one. Exit code 0: all done, 1: a trial failed, 2: mend something."""
-    from sweep.experiment.file import load
+    from sweep.experiment.file import find, load
     from sweep.running import run as sweep_run
     from sweep.running.cluster import RayLost
     from sweep.running.progress import Progress
@@ -77,14 +92,53 @@ def run(
     try:
         loaded = load(experiment, overrides or [])
         progress = Progress(console)
-        with drawn(progress, os.environ.get(VIEW)):
-            summary = sweep_run.run(loaded, progress, start_over, stop, address, retry_failed)
+        text = find(experiment).read_text(encoding="utf-8")
+        with following(console, loaded, log or []) as on_entry, drawn(progress, os.environ.get(VIEW)):
+            summary = sweep_run.run(
+                loaded, progress, start_over, stop, address, retry_failed, text, again(), on_entry
+            )
         _tell(console, loaded, summary)
     except RayLost as error:
         start_over(str(error))
         raise
     except Stopped as stopped:
         end(stopped)
+
+
+@contextmanager
+def following(console: Console, loaded: Experiment, logs: Sequence[str]) -> Iterator[Callable[[Entry], object]]:
+    """What is to be called with each trial that ends; at the end it is said what trackers have not got.
+
+    Raises:
+        UserError: there are no such trackers, or they cannot be where they are to be.
+    """
+    if not logs:
+        yield lambda entry: None
+        return
+    from sweep.sharing.follower import Follower
+    from sweep.sharing.tracker import check_tracker, open_tracker, parse_log
+    from trainables.store import Store
+
+    store = Store(loaded.store)
+    asked = dict(map(parse_log, logs))
+    places = {name: check_tracker(name, place, store) for name, place in asked.items()}
+    followers = [
+        Follower(name, store, loaded.name, partial(open_tracker, name, place)) for name, place in places.items()
+    ]
+    for one in followers:
+        one.start()
+
+    def tell_all(entry: Entry) -> None:
+        for one in followers:
+            one(entry)
+
+    yield tell_all
+    for one in followers:
+        if (missing := one.close()) is not None:
+            place = asked[one.name]
+            output = f" --output {shlex.quote(place)}" if place else ""
+            typed = f"{shlex.join(program())} sync {shlex.quote(loaded.store)} --to {one.name}{output}"
+            console.say(styled(f"{missing}.", "yellow"), f"This does it:\n  {typed} --experiment {loaded.name}")
 
 
 def _tell(console: Console, loaded: Experiment, summary: Summary) -> None:

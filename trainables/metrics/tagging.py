@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import groupby
 
 import numpy as np
@@ -80,4 +80,18 @@ XTREME scores bare UPOS tags with seqeval <= 0.0.12, which takes their first let
 of equal tags is one chunk, except that SCONJ and SYM (S for "single") are one chunk per token. Neither token accuracy
 nor a later seqeval gives the published numbers. Exact for any tags without "-". ValueError where the numbers of
 sentences or tokens differ.
+"""
+
+
+def _single_words(tags: Sequence[str]) -> Iterator[Chunk]:
+    return ((tag, word, word) for word, tag in enumerate(tags))
+
+
+CHUNKS: Mapping[str, Callable[[Sequence[str]], Iterator[Chunk]]] = {
+    "entity_f1": _entities,
+    "pos_f1": _runs,
+    "tag_accuracy": _single_words,
+}
+"""What each metric counts of a sentence's tags: of its statistics the first is what gold and predicted have in common,
+the others are how many gold has and, where the metric asks, how many are predicted.
 """

@@ -1,0 +1,1 @@
+"""Results where people already look: experiment trackers, Optuna's dashboard, model cards."""

@@ -1,0 +1,124 @@
+"""A trial as experiment trackers show it: a value, made of the ledger's views alone."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from sweep.results.query import query
+from trainables.spec import SEARCHED, content_hash
+from trainables.store import Store
+
+Row = Mapping[str, Any]
+"""A row of the view `trials`."""
+
+DEVELOPMENT, LOSS = "development score", "training loss"
+"""What the curves are called."""
+
+TAGGED = ("experiment", "condition", "study", "phase", "training_set", "regime", "role", "seed", "winner", "collapsed")
+"""The columns of `trials` that runs are told apart by. Where a trial is part of several studies, each says its own."""
+
+MEASURED = ("objective", "seconds", "examples_per_second", "steps", "tokens")
+"""Its numbers beside the scores."""
+
+DESCRIBED = ("model", "tasks", "languages", "precision", "parent", "train_examples", "eval_examples", "dropout")
+"""What of its spec is shown beside the hyper-parameters, where it is said."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """A trial of an experiment.
+
+    Attributes:
+        name: its first study and its id: unique in the experiment, and fit for a path.
+        status: finished, failed or pruned.
+        parameters: hyper-parameters, and what else was asked of it.
+        tags: TAGGED as text; of several studies all that there are, with commas.
+        curves: by name the values after each epoch, from the first on.
+        scores: `target/language/split/metric` and the value, on the 0-100 scale; labels that are hidden have none.
+        numbers: MEASURED, where they are known.
+    """
+
+    trial_id: str
+    experiment: str
+    name: str
+    status: str
+    error: str | None
+    started_at: datetime
+    finished_at: datetime
+    parameters: Mapping[str, str | float]
+    tags: Mapping[str, str]
+    curves: Mapping[str, tuple[float, ...]]
+    scores: Mapping[str, float]
+    numbers: Mapping[str, float]
+
+    @property
+    def digest(self) -> str:
+        """Equal for runs that a tracker shows in the same way."""
+        times = {"started_at": self.started_at.isoformat(), "finished_at": self.finished_at.isoformat()}
+        return content_hash({**asdict(self), **times})
+
+    @property
+    def last_step(self) -> int:
+        """The step of what is measured at the end: the number of epochs, 0 of an evaluation."""
+        return max(map(len, self.curves.values()), default=0)
+
+    @property
+    def by_step(self) -> dict[int, dict[str, float]]:
+        """All numbers by step: the curves by epoch, the rest at the last one."""
+        found: dict[int, dict[str, float]] = defaultdict(dict)
+        for name, values in self.curves.items():
+            for epoch, value in enumerate(values, start=1):
+                found[epoch][name] = value
+        found[self.last_step].update({**self.scores, **self.numbers})
+        return dict(sorted(found.items()))
+
+
+def runs(store: Store, experiments: Sequence[str] = ()) -> list[Run]:
+    """The trials of experiments that have ended, in the order in which they did. Raises UserError as `query` does."""
+    trials: dict[tuple[str, str], list[Row]] = defaultdict(list)
+    for row in query(store, "from trials order by finished_at, trial_id, study", None, experiments).to_pylist():
+        trials[row["experiment"], row["trial_id"]].append(row)
+    scores: dict[tuple[str, str], dict[str, float]] = defaultdict(dict)
+    sql = "from scores where value is not null order by target, language, split, metric"
+    for row in query(store, sql, None, experiments).to_pylist():
+        name = "/".join(row[part] for part in ("target", "language", "split", "metric"))
+        scores[row["experiment"], row["trial_id"]][name] = row["value"]
+    return [_run(rows, scores[place]) for place, rows in trials.items()]
+
+
+def _run(rows: Sequence[Row], scores: Mapping[str, float]) -> Run:
+    """The run of a trial from its rows, one a study."""
+    row = rows[0]
+    spec = json.loads(row["spec"])
+    described = {name: spec[name] for name in DESCRIBED if spec.get(name) is not None}
+    searched = {name: row[name] for name in SEARCHED if row[name] is not None}
+    curves = {DEVELOPMENT: row["curve"], LOSS: row.get("losses")}
+    return Run(
+        trial_id=row["trial_id"],
+        experiment=row["experiment"],
+        name=f"{row['study']}/{row['trial_id']}",
+        status=row["status"],
+        error=row["error"],
+        started_at=row["started_at"],
+        finished_at=row["finished_at"],
+        parameters={name: _plain(value) for name, value in {**searched, **described, "seed": row["seed"]}.items()},
+        tags={name: text for name in TAGGED if (text := _joined(row[name] for row in rows))},
+        curves={name: tuple(values) for name, values in curves.items() if values},
+        scores=scores,
+        numbers={name: float(row[name]) for name in MEASURED if row[name] is not None},
+    )
+
+
+def _plain(value: Any) -> str | float:
+    return value if isinstance(value, int | float) else " ".join(value) if isinstance(value, list) else str(value)
+
+
+def _joined(values: Iterable[Any]) -> str:
+    """Different values as text."""
+    shown = (str(one).lower() if isinstance(one, bool) else str(one) for one in values if one is not None)
+    return ", ".join(dict.fromkeys(shown))
