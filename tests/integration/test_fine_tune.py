@@ -17,7 +17,7 @@ from datasets import ClassLabel
 
 from tests import hub_mirror
 from tests.toy import TABLE
-from trainables import sealed, tasks
+from trainables import tasks
 from trainables.data import Source, kept, open_source
 from trainables.data.examples import Example
 from trainables.errors import Problem, UserError
@@ -27,6 +27,7 @@ from trainables.models.checkpoint import load_checkpoint, save_checkpoint
 from trainables.models.network import Network, load_base, new_network
 from trainables.models.vocabulary import TrimmedVocabulary
 from trainables.reports import Predicted, Report, Score, TrialError
+from trainables.sealed import SealedFile
 from trainables.spec import TrialSpec
 from trainables.store import Store
 from trainables.training import fine_tune as module
@@ -395,8 +396,7 @@ def test_a_suite_of_tests_is_answered_by_the_head_of_what_it_tests(bench: Workbe
 
 def kept_examples(bench: Workbench, predicted: Predicted) -> list[dict[str, Any]]:
     """The examples that predictions are of, from the store."""
-    table = sealed.read(bench.store.read(kept.name(predicted.examples)), kept.SCHEMA.names, kept.SCHEMA)
-    return table.to_pylist()
+    return SealedFile(bench.store, kept.name(predicted.examples)).table(kept.SCHEMA.names, kept.SCHEMA).to_pylist()
 
 
 @pytest.mark.parametrize("task", ["mini-pos", "mini-nli", "mini-qa", "copa", "lareqa"])
