@@ -267,7 +267,7 @@ class Workbench:
 
     def begin_trial(self) -> None:
         """Forgets how much memory the trial before had."""
-        if self.device.type == "cuda":
+        if self.device.type == "cuda" and torch.cuda.is_initialized():
             torch.cuda.reset_peak_memory_stats(self.device)
 
     def peak_memory(self) -> int:
