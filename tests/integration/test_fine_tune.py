@@ -464,8 +464,8 @@ def test_translations_are_kept_as_the_same_item_whatever_the_limit(tmp_path: Pat
     for limit in (5, 2):
         spec = dataclasses.replace(SPEC, eval_examples=limit)
         split = load_split(spec, bench, bench.task("xnli"), "dev", "de")
-        place = split.task, "dev", "de", spec, split.part, split.features
-        fingerprint = bench.keep_examples(*place, lambda: ["neutral"] * limit)  # noqa: B023 - called at once
+        place = split.task, "dev", "de", split.part, bench.base(spec).tokenizer_hash, split.features
+        fingerprint = bench.kept.keep(*place, lambda: ["neutral"] * limit)  # noqa: B023 - called at once
         file = SealedFile(bench.store, kept.name(fingerprint))
         found.append(file.table(["example", "item", "group", "tokens"], kept.SCHEMA).to_pylist())
     assert [one["example"] for one in found[0]] == [f"dev-de-{row}" for row in range(5)]
@@ -474,7 +474,7 @@ def test_translations_are_kept_as_the_same_item_whatever_the_limit(tmp_path: Pat
     assert found[1] == found[0][:2]
     (tmp_path / "xnli" / "dev-en.tsv").write_text("broken\n")
     fresh = Workbench(bench.store, open_source({"files": str(tmp_path)}))
-    fingerprint = fresh.keep_examples(*place, lambda: ["neutral"] * 2)
+    fingerprint = fresh.kept.keep(*place, lambda: ["neutral"] * 2)
     file = SealedFile(bench.store, kept.name(fingerprint))
     assert [one["item"] for one in file.table(["item"], kept.SCHEMA).to_pylist()] == ["de/dev-de-0", "de/dev-de-1"]
 
