@@ -50,9 +50,11 @@ def sentences(comparison: Comparison) -> list[str]:
     for row in rows:
         conditions[row.experiment, row.condition, row.regime].append(row)
     several = len({row.experiment for row in rows}) > 1
+    said: dict[str, list[str]] = defaultdict(list)  # by what is said of them, conditions
     for (experiment, condition, regime), own in conditions.items():
         name = condition if regime == ZERO_SHOT else f"{condition} ({regime})"
-        found.append(_of_condition(f"{experiment}: {name}" if several else name, own))
+        said[_of_condition(own)].append(f"{experiment}: {name}" if several else name)
+    found += [f"{', '.join(names)}: {what}." for what, names in said.items()]
     found += _of_breadth(comparison.breadth)
     return [*found, *_open(tested)]
 
@@ -69,8 +71,8 @@ def _claim(tested: Sequence[Difference]) -> str:
     return f"About the recipes, by {told} seeds of each{but}: training again would show the same."
 
 
-def _of_condition(name: str, rows: Sequence[Difference]) -> str:
-    """`mnli: better than none on xquad (+3.2 points [1.1, 5.3]); not decided on 8 targets.`"""
+def _of_condition(rows: Sequence[Difference]) -> str:
+    """`better than none on xquad (+3.2 points [1.1, 5.3]); not decided on 8 targets`"""
     of = {
         said: [row for row in rows if row.verdict == said] for said in ("better", "worse", "not decided", "no scores")
     }
@@ -83,7 +85,7 @@ def _of_condition(name: str, rows: Sequence[Difference]) -> str:
         if of[said]:
             where = named(of[said][0]) if len(of[said]) == 1 else f"{len(of[said])} {plural}"
             parts.append(f"{said} on {where}")
-    return f"{name}: {'; '.join(parts)}."
+    return "; ".join(parts)
 
 
 def _listed(rows: Sequence[Difference], plural: str) -> str:

@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+import duckdb
 import numpy as np
 
 from sweep.console import counted
@@ -77,6 +78,7 @@ def compare(
     claim: Claim | None = None,
     experiments: Sequence[str] = (),
     search_seed: bool = True,
+    connection: duckdb.DuckDBPyConnection | None = None,
 ) -> Comparison:
     """Every condition against the baseline, on every target, language, group of languages, or benchmark.
 
@@ -84,6 +86,7 @@ def compare(
         claim: None: recipes, where there are seeds enough.
         experiments: as `sweep.planning.history.current` has them; all their rows are one family.
         search_seed: whether the seed of the search counts. Its winner was chosen for being good on English.
+        connection: an open one on these experiments that sees predictions, for who asks more than this.
 
     Raises:
         UserError: there are no results, no such baseline, no such experiment, or several where none is named.
@@ -93,11 +96,12 @@ def compare(
     order = {one.plan.experiment: Order.of(one.plan) for one in plans}
     _check_baseline(order, baseline)
     wanted = claim or "recipe"
-    connection = connect(store, "predictions", experiments)
-    try:
-        found = [*subjects(connection, by, baseline, order, {} if search_seed else seeds)]
-    finally:
-        connection.close()
+    without = {} if search_seed else seeds
+    if connection is not None:
+        found = [*subjects(connection, by, baseline, order, without)]
+    else:
+        with connect(store, "predictions", experiments) as own:
+            found = [*subjects(own, by, baseline, order, without)]
     rows = _adjusted([_row(one, by, baseline, wanted) for one in found])
     family = sum(row.p is not None for row in rows)
     breadth = tuple(_breadth(rows)) if by == "language" else ()

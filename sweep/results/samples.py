@@ -229,7 +229,7 @@ def _sampled(connection: duckdb.DuckDBPyConnection, question: Question, formula:
     trials = sorted({trial for one in seeds.values() for trial in one.trials.values()})
     of_target = {"target": question.target, "split": question.split}
     found = _rows(connection, _EXAMPLES, {**of_target, "trials": trials})
-    places, groups = _places(connection, [row["examples"] for row in found])
+    places, groups = group_places(connection, [row["examples"] for row in found])
     languages = tuple(sorted({row["language"] for row in found if row["examples"] in places}))
     lacking = tuple(sorted({row["language"] for row in found if row["examples"] not in places}))
     present = np.zeros((len(languages), groups), dtype=bool)
@@ -238,7 +238,7 @@ def _sampled(connection: duckdb.DuckDBPyConnection, question: Question, formula:
     for condition in question.conditions:
         own = {seed: one for (name, seed), one in seeds.items() if name == condition}
         wanted = sorted({trial for one in own.values() for trial in one.trials.values()})
-        sums = _sums(connection, {**of_target, "trials": wanted}, places, groups)
+        sums = group_sums(connection, {**of_target, "trials": wanted}, places, groups)
         for seed, one in own.items():
             mine = {language: sums[key] for language, trial in one.trials.items() if (key := (trial, language)) in sums}
             for language, of_language in mine.items():
@@ -251,7 +251,7 @@ def _sampled(connection: duckdb.DuckDBPyConnection, question: Question, formula:
 
 
 @dataclass(frozen=True)
-class _Sums:
+class GroupSums:
     """A trial's in a language.
 
     Attributes:
@@ -264,7 +264,7 @@ class _Sums:
     examples: NDArray[np.int64]
 
 
-def _places(
+def group_places(
     connection: duckdb.DuckDBPyConnection, fingerprints: Iterable[str]
 ) -> tuple[dict[str, NDArray[np.integer]], int]:
     """By fingerprint, the group of the example at each position as a number; how many groups there are in all."""
@@ -274,12 +274,12 @@ def _places(
     return {name: of_groups[of_names == place] for place, name in enumerate(names)}, len(groups)
 
 
-def _sums(
+def group_sums(
     connection: duckdb.DuckDBPyConnection,
     wanted: Mapping[str, object],
     places: Mapping[str, NDArray[np.integer]],
     groups: int,
-) -> dict[tuple[str, str], _Sums]:
+) -> dict[tuple[str, str], GroupSums]:
     """By trial and language. Languages whose examples are not known are left out."""
     table = _table(connection, _STATISTICS, wanted)
     if not table.num_rows:
@@ -299,12 +299,12 @@ def _sums(
             own = places[fingerprint][positions[rows]]
             sums = by_group(statistics[rows], own, groups)
             examples = np.bincount(own, minlength=groups)
-            found[trials[of_trials[first]], languages[of_languages[first]]] = _Sums(fingerprint, sums, examples)
+            found[trials[of_trials[first]], languages[of_languages[first]]] = GroupSums(fingerprint, sums, examples)
     return found
 
 
 def _answers(
-    formula: Callable[[Floats], Floats], languages: Sequence[str], found: Mapping[str, _Sums], groups: int
+    formula: Callable[[Floats], Floats], languages: Sequence[str], found: Mapping[str, GroupSums], groups: int
 ) -> Answers:
     scores = np.full(len(languages), np.nan)
     changes = np.zeros((len(languages), groups))
