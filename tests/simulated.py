@@ -296,10 +296,13 @@ class Simulation:
         easy = easy[:, None] + np.float32(np.sqrt(own)) * noise
         outcomes = form.answer(found.sorts, easy, float(np.clip(score / 100, 0.005, MOST)))
         predictions = found.predictions(outcomes)
-        statistics = form.statistics[outcomes]
         self.rows += len(outcomes)
         is_hidden = task.name in truth.hidden and split == "test"
-        values = {} if is_hidden else _scores(task, form, statistics.sum(axis=0))
+        values = (
+            {}
+            if is_hidden
+            else _scores(task, form, np.bincount(outcomes, minlength=len(form.statistics)) @ form.statistics)
+        )
         told: Mapping[str, float | None] = values or {task.main_metric: None}
         scores = [
             Score(
@@ -316,8 +319,8 @@ class Simulation:
             for name, value in told.items()
         ]
         block: Any = Predicted  # lists do as well, and are made faster
-        kept_rows = () if is_hidden else statistics.tolist()
-        confidences = np.where(outcomes % 2 == 1, 0.9, 0.6).tolist()
+        kept_rows = () if is_hidden else form.told[outcomes].tolist()
+        confidences = form.sure[outcomes].tolist()
         return block(task.name, language, split, found.fingerprint, predictions, kept_rows, confidences), scores
 
     def _of_condition(self, condition: str, split: _Split) -> np.ndarray:

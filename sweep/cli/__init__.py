@@ -11,7 +11,9 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from sweep.cli import doctor, export, launch, plan, plot, query, report, run, score, status, sync, tasks, translate
+from sweep.cli import (
+    compare, doctor, export, launch, plan, plot, query, report, run, score, status, sync, table, tasks, translate,
+)  # fmt: skip
 from sweep.console import Console
 from trainables.errors import Problem, UserError
 
@@ -49,11 +51,13 @@ app.command("run")(run.run)
 app.command("launch")(launch.launch)
 app.command("status")(status.status)
 app.command("query", cls=query.SqlCommand)(query.query)
+app.command("compare")(compare.compare)
 app.command("report")(report.report)
 app.command("plot")(plot.plot)
 app.command("score")(score.score)
 app.command("export")(export.export)
 app.command("sync")(sync.sync)
+app.command("table")(table.table)
 app.command("tasks")(tasks.tasks)
 app.command("translate")(translate.translate)
 app.command("doctor")(doctor.doctor)

@@ -32,17 +32,23 @@ def compare(
         float | None,
         typer.Option(metavar="POINTS", min=0.01, max=100, help="Which seeds it takes to see so small a difference."),
     ] = None,
+    gpus: Annotated[Path | None, typer.Option(help="A table of GPU types of your own, for the price of these.")] = None,
     output_format: Annotated[Format, typer.Option("--format", help="How the result is written.")] = Format.table,
     output: Annotated[Path | None, typer.Option(help="A file; without it the result is printed.")] = None,
 ) -> None:
     """Compare conditions with a baseline: differences, intervals, verdicts."""
     from sweep.cli.output import check_output, deliver
     from sweep.console import Console
-    from sweep.results import comparison
+    from sweep.planning.pricing import load_gpus
+    from sweep.results import comparison, detection
     from sweep.results.answer import short_table, table
+    from sweep.results.detection import show as show_detection
     from sweep.results.verdicts import show
+    from trainables.errors import Problem, UserError
     from trainables.store import Store
 
+    if detect is not None and (output_format != Format.table or output is not None):
+        raise UserError(Problem("what --detect finds is for people to read", hint="leave out --format and --output"))
     check_output(output_format, output)
     found = comparison.compare(Store(store), baseline, by, claim, experiment or [], search_seed)
     if output_format in (Format.csv, Format.json, Format.parquet):
@@ -50,4 +56,7 @@ def compare(
     elif output_format != Format.table or output is not None:
         deliver(short_table(found), output_format, output)
     else:
-        show(found, Console())
+        console = Console()
+        show(found, console)
+        if detect is not None:
+            show_detection(detection.detect(Store(store), found, detect, load_gpus(gpus), experiment or []), console)

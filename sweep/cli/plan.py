@@ -47,6 +47,10 @@ def plan(
     gpus: Annotated[Path | None, typer.Option(help="A table of GPU types of your own.")] = None,
     check: Annotated[bool, typer.Option("--check", help="Read all data and try the model, as `run` begins.")] = False,
     studies: Annotated[bool, typer.Option("--studies", help="List the studies, too.")] = False,
+    detect: Annotated[
+        float | None,
+        typer.Option(metavar="POINTS", min=0.01, max=100, help="Which seeds it takes to see so small a difference."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False,
 ) -> None:
     """Show what a run would do, and what it costs. Runs nothing; what is in the store already is not done again."""
@@ -86,6 +90,13 @@ def plan(
         )
     if studies:
         console.print(_studies(made, counts, hours))
+    if detect is not None:
+        from sweep.results.comparison import compare
+        from sweep.results.detection import detect as detect_in
+        from sweep.results.detection import show
+
+        store, names = Store(loaded.store), [loaded.name]
+        show(detect_in(store, compare(store, experiments=names), detect, load_gpus(gpus), names), console)
 
 
 def _grid(made: Plan, counts: Mapping[str, Counts], hours: Hours) -> Table:

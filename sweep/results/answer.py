@@ -44,15 +44,17 @@ def sentences(comparison: Comparison) -> list[str]:
     rows = comparison.rows
     tested = [row for row in rows if row.p is not None]
     if not tested:
-        return ["Nothing can be compared yet."] if rows else ["There is nothing to compare."]
+        return [f"Nothing sure can be said yet of differences to {comparison.baseline}."]
     found = [_claim(tested)]
     conditions: dict[tuple[str, str, str], list[Difference]] = defaultdict(list)
     for row in rows:
         conditions[row.experiment, row.condition, row.regime].append(row)
     several = len({row.experiment for row in rows}) > 1
+    said: dict[str, list[str]] = defaultdict(list)  # by what is said of them, conditions
     for (experiment, condition, regime), own in conditions.items():
         name = condition if regime == ZERO_SHOT else f"{condition} ({regime})"
-        found.append(_of_condition(f"{experiment}: {name}" if several else name, own))
+        said[_of_condition(own)].append(f"{experiment}: {name}" if several else name)
+    found += [f"{', '.join(names)}: {what}." for what, names in said.items()]
     found += _of_breadth(comparison.breadth)
     return [*found, *_open(tested)]
 
@@ -69,8 +71,8 @@ def _claim(tested: Sequence[Difference]) -> str:
     return f"About the recipes, by {told} seeds of each{but}: training again would show the same."
 
 
-def _of_condition(name: str, rows: Sequence[Difference]) -> str:
-    """`mnli: better than none on xquad (+3.2 points [1.1, 5.3]); not decided on 8 targets.`"""
+def _of_condition(rows: Sequence[Difference]) -> str:
+    """`better than none on xquad (+3.2 points [1.1, 5.3]); not decided on 8 targets`"""
     of = {
         said: [row for row in rows if row.verdict == said] for said in ("better", "worse", "not decided", "no scores")
     }
@@ -83,7 +85,7 @@ def _of_condition(name: str, rows: Sequence[Difference]) -> str:
         if of[said]:
             where = named(of[said][0]) if len(of[said]) == 1 else f"{len(of[said])} {plural}"
             parts.append(f"{said} on {where}")
-    return f"{name}: {'; '.join(parts)}."
+    return "; ".join(parts)
 
 
 def _listed(rows: Sequence[Difference], plural: str) -> str:
@@ -121,14 +123,14 @@ def _open(tested: Sequence[Difference]) -> Iterator[str]:
     if not missed:
         return
     low, high = (pick(missed, key=lambda row: row.detectable or 0.0) for pick in (min, max))
-    if low is high:
-        span = f"of {low.detectable:.1f} points"
-    else:
-        span = f"from {low.detectable:.1f} ({named(low)}) to {high.detectable:.1f} points ({named(high)}) or more"
-    yield f"What is not decided may still be there: differences {span} would have been found 4 times in 5."
+    span = f"{low.detectable:.1f} points ({named(low)})"
+    if low is not high:
+        span += f" to {high.detectable:.1f} points ({named(high)})"
+    yield f"What is not decided may still be there: to be found 4 times in 5, a difference has to be {span}."
     if any(row.claim == "recipe" for row in missed):
         seeds = sum(row.dominated_by == "seeds" for row in missed)
-        yield f"Of these {counted(len(missed), 'row')} {seeds} lack seeds most, {len(missed) - seeds} examples."
+        told = [f"{what} on {count}" for what, count in (("seeds", seeds), ("examples", len(missed) - seeds)) if count]
+        yield f"What is missing most to decide is {', '.join(told)} of {counted(len(missed), 'row')}."
 
 
 def table(comparison: Comparison) -> pa.Table:

@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+import duckdb
 import numpy as np
 
 from sweep.console import counted
@@ -15,7 +16,7 @@ from sweep.results.answer import sentences
 from sweep.results.contrast import Side, contrast
 from sweep.results.difference import Breadth, By, Claim, Difference
 from sweep.results.query import connected
-from sweep.results.subjects import Subject, subjects
+from sweep.results.subjects import Order, Subject, subjects
 from sweep.statistics.multiplicity import (
     LEVEL,
     Correction,
@@ -77,6 +78,7 @@ def compare(
     claim: Claim | None = None,
     experiments: Sequence[str] = (),
     search_seed: bool = True,
+    connection: duckdb.DuckDBPyConnection | None = None,
 ) -> Comparison:
     """Every condition against the baseline, on every target, language, group of languages, or benchmark.
 
@@ -84,39 +86,41 @@ def compare(
         claim: None: recipes, where there are seeds enough.
         experiments: as `sweep.planning.history.current` has them; all their rows are one family.
         search_seed: whether the seed of the search counts. Its winner was chosen for being good on English.
+        connection: an open one on these experiments that sees predictions, for who asks more than this.
 
     Raises:
-        UserError: there are no results, no such baseline, nothing to compare with it, no such experiment, or several
-            where none is named.
+        UserError: there are no results, no such baseline, no such experiment, or several where none is named.
     """
     plans = history.current(store, experiments)
     seeds = {one.plan.experiment: one.plan.studies[0].seeds[0] for one in plans}
-    conditions = {
-        one.plan.experiment: list(dict.fromkeys(study.condition for study in one.plan.studies)) for one in plans
-    }
-    _check_baseline(conditions, baseline)
+    order = {one.plan.experiment: Order.of(one.plan) for one in plans}
+    _check_baseline(order, baseline)
     wanted = claim or "recipe"
-    with connected(store, experiments) as connection:
-        found = [*subjects(connection, by, baseline, conditions, {} if search_seed else seeds)]
+    without = {} if search_seed else seeds
+    if connection is not None:
+        found = [*subjects(connection, by, baseline, order, without)]
+    else:
+        with connected(store, experiments) as own:
+            found = [*subjects(own, by, baseline, order, without)]
     rows = _adjusted([_row(one, by, baseline, wanted) for one in found])
     family = sum(row.p is not None for row in rows)
     breadth = tuple(_breadth(rows)) if by == "language" else ()
-    notes = tuple(_notes(rows, by, claim, seeds if search_seed else {}))
-    return Comparison(rows, by, wanted, baseline, family, breadth, notes)
+    notes = [
+        f"experiment '{name}' has no condition but {baseline}"
+        for name, one in order.items()
+        if len(one.conditions) == 1
+    ]
+    notes += _notes(rows, by, claim, seeds if search_seed else {})
+    return Comparison(rows, by, wanted, baseline, family, breadth, tuple(notes))
 
 
-def _check_baseline(conditions: Mapping[str, Sequence[str]], baseline: str) -> None:
+def _check_baseline(order: Mapping[str, Order], baseline: str) -> None:
     problems = []
-    for experiment, names in conditions.items():
-        others = [name for name in names if name != baseline]
-        if baseline not in names:
-            hint = nearest(baseline, names) or f"name one of its conditions: --baseline {names[0]}"
-            problems.append(
-                Problem(f"experiment '{experiment}' has no condition '{baseline}' to compare with", hint=hint)
-            )
-        elif not others:
-            hint = "add conditions to the experiment and run it again"
-            problems.append(Problem(f"experiment '{experiment}' has no condition but '{baseline}'", hint=hint))
+    for experiment, one in order.items():
+        if baseline not in one.conditions:
+            hint = nearest(baseline, one.conditions) or f"name one of its conditions: --baseline {one.conditions[0]}"
+            message = f"experiment '{experiment}' has no condition '{baseline}' to compare with"
+            problems.append(Problem(message, hint=hint))
     if problems:
         raise UserError(problems)
 
@@ -130,7 +134,10 @@ def _row(subject: Subject, by: By, baseline: str, wanted: Claim) -> Difference:
     low, high = (None, None) if one is None or one.low is None or one.high is None else (one.low, one.high)
     notes = [*subject.notes, *_of_seeds(subject, baseline, found.claim, wanted)]
     if one is not None and one.error is None:
-        notes.append("too few examples to say how sure that is")
+        known = first.runs is not None and first.runs.changes.shape[1]
+        notes.append(
+            "too few examples to say how sure that is" if known else "no interval, as what its metric sums is not known"
+        )
     return Difference(
         experiment=question.experiment,
         condition=subject.condition,
@@ -223,10 +230,10 @@ def _breadth(rows: Sequence[Difference]) -> Iterator[Breadth]:
     for row in rows:
         if row.p is not None and row.difference is not None and row.target is not None:
             parts[row.experiment, row.condition, row.regime, row.target].append(row)
+    level = LEVEL / 2 / max(1, len(parts))  # for either direction, and for all of them together
     for key, languages in parts.items():
-        helps = [_one_sided(row, 1) for row in languages]
-        hurts = [_one_sided(row, -1) for row in languages]
-        yield Breadth(*key, helps_in_at_least(helps), helps_in_at_least(hurts), len(languages))
+        helps, hurts = (helps_in_at_least([_one_sided(row, sign) for row in languages], level) for sign in (1, -1))
+        yield Breadth(*key, helps, hurts, len(languages))
 
 
 def _one_sided(row: Difference, sign: int) -> float:

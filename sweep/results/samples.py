@@ -137,7 +137,7 @@ class Sample:
 
 
 def questions(connection: duckdb.DuckDBPyConnection) -> list[Question]:
-    """All targets that were asked for, in the order of their names, whatever became of them."""
+    """All targets that were asked for, in any order, whatever became of them."""
     names = {row["target"]: tuple(row["names"]) for row in _rows(connection, _NAMES)}
     untrained = {row["trial_id"] for row in _rows(connection, _UNTRAINED)}
     scored: dict[tuple[str, ...], list[dict[str, Any]]] = defaultdict(list)
@@ -181,16 +181,15 @@ def _question(
     )
 
 
-def formula_of(names: Iterable[str], scores: Sequence[str]) -> Callable[[Floats], Floats]:
+def formula_of(names: Iterable[str], scores: Sequence[str]) -> Callable[[Floats], Floats] | None:
     """The mean of some scores of a metric as a formula of its sums; the metric is told by the names of all of them.
 
-    Raises:
-        KeyError: no metric has scores of these names.
+    None where no metric has scores of these names: a newer version may have some.
     """
     own = {name.partition("/")[0] for name in names}  # those of a suite's tests are no names of the metric
     metric = next((one for one in METRICS.values() if set(one.names) == own), None)
     if metric is None or not set(scores) <= own:
-        raise KeyError(f"no metric has the scores {', '.join(sorted(own))}")
+        return None
 
     def formula(sums: Floats) -> Floats:
         found = metric.formula(sums)
@@ -203,23 +202,43 @@ def sample(connection: duckdb.DuckDBPyConnection, question: Question, scores: Se
     """The answers of all its conditions.
 
     Args:
-        scores: the names of those whose mean is compared.
+        scores: the names of those whose mean is compared. Where what their metric sums is not known, the main scores
+            are given as the ledger has them, and nothing is known of groups.
     """
+    formula = formula_of(question.names, scores)
+    found = None if formula is None else _sampled(connection, question, formula)
+    return found if found is not None and (found.answers or found.lacking) else _unsummed(question)
+
+
+def _unsummed(question: Question) -> Sample:
+    """Scores alone."""
+    runs = {(name, one.seed): one.values for name, of_it in question.conditions.items() for one in of_it}
+    languages = tuple(sorted({language for values in runs.values() for language in values}))
+    answers = {}
+    for key, values in runs.items():
+        scores = np.array([np.nan if (value := values.get(one)) is None else value for one in languages])
+        known = {language: "" for language in languages if values.get(language) is not None}
+        if known:
+            answers[key] = Answers(scores, np.zeros((len(languages), 0)), known, None)
+    counts = np.zeros(len(languages), dtype=np.int64)
+    return Sample(languages, np.zeros((len(languages), 0), dtype=bool), counts, answers)
+
+
+def _sampled(connection: duckdb.DuckDBPyConnection, question: Question, formula: Callable[[Floats], Floats]) -> Sample:
     seeds = {(name, one.seed): one for name, of_it in question.conditions.items() for one in of_it if one.trials}
     trials = sorted({trial for one in seeds.values() for trial in one.trials.values()})
     of_target = {"target": question.target, "split": question.split}
     found = _rows(connection, _EXAMPLES, {**of_target, "trials": trials})
-    places, groups = _places(connection, [row["examples"] for row in found])
+    places, groups = group_places(connection, [row["examples"] for row in found])
     languages = tuple(sorted({row["language"] for row in found if row["examples"] in places}))
     lacking = tuple(sorted({row["language"] for row in found if row["examples"] not in places}))
     present = np.zeros((len(languages), groups), dtype=bool)
     counts = np.zeros(len(languages), dtype=np.int64)
     answers: dict[tuple[str, int], Answers] = {}
-    formula = formula_of(question.names, scores)
     for condition in question.conditions:
         own = {seed: one for (name, seed), one in seeds.items() if name == condition}
         wanted = sorted({trial for one in own.values() for trial in one.trials.values()})
-        sums = _sums(connection, {**of_target, "trials": wanted}, places, groups)
+        sums = group_sums(connection, {**of_target, "trials": wanted}, places, groups)
         for seed, one in own.items():
             mine = {language: sums[key] for language, trial in one.trials.items() if (key := (trial, language)) in sums}
             for language, of_language in mine.items():
@@ -232,7 +251,7 @@ def sample(connection: duckdb.DuckDBPyConnection, question: Question, scores: Se
 
 
 @dataclass(frozen=True)
-class _Sums:
+class GroupSums:
     """A trial's in a language.
 
     Attributes:
@@ -245,7 +264,7 @@ class _Sums:
     examples: NDArray[np.int64]
 
 
-def _places(
+def group_places(
     connection: duckdb.DuckDBPyConnection, fingerprints: Iterable[str]
 ) -> tuple[dict[str, NDArray[np.integer]], int]:
     """By fingerprint, the group of the example at each position as a number; how many groups there are in all."""
@@ -255,12 +274,12 @@ def _places(
     return {name: of_groups[of_names == place] for place, name in enumerate(names)}, len(groups)
 
 
-def _sums(
+def group_sums(
     connection: duckdb.DuckDBPyConnection,
     wanted: Mapping[str, object],
     places: Mapping[str, NDArray[np.integer]],
     groups: int,
-) -> dict[tuple[str, str], _Sums]:
+) -> dict[tuple[str, str], GroupSums]:
     """By trial and language. Languages whose examples are not known are left out."""
     table = _table(connection, _STATISTICS, wanted)
     if not table.num_rows:
@@ -280,12 +299,12 @@ def _sums(
             own = places[fingerprint][positions[rows]]
             sums = by_group(statistics[rows], own, groups)
             examples = np.bincount(own, minlength=groups)
-            found[trials[of_trials[first]], languages[of_languages[first]]] = _Sums(fingerprint, sums, examples)
+            found[trials[of_trials[first]], languages[of_languages[first]]] = GroupSums(fingerprint, sums, examples)
     return found
 
 
 def _answers(
-    formula: Callable[[Floats], Floats], languages: Sequence[str], found: Mapping[str, _Sums], groups: int
+    formula: Callable[[Floats], Floats], languages: Sequence[str], found: Mapping[str, GroupSums], groups: int
 ) -> Answers:
     scores = np.full(len(languages), np.nan)
     changes = np.zeros((len(languages), groups))

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import duckdb
 import numpy as np
 
+from sweep.planning.plan import Plan
 from sweep.results.contrast import Side, joined, side
 from sweep.results.difference import By
 from sweep.results.languages import languages as known_languages
@@ -49,29 +50,54 @@ class Subject:
     notes: Sequence[str]
 
 
+@dataclass(frozen=True)
+class Order:
+    """In which order an experiment names its conditions, targets and regimes."""
+
+    conditions: tuple[str, ...]
+    targets: tuple[str, ...]
+    regimes: tuple[str, ...]
+
+    @classmethod
+    def of(cls, plan: Plan) -> Order:
+        """That of a plan."""
+        scored = [study for study in plan.studies if study.phase == "evaluate"]
+        return cls(
+            tuple(dict.fromkeys(study.condition for study in plan.studies)),
+            tuple(dict.fromkeys(target for study in scored for target in study.question.tasks)),
+            tuple(dict.fromkeys(study.regime or "" for study in scored)),
+        )
+
+
 def subjects(
     connection: duckdb.DuckDBPyConnection,
     by: By,
     baseline: str,
-    conditions: Mapping[str, Sequence[str]],
+    order: Mapping[str, Order],
     without: Mapping[str, int],
 ) -> Iterator[Subject]:
     """All of them, a target at a time.
 
     Args:
-        conditions: by experiment, in its order.
+        order: by experiment, in which order they come.
         without: by experiment the seed of the search, where it is to be left out.
 
     Raises:
         UserError: no target belongs to a benchmark.
     """
-    asked = questions(connection)
+    experiments = list(order)
+
+    def place(one: Question) -> tuple[int, int, int]:
+        own = order[one.experiment]
+        return experiments.index(one.experiment), own.regimes.index(one.regime), own.targets.index(one.target)
+
+    asked = sorted(questions(connection), key=place)
     if by == "benchmark":
-        yield from _of_benchmarks(connection, asked, baseline, conditions, without)
+        yield from _of_benchmarks(connection, asked, baseline, order, without)
         return
     for question in asked:
         found = sample(connection, question, [question.metric]) if question.metric else EMPTY
-        for condition in conditions[question.experiment]:
+        for condition in order[question.experiment].conditions:
             if condition != baseline and condition in question.conditions:
                 yield from _of_target(question, found, by, condition, baseline, without.get(question.experiment))
 
@@ -85,6 +111,13 @@ class _Common:
 
     languages: tuple[str, ...]
     others: Mapping[str, str]
+
+    def among(self, languages: Sequence[str] | None) -> _Common:
+        """The same of some languages alone; None: of all."""
+        if languages is None:
+            return self
+        others = {language: why for language, why in self.others.items() if language in languages}
+        return _Common(tuple(language for language in self.languages if language in languages), others)
 
     def notes(self) -> list[str]:
         reasons: dict[str, list[str]] = defaultdict(list)
@@ -129,9 +162,16 @@ def _why_unscored(question: Question, names: Sequence[str], language: str) -> st
 
 
 def _of_target(
-    question: Question, found: Sample, by: By, condition: str, baseline: str, without: int | None
+    question: Question,
+    found: Sample,
+    by: By,
+    condition: str,
+    baseline: str,
+    without: int | None,
+    among: Sequence[str] | None = None,
 ) -> Iterator[Subject]:
-    common = _common(question, found, condition, baseline, without)
+    """Its rows for one condition; of languages that are not `among` them nothing is said."""
+    common = _common(question, found, condition, baseline, without).among(among)
     for name, languages, notes in _parts(question, by, common):
         every = {one: side(question, found, one, languages, without) for one in question.conditions}
         yield Subject(
@@ -162,9 +202,8 @@ def _parts(question: Question, by: By, common: _Common) -> Iterator[tuple[str, t
         of = dict(zip(table["language"].to_pylist(), table[by].to_pylist(), strict=True))
         groups: dict[str, _Common] = {}
         for name in sorted({of.get(language, UNKNOWN) for language in (*common.languages, *common.others)}):
-            own = tuple(language for language in common.languages if of.get(language, UNKNOWN) == name)
-            others = {key: why for key, why in common.others.items() if of.get(key, UNKNOWN) == name}
-            groups[name] = _Common(own, others)
+            every = (*common.languages, *common.others)
+            groups[name] = common.among([language for language in every if of.get(language, UNKNOWN) == name])
         for name, group in groups.items():
             yield name, group.languages, group.notes()
 
@@ -173,38 +212,43 @@ def _of_benchmarks(
     connection: duckdb.DuckDBPyConnection,
     asked: Sequence[Question],
     baseline: str,
-    conditions: Mapping[str, Sequence[str]],
+    order: Mapping[str, Order],
     without: Mapping[str, int],
 ) -> Iterator[Subject]:
     """Each benchmark that targets belong to, as far as the experiment has scored it: its tasks weigh the same."""
     known = [benchmark.load(name) for name in benchmark.names()]
-    if not any(task.name == question.target for one in known for task in one.tasks for question in asked):
+    tasks = {(one.name, task.name): task for one in known for task in one.tasks}
+    if not any((one.name, question.target) in tasks for one in known for question in asked):
         names = " or ".join(one.name for one in known)
         hint = "compare --by target"
         raise UserError(Problem(f"none of the experiment's targets belongs to a benchmark ({names})", hint=hint))
-    settings = dict.fromkeys((question.experiment, question.regime) for question in asked)
-    for one in known:
-        for experiment, regime in settings:
-            own = {q.target: q for q in asked if (q.experiment, q.regime) == (experiment, regime) and q.metric}
-            tasks = [task for task in one.tasks if task.name in own]
-            if not tasks:
-                continue
-            parts: dict[str, list[Subject]] = defaultdict(list)
-            for task in tasks:
-                question = own[task.name]
-                found = sample(connection, question, task.score)
-                for condition in conditions[experiment]:
+    parts: dict[tuple[str, str, str, str], list[Subject]] = defaultdict(list)
+    for question in asked:
+        wanted = {one.name: tasks[key] for one in known if (key := (one.name, question.target)) in tasks}
+        for scores in dict.fromkeys(task.score for task in wanted.values()):
+            found = sample(connection, question, scores) if question.metric else EMPTY
+            for name, task in wanted.items():
+                if task.score != scores:
+                    continue
+                for condition in order[question.experiment].conditions:
                     if condition != baseline and condition in question.conditions:
-                        seed = without.get(experiment)
-                        parts[condition].extend(_of_target(question, found, "target", condition, baseline, seed))
-            for condition, of_tasks in parts.items():
-                yield _benchmark(one, condition, of_tasks)
+                        seed = without.get(question.experiment)
+                        own = (question.experiment, question.regime, name, condition)
+                        parts[own] += _of_target(question, found, "target", condition, baseline, seed, task.languages)
+    for (*_, name, condition), of_tasks in parts.items():
+        yield _benchmark(benchmark.load(name), condition, of_tasks)
 
 
 def _benchmark(whole: benchmark.Benchmark, condition: str, parts: Sequence[Subject]) -> Subject:
     """The mean over tasks."""
     notes = [f"{part.target}: {note}" for part in parts for note in part.notes]
     scored = [part for part in parts if part.languages]
+    official = {task.name: len(task.languages) for task in whole.tasks}
+    notes += [
+        f"{part.target}: {len(part.languages)} of its {official[part.target]} languages"
+        for part in scored
+        if part.target is not None and len(part.languages) < official[part.target]
+    ]
     names = ", ".join(str(part.target) for part in scored)
     if len(scored) < len(whole.tasks):
         notes.insert(0, f"{len(scored)} of {len(whole.tasks)} tasks: {names}" if scored else "no task is scored")

@@ -29,7 +29,7 @@ def show(comparison: Comparison, console: Console) -> None:
     if any(row.difference is not None for row in comparison.rows):
         console.print(verdict_table(comparison))
     for note, rows in _notes(comparison.rows).items():
-        console.say(f"- {_listed(rows)}: {note}")
+        console.say(f"- {'all' if len(rows) == len(comparison.rows) > 1 else _listed(rows)}: {note}")
     for note in comparison.notes:
         console.say(f"- {note}")
 

@@ -185,7 +185,7 @@ def _items(first: Runs, second: Runs) -> float:
 def _interaction(runs: Runs) -> float:
     """What of that is due to these seeds' own answers: the residual of a two-way layout."""
     seeds, groups = runs.changes.shape
-    if seeds < 2 or not runs.trained:
+    if seeds < 2 or groups < 2 or not runs.trained:
         return 0.0
     own = runs.changes - runs.changes.mean(axis=1, keepdims=True)
     residuals = own - own.mean(axis=0)
