@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from sweep.cli import doctor, export, launch, plan, query, run, score, status, sync, tasks, translate
+from sweep.cli import card, dashboard, doctor, export, launch, plan, query, run, score, status, sync, tasks, translate
 from sweep.console import Console
 from trainables.errors import Problem, UserError
 
@@ -52,6 +52,8 @@ app.command("query", cls=query.SqlCommand)(query.query)
 app.command("score")(score.score)
 app.command("export")(export.export)
 app.command("sync")(sync.sync)
+app.command("card")(card.card)
+app.command("dashboard")(dashboard.dashboard)
 app.command("tasks")(tasks.tasks)
 app.command("translate")(translate.translate)
 app.command("doctor")(doctor.doctor)
