@@ -16,7 +16,7 @@ demo: setup
 	$(BIN)/sweep run demo
 
 test: setup
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile -m "not faults and not cluster"
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder -m "not faults and not cluster"
 
 faults: setup
 	$(BIN)/python -m pytest -m faults

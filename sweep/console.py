@@ -55,7 +55,12 @@ def counted(number: float, noun: str, plural: str | None = None) -> str:
 
 
 def hand_out(content: str) -> None:
-    """What scripts read goes to standard output as it is, in UTF-8 whatever the terminal's language."""
+    """What scripts read goes to standard output as it is, in UTF-8 whatever the terminal's language.
+
+    A terminal itself is no script, and gets no orders.
+    """
+    if sys.stdout.isatty():
+        content = visible(content)
     sys.stdout.flush()
     sys.stdout.buffer.write(content.encode("utf-8", "backslashreplace"))
     sys.stdout.buffer.flush()

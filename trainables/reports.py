@@ -50,18 +50,25 @@ class Score:
 
 
 @dataclass(frozen=True)
-class PredictionRow:
-    """One example's prediction; tags and ids are joined by blanks.
+class Predicted:
+    """The predictions of one split in one language, as columns: the i-th is that of the split's i-th example (0-based),
+    of those that the trial's limits leave.
 
-    `gold` holds the right label, or all right answers, or a tag for each word; None where the release hides it.
+    Attributes:
+        examples: which ones these are: `examples/<fingerprint>.parquet` in the store (`trainables.data.kept`).
+        predictions: a label, an answer's text or an id; tags and ids joined by blanks.
+        statistics: of each example what the task's metric sums (`trainables.metrics`); empty where the release hides
+            the labels.
+        confidences: the probability of each prediction, from 0 to 1; empty for kinds that have none.
     """
 
     target: str
     language: str
     split: str
-    example: str
-    prediction: str
-    gold: tuple[str, ...] | None = None
+    examples: str
+    predictions: tuple[str, ...]
+    statistics: tuple[tuple[float, ...], ...] = ()
+    confidences: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -93,11 +100,17 @@ class Report:
             after this epoch; in the last report that of the weights that the trial keeps.
         startup_seconds: from the trial's start to its first optimizer step (or first scored batch).
         examples_per_second: features per second of training (or scoring), over all workers.
-        scores, predictions: in the last report alone.
+        scores, predictions: in the last report alone: of the development sets, with the weights that are kept, or of
+            the targets.
         curve: the development score after each epoch so far, whichever weights are kept.
+        losses: the mean training loss of each epoch so far.
         collapsed: whether the kept weights are at chance, or have one answer to everything, on the English development
             set of every task that the objective is about, as large encoders now and then end. Said in the last report.
         device: what all of it ran on: the GPU's name, or `cpu`.
+        host: the machine of the first worker.
+        workers: how many share the trial.
+        peak_memory: the most bytes that any worker had: that the trial had on its GPU or, without one, that its process
+            had since it began, also for trials before.
         features, tokens: what is trained in an epoch, over all workers, without padding; in an evaluation, what has
             been encoded.
         steps: optimizer steps so far, those that were taken over included.
@@ -115,10 +128,14 @@ class Report:
     startup_seconds: float | None = None
     examples_per_second: float | None = None
     scores: tuple[Score, ...] = ()
-    predictions: tuple[PredictionRow, ...] = field(default=(), repr=False)
+    predictions: tuple[Predicted, ...] = field(default=(), repr=False)
     curve: tuple[float, ...] = ()
+    losses: tuple[float, ...] = ()
     collapsed: bool = False
     device: str | None = None
+    host: str | None = None
+    workers: int = 1
+    peak_memory: int | None = None
     features: int | None = None
     tokens: int | None = None
     steps: int | None = None

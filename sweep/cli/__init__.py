@@ -11,7 +11,23 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from sweep.cli import card, dashboard, doctor, export, launch, plan, query, run, score, status, sync, tasks, translate
+from sweep.cli import (
+    card,
+    dashboard,
+    doctor,
+    export,
+    launch,
+    plan,
+    plot,
+    query,
+    report,
+    run,
+    score,
+    status,
+    sync,
+    tasks,
+    translate,
+)
 from sweep.console import Console
 from trainables.errors import Problem, UserError
 
@@ -49,6 +65,8 @@ app.command("run")(run.run)
 app.command("launch")(launch.launch)
 app.command("status")(status.status)
 app.command("query", cls=query.SqlCommand)(query.query)
+app.command("report")(report.report)
+app.command("plot")(plot.plot)
 app.command("score")(score.score)
 app.command("export")(export.export)
 app.command("sync")(sync.sync)

@@ -213,6 +213,7 @@ def _values(made: Plan, counts: Mapping[str, Counts], earlier: int, found: Price
                 "languages": study.question.languages,
                 "trials": study.trials,
                 "seeds": study.seeds,
+                "top": study.top,
                 "parent": study.parent,
                 **counts[study.name],
             }

@@ -24,6 +24,7 @@ class Format(StrEnum):
     json = "json"
     markdown = "markdown"
     latex = "latex"
+    html = "html"
     parquet = "parquet"
 
 

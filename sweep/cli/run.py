@@ -56,7 +56,7 @@ def run(
     ] = None,
 ) -> None:
     """Run an experiment here, or go on with one. Exit code 0: all done, 1: a trial failed, 2: mend something."""
-    from sweep.experiment.file import load
+    from sweep.experiment.file import find, load
     from sweep.running import run as sweep_run
     from sweep.running.cluster import RayLost
     from sweep.running.progress import Progress
@@ -92,8 +92,11 @@ def run(
     try:
         loaded = load(experiment, overrides or [])
         progress = Progress(console)
+        text = find(experiment).read_text(encoding="utf-8")
         with following(console, loaded, log or []) as on_entry, drawn(progress, os.environ.get(VIEW)):
-            summary = sweep_run.run(loaded, progress, start_over, stop, address, retry_failed, on_entry)
+            summary = sweep_run.run(
+                loaded, progress, start_over, stop, address, retry_failed, text, again(), on_entry
+            )
         _tell(console, loaded, summary)
     except RayLost as error:
         start_over(str(error))

@@ -57,6 +57,15 @@ class Trials(Section):
     parallel: Count = 2
 
 
+class Evaluated(Section):
+    """What is scored on the targets: of each search so many of its best trials by the English development score.
+
+    The best of them is the winner; the others show what choosing it has cost, and count in no result.
+    """
+
+    top: Count = 1
+
+
 class Resources(Section):
     """What one trial occupies: its Ray Train workers, each with its GPUs and CPUs.
 
@@ -144,6 +153,7 @@ class Experiment(Section):
         default_factory=lambda: [RegimeEntry.model_validate(ZERO_SHOT)]
     )
     languages: Languages = "all"
+    evaluate: Evaluated = Evaluated()
     resources: Resources = Resources()
     limits: Limits = Limits()
     sentence_vectors: SentenceVectors = SentenceVectors()

@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from sweep.experiment.condition import Condition, ConditionTask, EpochBudget, Mixing
-from sweep.experiment.experiment import Experiment, Limits, Places, Resources, SentenceVectors, Trials
+from sweep.experiment.experiment import Evaluated, Experiment, Limits, Places, Resources, SentenceVectors, Trials
 from sweep.experiment.regimes import FewShot, InLanguages, Regime, RegimeEntry
 from sweep.experiment.tuning import Adapted, LoraConfig, Tuning
 from sweep.experiment.values import AllBut
@@ -15,6 +15,7 @@ from trainables.yaml_file import Place, YamlFile
 
 SECTIONS = {
     "trials": Trials,
+    "evaluate": Evaluated,
     "tuning": Tuning,
     "lora": LoraConfig,
     "resources": Resources,

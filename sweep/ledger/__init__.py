@@ -1,7 +1,8 @@
 """The ledger: what every finished trial was, and what came out of it."""
 
-from sweep.ledger.entry import MEASURED, OUTCOME, SCHEMA, Entry, measured, of_earlier_code, outcome
-from sweep.ledger.ledger import FOLDER, PART, PART_TRIALS, DamagedLedger, Ledger
+from sweep.ledger.entry import MEASURED, OUTCOME, Entry, measured, of_earlier_code, outcome
+from sweep.ledger.ledger import FOLDER, PART, PART_TRIALS, DamagedLedger, Ledger, Snapshot
+from sweep.ledger.tables import PREDICTIONS, SCORES, TABLES, TRIALS, VERSION
 
 __all__ = [
     "FOLDER",
@@ -9,10 +10,15 @@ __all__ = [
     "OUTCOME",
     "PART",
     "PART_TRIALS",
-    "SCHEMA",
+    "PREDICTIONS",
+    "SCORES",
+    "TABLES",
+    "TRIALS",
+    "VERSION",
     "DamagedLedger",
     "Entry",
     "Ledger",
+    "Snapshot",
     "measured",
     "of_earlier_code",
     "outcome",

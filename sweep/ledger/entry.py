@@ -1,4 +1,4 @@
-"""A trial that ended: what it was and what came out of it, as a row of the ledger."""
+"""A trial that ended: what it was and what came out of it, as rows of the ledger's tables."""
 
 from __future__ import annotations
 
@@ -9,87 +9,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
+from sweep.ledger.tables import PREDICTIONS, SCORES, TRIALS
 from sweep.planning.pricing import Measured
 from sweep.search import Outcome, Status
 from trainables.errors import Problem, UserError
-from trainables.reports import PredictionRow, Score, Trained
+from trainables.reports import Predicted, Score, Trained
 from trainables.spec import CODE_VERSION, TrialSpec
-
-SCORE = pa.struct(
-    [
-        ("target", pa.string()),
-        ("training_set", pa.string()),
-        ("language", pa.string()),
-        ("split", pa.string()),
-        ("metric", pa.string()),
-        ("main", pa.bool_()),
-        ("value", pa.float64()),
-        ("chance", pa.float64()),
-        ("n", pa.int64()),
-    ]
-)
-PREDICTION = pa.struct(
-    [
-        ("target", pa.string()),
-        ("language", pa.string()),
-        ("split", pa.string()),
-        ("example", pa.string()),
-        ("prediction", pa.string()),
-        ("gold", pa.list_(pa.string())),
-    ]
-)
-TRAINED = pa.struct(
-    [
-        ("task", pa.string()),
-        ("language", pa.string()),
-        ("steps", pa.int64()),
-        ("examples", pa.int64()),
-        ("tokens", pa.int64()),
-    ]
-)
-TIME = pa.timestamp("us", tz="UTC")
-
-SCHEMA = pa.schema(
-    [
-        ("trial_id", pa.string()),
-        ("revision", pa.int64()),  # of a trial that was run again the highest counts: clocks go back
-        ("phase", pa.string()),
-        ("parent", pa.string()),
-        ("status", pa.string()),  # finished, failed, pruned
-        ("objective", pa.float64()),
-        ("curve", pa.list_(pa.float64())),  # the development score after each epoch
-        ("collapsed", pa.bool_()),  # whether it ended at chance on the development set
-        ("learning_rate", pa.float64()),
-        ("epochs", pa.int64()),
-        ("batch_size", pa.int64()),
-        ("warmup", pa.float64()),
-        ("weight_decay", pa.float64()),
-        ("seed", pa.int64()),
-        ("started_at", TIME),
-        ("finished_at", TIME),
-        ("seconds", pa.float64()),
-        ("startup_seconds", pa.float64()),
-        ("examples_per_second", pa.float64()),
-        ("features", pa.int64()),  # of an epoch, or scored
-        ("tokens", pa.int64()),  # in them, without padding
-        ("steps", pa.int64()),  # of the optimizer, over all epochs
-        ("trained", pa.list_(TRAINED)),  # by task and language, over all epochs
-        ("device", pa.string()),
-        ("worker_group", pa.string()),
-        ("attempts", pa.int64()),  # how often it was started in the run that ended it
-        ("resumed", pa.int64()),  # optimizer steps that an earlier attempt had taken
-        ("halvings", pa.int64()),  # of the micro-batch, for want of memory
-        ("micro_batch_tokens", pa.int64()),  # its size at the end
-        ("error", pa.string()),
-        ("suggestion", pa.string()),  # the hash of what its hyper-parameters were suggested from
-        ("spec", pa.string()),  # the whole TrialSpec as JSON
-        ("scores", pa.list_(SCORE)),
-        ("predictions", pa.list_(PREDICTION)),
-    ]
-)
-
 
 OUTCOME = ("spec", "status", "objective", "curve", "suggestion")
 """The columns that `outcome` needs."""
@@ -106,7 +34,7 @@ _ASKED = (
 
 @dataclass(frozen=True)
 class Entry:
-    """A trial that ended. Times are UTC; `error` says why it failed, None if it did not. See SCHEMA."""
+    """A trial that ended. Times are UTC; `error` says why it failed, None if it did not. See TRIALS."""
 
     spec: TrialSpec
     started_at: datetime
@@ -130,7 +58,13 @@ class Entry:
     error: str | None = None
     suggestion: str | None = None
     scores: tuple[Score, ...] = ()
-    predictions: tuple[PredictionRow, ...] = ()
+    predictions: tuple[Predicted, ...] = ()
+    losses: tuple[float, ...] = ()
+    run: str | None = None
+    host: str | None = None
+    workers: int = 1
+    gpus: float = 0.0
+    peak_memory: int | None = None
 
     @property
     def outcome(self) -> Outcome:
@@ -139,23 +73,59 @@ class Entry:
         objective = self.objective if status == "finished" else None
         return Outcome(self.spec, status, objective, self.curve, self.suggestion)
 
-    def row(self) -> dict[str, Any]:
-        """The entry as a row of SCHEMA."""
+    @property
+    def seconds(self) -> float:
+        """How long its last attempt took."""
+        return (self.finished_at - self.started_at).total_seconds()
+
+    def tables(self, revision: int) -> dict[str, pa.Table]:
+        """The entry's rows in each table of the ledger, the trial's own last."""
+        scores = [{**dataclasses.asdict(one), **self._key(revision)} for one in dict.fromkeys(self.scores)]
+        predictions = [self._predicted(one, revision) for one in self.predictions]
+        found = {
+            "predictions": pa.concat_tables([PREDICTIONS.empty_table(), *predictions]),
+            "scores": pa.Table.from_pylist(scores, schema=SCORES),
+        }
+        counts = {"score_rows": found["scores"].num_rows, "prediction_rows": found["predictions"].num_rows}
+        return {**found, "trials": pa.Table.from_pylist([{**self._row(revision), **counts}], schema=TRIALS)}
+
+    def _key(self, revision: int) -> dict[str, Any]:
+        return {"trial_id": self.spec.trial_id, "revision": revision}
+
+    def _row(self, revision: int) -> dict[str, Any]:
+        """The trial's own row, as TRIALS has it."""
+        spec = self.spec
         return {
-            **{name: getattr(self, name) for name in SCHEMA.names if hasattr(self, name)},
-            **self.spec.hyperparameters,
-            "trial_id": self.spec.trial_id,
-            "phase": self.spec.phase,
-            "parent": self.spec.parent,
-            "seed": self.spec.seed,
+            **{name: getattr(spec, name) for name in TRIALS.names if hasattr(spec, name)},
+            **{name: getattr(self, name) for name in TRIALS.names if hasattr(self, name)},
+            **self._key(revision),
             "status": self.outcome.status,
             "objective": self.outcome.objective,
-            "seconds": (self.finished_at - self.started_at).total_seconds(),
+            "gpu_hours": self.gpus * self.seconds / 3600,
             "trained": [dataclasses.asdict(one) for one in self.trained],
-            "spec": json.dumps(self.spec.to_dict()),
-            "scores": [dataclasses.asdict(score) for score in self.scores],
-            "predictions": [dataclasses.asdict(prediction) for prediction in self.predictions],
+            "lora": None if spec.lora is None else json.dumps(dataclasses.asdict(spec.lora)),
+            "recipe": json.dumps(spec.recipe.to_dict()),
+            "spec": json.dumps(spec.to_dict()),
         }
+
+    def _predicted(self, block: Predicted, revision: int) -> pa.Table:
+        """A split's predictions as PREDICTIONS has them, column by column: there may be half a million of them."""
+        count = len(block.predictions)
+        one_value = {
+            **self._key(revision),
+            **{name: getattr(block, name) for name in ("target", "language", "split", "examples")},
+        }
+        columns: dict[str, Any] = {
+            **{
+                name: pa.repeat(pa.scalar(value, PREDICTIONS.field(name).type), count)
+                for name, value in one_value.items()
+            },
+            "position": pa.array(np.arange(count, dtype=np.int32)),
+            "prediction": pa.array(block.predictions, pa.string()),
+            "confidence": pa.array(block.confidences or [None] * count, pa.float32()),
+            "statistics": pa.array(block.statistics or [None] * count, pa.list_(pa.float64())),
+        }
+        return pa.Table.from_pydict(columns, schema=PREDICTIONS)
 
 
 def outcome(row: Mapping[str, Any]) -> Outcome:

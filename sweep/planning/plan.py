@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache, cached_property
 from typing import Any
 
@@ -34,6 +34,8 @@ class Study:
             hyper-parameters, but for those that `parameters` fix.
         source_language: of an evaluation: the language that its winners were trained in, and whose development data
             chose them; None where nothing was trained on the way from the condition.
+        top: of an evaluation: how many of the best trials of its parent's search are scored on the first seed, the
+            winner among them.
     """
 
     name: str
@@ -52,6 +54,7 @@ class Study:
     source_language: str | None = None
     regime: str | None = ZERO_SHOT
     goes_on: bool = False
+    top: int = field(default=1, repr=False)
 
     @property
     def phase(self) -> Phase:
@@ -67,9 +70,10 @@ class Study:
     def runs(self) -> int:
         """How many trials there are in all: the search, and the winner's other seeds; of one that goes on one a seed.
 
-        In a joint search more than the winner may run on the other seeds: which, only its results will say.
+        In a joint search more than the winner may run on the other seeds: which, only its results will say. An
+        evaluation scores the winners and the trials next to them.
         """
-        return self.trials + len(self.seeds) - 1
+        return self.trials + len(self.seeds) - 1 + self.top - 1
 
     def spec(self, seed: int, parent: str | None, parameters: dict[str, Any]) -> TrialSpec:
         """One of its trials, given the trial that it starts from and its hyper-parameters."""
@@ -138,8 +142,8 @@ class Plan:
 
     @property
     def hash(self) -> str:
-        """Equal for equal plans."""
-        return content_hash([repr(study) for study in self.studies])
+        """Equal for equal plans. `top` counts where it is used alone: plans of before keep theirs."""
+        return content_hash([repr(one) if one.top == 1 else [repr(one), one.top] for one in self.studies])
 
     def to_json(self) -> bytes:
         """The whole plan, so that a store can say what it is for."""

@@ -91,7 +91,7 @@ def export(
     rows = query(
         store,
         """
-        select target, language, example, prediction, gold, json_exists(spec, '$.eval_examples') as capped
+        select target, language, example, prediction, gold, examples, eval_examples is not null as capped
         from predictions join ledger using (trial_id)
         where winner and split = 'test' and condition = $condition and (predictions.seed = $seed or chosen is null)
               and regime = $regime
@@ -100,6 +100,11 @@ def export(
         {"condition": condition, "seed": seed, "regime": regime},
         experiments,
     ).to_pylist()
+    if lost := sorted({row["examples"] for row in rows if row["example"] is None}):
+        hint = "`sweep doctor` tells of files that are not as they should be"
+        raise UserError(
+            [Problem("is not there: whose predictions are these?", _file(store, one), hint=hint) for one in lost]
+        )
     known = official_tasks()
     written: dict[str, list[Path]] = {"predictions": [], "labels": []}
     hidden = []
@@ -125,6 +130,10 @@ def export(
         unfinished=tuple(target for target, of in fates.items() if of.get(seed, next(iter(of.values()))) != "finished"),
         capped=any(row["capped"] for row in rows),
     )
+
+
+def _file(store: Store, fingerprint: str) -> str:
+    return store.path(f"examples/{fingerprint}.parquet")
 
 
 def official_tasks() -> dict[str, BenchmarkTask]:

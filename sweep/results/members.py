@@ -24,6 +24,7 @@ MEMBERS = pa.schema(
         ("role", pa.string()),  # search, seed, sequel, evaluation
         ("winner", pa.bool_()),
         ("chosen", pa.bool_()),  # whether the search was on its seed; null where nothing was trained
+        ("rank", pa.int64()),  # of an evaluation of a trial of a search: that one's place by development score
         ("trial_id", pa.string()),
     ]
 )
@@ -78,12 +79,13 @@ def members(
                         "role": one.role,
                         "winner": one.winner,
                         "chosen": one.outcome.spec.seed == study.seeds[0] if trained else None,
+                        "rank": one.rank,
                         "trial_id": one.outcome.spec.trial_id,
                     }
                 )
             if study.phase != "evaluate":
                 continue
-            scored = {one.outcome.spec.seed: one.outcome.spec for one in ended}
+            scored = {one.outcome.spec.seed: one.outcome.spec for one in ended if one.winner}
             for seed in study.seeds:
                 spec, fate = scored.get(seed), search.fate(study, seed)
                 of_seed = {"seed": seed, "collapsed": spec is not None and collapsed.get(spec.parent or "", False)}

@@ -13,16 +13,36 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sweep.console import counted
-from sweep.ledger import OUTCOME, SCHEMA, Ledger, outcome
+from sweep.ledger import OUTCOME, PREDICTIONS, SCORES, TRIALS, Ledger, outcome, runs
 from sweep.planning import history
+from sweep.results.languages import languages
 from sweep.results.members import members
+from sweep.results.official import official
 from trainables.errors import Problem, UserError, nearest
+from trainables.sealed import SealedFile
 from trainables.store import Store
 
 VIEWS_FOLDER = Path(__file__).parent / "views"
 
-VIEWS = ("trials", "scores", "predictions", "counts", "best", "means", "transfer", "trained", "budgets")
+VIEWS = (
+    "trials", "scores", "examples", "predictions", "counts", "best", "means", "transfer", "trained", "budgets", "runs",
+    "languages", "leaderboard",
+)  # fmt: skip
 """In the order in which they build on each other. `show tables` lists them, and the ledger that they are made of."""
+
+EXAMPLES = pa.schema(
+    [
+        ("examples", pa.string()),
+        ("position", pa.int32()),
+        ("example", pa.string()),
+        ("item", pa.string()),
+        ("group", pa.string()),
+        ("gold", pa.list_(pa.string())),
+        ("texts", pa.list_(pa.string())),
+        ("tokens", pa.int32()),
+        ("words", pa.int32()),
+    ]
+)
 
 READING = (duckdb.StatementType.SELECT, duckdb.StatementType.MULTI)
 """Statements that change nothing. MULTI is what PIVOT is made of."""
@@ -43,12 +63,14 @@ def connect(
     if twice := [name for place, name in enumerate(names) if name in names[:place]]:
         message = f"two plans of experiment '{twice[0]}' are asked for, and their trials would be counted together"
         raise UserError(Problem(message, hint="ask for one plan of an experiment at a time"))
-    needed = [name for name in SCHEMA.names if name != "predictions" or name in sql.lower()]
-    ledger = Ledger(store).read(needed)
+    ledger, scored, predicted = _ledger(Ledger(store), "predictions" in sql.lower())
     rows = ledger.select([*dict.fromkeys(["trial_id", "collapsed", *OUTCOME])]).to_pylist()
     collapsed = {row["trial_id"]: bool(row["collapsed"]) for row in rows}
-    failed = ledger.filter(pc.field("status") == "failed").select(["trial_id", "scores"]).to_pylist()
-    answered = {row["trial_id"]: frozenset(one["target"] for one in row["scores"] or ()) for row in failed}
+    failed = [row["trial_id"] for row in rows if row["status"] == "failed"]
+    found = scored.filter(pc.is_in(scored["trial_id"], pa.array(failed, pa.string())))
+    answered: dict[str, frozenset[str]] = {}
+    for trial_id, target in zip(found["trial_id"].to_pylist(), found["target"].to_pylist(), strict=True):
+        answered[trial_id] = answered.get(trial_id, frozenset()) | {target}
     of_studies, of_seeds = members(plans, [outcome(row) for row in rows], collapsed, answered)
     connection = duckdb.connect()
     connection.execute("set TimeZone = 'UTC'")
@@ -57,11 +79,18 @@ def connect(
         connection.execute("set memory_limit = $memory", {"memory": memory})
     connection.register("ledger", ledger)
     connection.execute("create schema internal")
-    parts = {"members": of_studies, "seeds": of_seeds}
-    if "predictions" in needed:
-        connection.execute("create view internal.predicted as select trial_id, status, phase, predictions from ledger")
-    else:  # it has its view all the same
-        parts["predicted"] = SCHEMA.empty_table().select(["trial_id", "status", "phase", "predictions"])
+    parts = {
+        "members": of_studies,
+        "seeds": of_seeds,
+        "scored": scored,
+        "predicted": predicted,
+        "examples": _examples(store)
+        if "predictions" in sql.lower() or "examples" in sql.lower()
+        else EXAMPLES.empty_table(),
+        "runs": runs.runs(store),
+        "languages": languages(),
+        "official": official(),
+    }
     for name, table in parts.items():
         connection.register("part", table)
         connection.execute(f"create table internal.{name} as from part")
@@ -71,6 +100,33 @@ def connect(
     connection.execute("set enable_external_access = false")
     connection.execute("set lock_configuration = true")
     return connection
+
+
+def _ledger(ledger: Ledger, with_predictions: bool) -> tuple[pa.Table, pa.Table, pa.Table]:
+    """The three tables of one moment."""
+    while True:
+        try:
+            snapshot = ledger.snapshot()
+            trials, scores = (
+                ledger.rows(snapshot, name, schema.names) for name, schema in (("trials", TRIALS), ("scores", SCORES))
+            )
+            predictions = (
+                ledger.rows(snapshot, "predictions", PREDICTIONS.names)
+                if with_predictions
+                else PREDICTIONS.empty_table()
+            )
+        except FileNotFoundError:  # it became part of another one meanwhile
+            continue
+        return trials, scores, predictions
+
+
+def _examples(store: Store) -> pa.Table:
+    tables = [EXAMPLES.empty_table()]
+    for name in store.list("examples", ".parquet"):
+        fingerprint = name.removeprefix("examples/").removesuffix(".parquet")
+        table = SealedFile(store, name).table(EXAMPLES.names[1:], pa.schema([*EXAMPLES][1:]))
+        tables.append(table.add_column(0, "examples", [pa.array([fingerprint] * table.num_rows)]))
+    return pa.concat_tables(tables)
 
 
 def query(

@@ -1,4 +1,8 @@
-"""Results as tables: for the terminal, and in the formats that papers and scripts read."""
+"""Results as tables: for the terminal, and in the formats that papers and scripts read.
+
+For people numbers are rounded, and what a name or an error says is text and nothing else. CSV, JSON and Parquet are
+exact.
+"""
 
 from __future__ import annotations
 
@@ -8,23 +12,32 @@ import json
 import math
 from collections.abc import Callable, Sequence
 from decimal import Decimal
+from types import SimpleNamespace
 from typing import Any
 
 import pyarrow as pa
 from rich.table import Table
 
-from sweep.console import WIDE, Console, visible
+from sweep.console import ORDERS, WIDE, Console
+from sweep.results import cells
+from sweep.results.cells import Row
 
-Row = Sequence[Any]
+STYLE = """
+body { font-family: system-ui, sans-serif; color-scheme: light dark; margin: 1rem; }
+table { border-collapse: collapse; }
+th, td { padding: .2rem .6rem; text-align: left; vertical-align: top; white-space: pre-line; }
+th { border-bottom: 1px solid; }
+.number { text-align: right; font-variant-numeric: tabular-nums; }
+"""
 
 
 def rich_table(columns: Sequence[str], rows: Sequence[Row]) -> Table:
     """Rows under their columns, numbers to the right."""
     table = Table()
-    for column, is_of_numbers in zip(columns, _of_numbers(columns, rows), strict=True):
+    for column, is_of_numbers in zip(columns, cells.of_numbers(len(columns), rows), strict=True):
         table.add_column(column, justify="right" if is_of_numbers else "left", overflow="fold")
-    for row in rows:
-        table.add_row(*map(_cell, row))
+    for row in cells.readable(len(columns), rows):
+        table.add_row(*row)
     return table
 
 
@@ -36,12 +49,13 @@ def as_text(table: pa.Table) -> str:
 
 
 def as_csv(table: pa.Table) -> str:
-    """RFC 4180 with a header; null is empty."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
+    """RFC 4180 with a header, and lines that end as Unix's do; null is empty."""
+    lines: list[str] = []
+    # With other line ends than its own, `csv` leaves a lone carriage return in a cell without quotes.
+    writer = csv.writer(SimpleNamespace(write=lambda line: lines.append(f"{line[:-2]}\n")))
     writer.writerow(table.column_names)
     writer.writerows(_rows(table))
-    return text.getvalue()
+    return "".join(lines)
 
 
 def as_json(table: pa.Table) -> str:
@@ -50,62 +64,69 @@ def as_json(table: pa.Table) -> str:
 
 
 def to_json(values: Any) -> str:
-    """JSON for scripts, whatever is in it: it has no NaN and no infinity, so these are null."""
-    return json.dumps(_plain(values), default=str, ensure_ascii=False, allow_nan=False, indent=1) + "\n"
+    """JSON for scripts, whatever is in it: it has no NaN and no infinity, so these are null.
+
+    What would give a terminal orders stands in JSON's own spelling, which says the same.
+    """
+    text = json.dumps(_plain(values), default=str, ensure_ascii=False, allow_nan=False, indent=1) + "\n"
+    return ORDERS.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def as_markdown(table: pa.Table) -> str:
-    """A pipe table, numbers to the right. What would end a cell is escaped; line ends are `<br>`."""
-    special = str.maketrans({"\\": "\\\\", "|": "\\|", "\n": "<br>"})
-
-    def line(values: Row) -> str:
-        return f"| {' | '.join(_readable(value).translate(special) for value in values)} |\n"
-
+    """A pipe table, numbers to the right."""
     rows = _rows(table)
-    rule = "".join("| ---: " if right else "| --- " for right in _of_numbers(table.column_names, rows)) + "|\n"
-    return line(table.column_names) + rule + "".join(map(line, rows))
+    rule = "".join("| ---: " if right else "| --- " for right in cells.of_numbers(table.num_columns, rows)) + "|\n"
+
+    def line(values: Sequence[str]) -> str:
+        return f"| {' | '.join(map(cells.markdown, values))} |\n"
+
+    return line(table.column_names) + rule + "".join(map(line, cells.readable(table.num_columns, rows)))
 
 
 def as_latex(table: pa.Table) -> str:
     r"""A booktabs tabular, numbers to the right. A row's first bracket or star would belong to the `\\` before it."""
-    special = str.maketrans(
-        {char: f"\\{char}" for char in "&%$#_{}"}
-        | {"\\": r"\textbackslash{}", "^": r"\textasciicircum{}", "~": r"\textasciitilde{}"}
-        | {"\n": " "}
-    )
 
-    def line(values: Row) -> str:
-        text = " & ".join(_readable(value).translate(special) for value in values) + r" \\"
+    def line(values: Sequence[str]) -> str:
+        text = " & ".join(map(cells.latex, values)) + r" \\"
         return f"{{{text[0]}}}{text[1:]}" if text.startswith(("[", "*")) else text
 
     rows = _rows(table)
-    columns = "".join("r" if right else "l" for right in _of_numbers(table.column_names, rows))
+    columns = "".join("r" if right else "l" for right in cells.of_numbers(table.num_columns, rows))
     head = [rf"\begin{{tabular}}{{{columns}}}", r"\toprule", line(table.column_names), r"\midrule"]
-    return "\n".join([*head, *map(line, rows), r"\bottomrule", r"\end{tabular}"]) + "\n"
+    body = map(line, cells.readable(table.num_columns, rows))
+    return "\n".join([*head, *body, r"\bottomrule", r"\end{tabular}"]) + "\n"
+
+
+def as_html(table: pa.Table) -> str:
+    """A page that asks the network for nothing and runs nothing."""
+    return html_page(html_table(table))
+
+
+def html_page(content: str) -> str:
+    """A page around some elements."""
+    policy = "default-src 'none'; style-src 'unsafe-inline'"
+    head = f'<meta charset="utf-8"><meta http-equiv="Content-Security-Policy" content="{policy}">'
+    view = '<meta name="viewport" content="width=device-width"><title>sweep</title>'
+    style = f"<style>{STYLE}</style>"
+    return f'<!DOCTYPE html>\n<html lang="en">\n<head>{head}{view}{style}</head>\n<body>\n{content}</body>\n</html>\n'
+
+
+def html_table(table: pa.Table) -> str:
+    """The table alone, to stand in a page; numbers have the class `number`."""
+    rows = _rows(table)
+    classes = [' class="number"' if right else "" for right in cells.of_numbers(table.num_columns, rows)]
+
+    def line(tag: str, values: Sequence[str], more: str = "") -> str:
+        parts = zip(classes, map(cells.in_html, values), strict=True)
+        return "<tr>" + "".join(f"<{tag}{more}{of}>{value}</{tag}>" for of, value in parts) + "</tr>\n"
+
+    head = line("th", table.column_names, ' scope="col"')
+    body = "".join(line("td", row) for row in cells.readable(table.num_columns, rows))
+    return f"<table>\n<thead>\n{head}</thead>\n<tbody>\n{body}</tbody>\n</table>\n"
 
 
 def _rows(table: pa.Table) -> list[Row]:
-    return [[*row.values()] for row in table.to_pylist()]
-
-
-def _of_numbers(columns: Sequence[str], rows: Sequence[Row]) -> list[bool]:
-    """Which columns have numbers, or nothing."""
-    return [all(_is_number(row[place]) or row[place] is None for row in rows) for place in range(len(columns))]
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float, Decimal)) and not isinstance(value, bool)
-
-
-def _cell(value: Any) -> str:
-    if isinstance(value, float):
-        return f"{value:.6g}"
-    return "" if value is None else str(value)
-
-
-def _readable(value: Any) -> str:
-    """A cell of a table that is text, in which all line ends are the same."""
-    return visible(_cell(value).replace("\r\n", "\n").replace("\r", "\n").replace("\t", " "))
+    return [*zip(*(column.to_pylist() for column in table.columns), strict=True)]
 
 
 def _plain(value: Any) -> Any:
@@ -127,4 +148,5 @@ FORMATS: dict[str, Callable[[pa.Table], str]] = {
     "json": as_json,
     "markdown": as_markdown,
     "latex": as_latex,
+    "html": as_html,
 }

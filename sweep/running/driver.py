@@ -41,7 +41,8 @@ WRITING_ATTEMPTS = 5
 
 _REPORTED = (
     "objective", "curve", "collapsed", "startup_seconds", "examples_per_second", "features", "tokens", "device",
-    "steps", "trained", "resumed", "halvings", "micro_batch_tokens", "scores", "predictions",
+    "steps", "trained", "resumed", "halvings", "micro_batch_tokens", "losses", "host",
+    "workers", "peak_memory", "scores", "predictions",
 )  # fmt: skip
 """What a trial's last report and its entry in the ledger have in common."""
 
@@ -56,6 +57,7 @@ class Driver:
         stop: what signals ask for, once somebody listens.
         stopped: why the run must stop, once it must.
         slots: how many trials may be handed out at once, at this moment.
+        run: by which of the store's runs trials are made (`sweep.ledger.runs`).
         on_entry: called with each trial that the ledger has got.
     """
 
@@ -67,6 +69,7 @@ class Driver:
         self.stop: Stop | None = None
         self.stopped: Exception | None = None
         self.slots: Callable[[], float] = lambda: math.inf
+        self.run: str | None = None
         self.on_entry: Callable[[Entry], object] = lambda entry: None
         self._begun: dict[str, float] = {}
         self._attempts: Counter[str] = Counter()
@@ -224,6 +227,7 @@ class Driver:
         report = message.report if message else None
         trial_id = spec.trial_id
         told: dict[str, Any] = {name: getattr(report, name) for name in _REPORTED} if report else {}
+        told.setdefault("workers", self.experiment.resources.workers)
         told["halvings"] = told.get("halvings", 0) + self._halvings.pop(trial_id, 0)
         return Entry(
             spec=spec,
@@ -234,6 +238,8 @@ class Driver:
             attempts=self._attempts.pop(trial_id),
             error=error,
             suggestion=self.search.suggestions.get(trial_id),
+            run=self.run,
+            gpus=told["workers"] * self.experiment.resources.gpus_per_worker,
             **told,
         )
 

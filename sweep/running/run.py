@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sweep.experiment import Experiment
-from sweep.ledger import DamagedLedger, Entry, Ledger, of_earlier_code
+from sweep.ledger import DamagedLedger, Entry, Ledger, of_earlier_code, runs
 from sweep.planning import history
 from sweep.planning.plan import Plan, Study
 from sweep.planning.planner import make_plan
@@ -24,6 +24,7 @@ from sweep.running.doctor.ready import quick
 from sweep.running.driver import Driver
 from sweep.running.logs import Logs
 from sweep.running.progress import Progress
+from sweep.running.provenance import provenance
 from sweep.running.scratch import scratch
 from sweep.running.stop import Stop, Stopped
 from sweep.search import Outcome, Search
@@ -74,6 +75,8 @@ def run(
     stop: Stop,
     address: str | None = None,
     retry_failed: bool = False,
+    file: str | None = None,
+    command: str | None = None,
     on_entry: Callable[[Entry], object] = lambda entry: None,
 ) -> Summary:
     """Runs or resumes an experiment, and returns when nothing is left to do.
@@ -85,6 +88,8 @@ def run(
         stop: what signals ask for.
         address: of a running Ray cluster; None starts one here.
         retry_failed: whether trials that failed before are run again.
+        file: the experiment's text, which is kept.
+        command: as it was typed, which is kept, too.
         on_entry: called with each trial that ended, once the ledger has it. It must neither wait nor raise.
 
     Raises:
@@ -124,6 +129,7 @@ def run(
             progress.replaces(history.keep(store, plan))
             progress.earlier(of_earlier_code(search.outcomes.values()))
             driver.lease, driver.stop = held, stop
+            driver.run = runs.record(store, provenance(experiment.name, file, command))
             driver.needed_elsewhere = _needed_elsewhere(store, search)
             driver.tidy()
             _check_disk(experiment, search, store)

@@ -11,7 +11,7 @@ from typing import Any
 
 from sweep.scoring.submission import FORMATS
 from trainables.errors import Problem, UserError, nearest
-from trainables.metrics import MAIN, SCORES
+from trainables.metrics import METRICS
 from trainables.yaml_file import read_yaml
 
 FOLDER = Path(__file__).parent / "benchmarks"
@@ -101,7 +101,7 @@ def _task(name: str, values: Mapping[str, Any]) -> BenchmarkTask:
         name=name,
         format=values["format"],
         metric=metric,
-        score=tuple(values.get("score", (MAIN[metric],))),
+        score=tuple(values.get("score", (METRICS[metric].main,))),
         languages=tuple(values["languages"]),
         labels=tuple(map(str, values.get("labels", ()))),
     )
@@ -111,8 +111,8 @@ def _task_scores(task: BenchmarkTask, found: Mapping[tuple[str, str], Values]) -
     languages: dict[str, dict[str, float | None]] = {}
     for language in task.languages:
         values = found.get((task.name, language), {})
-        languages[language] = {name: values.get(name) for name in SCORES[task.metric]}
-    average = {name: _mean(values[name] for values in languages.values()) for name in SCORES[task.metric]}
+        languages[language] = {name: values.get(name) for name in METRICS[task.metric].names}
+    average = {name: _mean(values[name] for values in languages.values()) for name in METRICS[task.metric].names}
     return TaskScores(languages, average, _mean(average[name] for name in task.score))
 
 

@@ -14,7 +14,7 @@ Fate = Literal["finished", "failed", "missing"]
 
 Role = Literal["search", "seed", "sequel", "evaluation"]
 """What a trial is for: tried in a study's search, one of these on a further seed, what goes on from a winner without a
-search, the scoring of a winner.
+search, the scoring of a winner or, where `evaluate: {top: K}` asks for it, of another trial of the search.
 """
 
 
@@ -37,11 +37,17 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Member:
-    """A trial that ended, as a part of a study. `winner`: the study's, on the trial's seed; an evaluation is of one."""
+    """A trial that ended, as a part of a study.
+
+    Attributes:
+        winner: whether it is the study's on the trial's seed, or an evaluation of one.
+        rank: of an evaluation of a trial of a search: the place of that one by development score, from 1 on.
+    """
 
     outcome: Outcome
     role: Role
     winner: bool
+    rank: int | None = None
 
 
 def fate(outcome: Outcome | None) -> Fate:

@@ -29,14 +29,15 @@ class _Sequence:
 
     Attributes:
         ends: whether the sampler knows no further one.
-        is_over: whether all of its trials have ended, and `best` is known.
+        is_over: whether all of its trials have ended, and `ranking` is known.
+        ranking: those that finished, the best first.
     """
 
     space: dict[str, Parameter] = field(default_factory=dict)
     trials: list[TrialSpec] = field(default_factory=list)
     ends: bool = False
     is_over: bool = False
-    best: Outcome | None = None
+    ranking: list[Outcome] = field(default_factory=list)
 
 
 class Search:
@@ -142,8 +143,12 @@ class Search:
         return not self._fresh
 
     def is_reachable(self, study: Study) -> bool:
-        """Whether the study can run: the one before it has a winner for the first seed, or there is none before it."""
-        return study.parent is None or self.winner(self.plan.study(study.parent), study.seeds[0]) is not None
+        """Whether the study can run: the one before it has a winner, or there is none before it.
+
+        A search has one on its first seed, if on any; what goes on from it may have failed on that one alone.
+        """
+        parent = self.plan.study(study.parent) if study.parent is not None else None
+        return parent is None or any(self.winner(parent, seed) is not None for seed in parent.seeds)
 
     def is_closed(self, study: Study) -> bool:
         """Whether nothing of the study is left to do, or nothing of it can be done any more."""
@@ -182,12 +187,20 @@ class Search:
 
     def members(self, study: Study) -> list[Member]:
         """The same with what each of them is for."""
-        searched = {spec.trial_id for spec in self._sequence(study).trials} if _is_search(study) else set()
+        if study.goes_on:
+            return [Member(one, "sequel", winner=True) for one in self.ended(study)]
+        if study.phase == "evaluate":
+            ranking = self._ranking(self.plan.study(study.parent)) if study.parent is not None else []
+            ranks = {one.spec.trial_id: place for place, one in enumerate(ranking, start=1)}
+            of_winners = [self._after(study, seed) for seed in study.seeds]
+            return [
+                Member(one, "evaluation", one.spec in of_winners, ranks.get(one.spec.parent or ""))
+                for one in self.ended(study)
+            ]
+        searched = {spec.trial_id for spec in self._sequence(study).trials}
         winners = {one.spec.trial_id for one in self.winners(study)}
 
         def member(one: Outcome) -> Member:
-            if not _is_search(study):
-                return Member(one, "evaluation" if study.phase == "evaluate" else "sequel", winner=True)
             trial_id = one.spec.trial_id
             return Member(one, "search" if trial_id in searched else "seed", trial_id in winners)
 
@@ -230,10 +243,11 @@ class Search:
     def planned(self, study: Study) -> int:
         """How many trials the study has, as far as is known now: less those that cannot run any more."""
         if not _is_search(study):
-            return len(study.seeds) - sum(
+            blocked = sum(
                 study.parent is not None and self._fate_of_winner(self.plan.study(study.parent), seed) == "failed"
                 for seed in study.seeds
             )
+            return len(study.seeds) - blocked + self._planned_runners_up(study)
         if not self.is_searched(study):
             return study.runs
         again = ((one.spec, seed) for one in self._repeated(study) for seed in study.seeds[1:])
@@ -241,6 +255,13 @@ class Search:
             self._at_seed(study, spec, seed) is not None or self._fate_at_seed(study, spec, seed) != "failed"
             for spec, seed in again
         )
+
+    def _planned_runners_up(self, study: Study) -> int:
+        if study.parent is None:
+            return 0
+        parent = self.plan.study(study.parent)
+        is_known = self.is_searched(parent) or self.is_closed(parent)
+        return len(self._runners_up(study)) if is_known else study.top - 1
 
     def family(self, study: Study) -> frozenset[str]:
         """The studies for which it may make a difference how a trial of this one ends: their names, its own too."""
@@ -253,7 +274,8 @@ class Search:
     def unneeded(self, study: Study) -> list[str]:
         """The finished trials whose weights nothing starts from any more: of a search that is over all but the winner.
 
-        The winner of a condition stays for good, that of a pair until it is scored and what comes after it is trained.
+        The winner of a condition stays for good, that of a pair until it is scored and what comes after it is trained;
+        other trials that are scored as well until they are.
         """
         dropped = [self._unneeded(self.plan.study(name)) for name in self._kin[study.name].twins]
         return sorted(set.intersection(*dropped))
@@ -274,6 +296,9 @@ class Search:
         kept = (
             {one.spec.trial_id for one in self.winners(study)} if study.phase == "intermediate" or not over else set()
         )
+        for child in children:
+            scored = ((one.spec.trial_id, child.after(child.seeds[0], one.spec)) for one in self._runners_up(child))
+            kept |= {trial_id for trial_id, spec in scored if spec.trial_id not in self.outcomes}
         return {one.spec.trial_id for one in self.ended(study) if one.status == "finished"} - kept
 
     def _is_done_with(self, child: Study) -> bool:
@@ -304,7 +329,7 @@ class Search:
             if sequence.is_over:
                 results = (self.outcomes[spec.trial_id] for spec in sequence.trials)
                 finished = [one for one in results if one.objective is not None]
-                sequence.best = max(finished, key=_merit, default=None)
+                sequence.ranking = sorted(finished, key=_merit, reverse=True)
         return sequence.is_over
 
     def _have_ended(self, trials: Sequence[TrialSpec]) -> bool:
@@ -321,6 +346,7 @@ class Search:
         """The study's trials, as far as it is known which they are, in the order in which they start."""
         if not _is_search(study):
             yield from (spec for seed in study.seeds if (spec := self._after(study, seed)) is not None)
+            yield from (study.after(study.seeds[0], one.spec) for one in self._runners_up(study))
             return
         yield from self._sequence(study).trials
         for one in self._repeated(study):
@@ -350,9 +376,20 @@ class Search:
         return dataclasses.replace(spec, seed=seed, parent=parent.trial_id if parent else None)
 
     def _best(self, study: Study) -> Outcome | None:
+        ranking = self._ranking(study)
+        return ranking[0] if ranking else None
+
+    def _ranking(self, study: Study) -> list[Outcome]:
+        """The trials of a search that finished, the best first; none while it is not over, or where there is none."""
         if not _is_search(study) or not self.is_searched(study):
-            return None
-        return self._sequences[study.name].best
+            return []
+        return self._sequences[study.name].ranking
+
+    def _runners_up(self, study: Study) -> list[Outcome]:
+        """The trials that an evaluation scores beside the winners, the best first."""
+        if study.top == 1 or study.parent is None:
+            return []
+        return self._ranking(self.plan.study(study.parent))[1 : study.top]
 
     def _results(self, study: Study) -> list[Outcome]:
         """The outcomes of the search, in the order of its suggestions."""

@@ -42,7 +42,7 @@ EXPERIMENT: dict[str, Any] = {
     "limits": {"train_examples": 16, "eval_examples": 8}, "sentence_vectors": {"layer": "1/2", "pooling": "mean"},
     "max_length": 128, "checkpoint": "last", "dropout": 0.1, "precision": "fp32", "keep": "winners", "save_minutes": 15,
     "tuning": {"intermediate": "full", "target": {"lora": {"rank": 2, "alpha": 4, "targets": ["query"]}}},
-    "gradient_checkpointing": True,
+    "gradient_checkpointing": True, "evaluate": {"top": 2},
     "retries": 3, "environment": ["WANDB_API_KEY"], "tasks": [],
 }  # fmt: skip
 

@@ -5,25 +5,28 @@ from __future__ import annotations
 import dataclasses
 import math
 import pickle
+import socket
 import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from datasets import ClassLabel
 
 from tests import hub_mirror
 from tests.toy import TABLE
-from trainables import tasks
-from trainables.data import Source, open_source
+from trainables import sealed, tasks
+from trainables.data import Source, kept, open_source
 from trainables.data.examples import Example
 from trainables.errors import Problem, UserError
 from trainables.features import Features
+from trainables.metrics import METRICS
 from trainables.models.checkpoint import load_checkpoint, save_checkpoint
 from trainables.models.network import Network, load_base, new_network
 from trainables.models.vocabulary import TrimmedVocabulary
-from trainables.reports import PredictionRow, Report, Score, TrialError
+from trainables.reports import Predicted, Report, Score, TrialError
 from trainables.spec import TrialSpec
 from trainables.store import Store
 from trainables.training import fine_tune as module
@@ -330,6 +333,7 @@ def test_the_best_weights_are_kept_with_their_scores(bench: Workbench, monkeypat
     network = new_network(bench.base(spec), [task], 0.0, kept, {task.name: task.name})
     again = Scorer(network, spec, bench).score(module.development_split(spec, bench, task)[0], [])
     assert again.scores == list(last.scores)
+    assert (again.predicted,) == last.predictions
 
 
 def test_several_tasks_share_an_encoder(bench: Workbench) -> None:
@@ -365,8 +369,8 @@ def test_evaluation_scores_every_language_it_was_asked_for(bench: Workbench) -> 
     assert [(score.language, score.split, score.n) for score in main] == [
         (one, "test", 10) for one in ("en", "de", "zh")
     ]
-    assert len(reports[-1].predictions) == 30
-    assert len(reports[-1].predictions[0].prediction.split()) > 3  # a tag for every word
+    assert [len(one.predictions) for one in reports[-1].predictions] == [10] * 3
+    assert len(reports[-1].predictions[0].predictions[0].split()) > 3  # a tag for every word
 
 
 def test_a_suite_of_tests_is_answered_by_the_head_of_what_it_tests(bench: Workbench) -> None:
@@ -381,15 +385,72 @@ def test_a_suite_of_tests_is_answered_by_the_head_of_what_it_tests(bench: Workbe
         assert [*found] == ["error_rate", *(f"error_rate/{test}" for test in tests)]
         assert {name: one.n for name, one in found.items()} == dict.fromkeys(found, 10) | {"error_rate": 50}
         assert [name for name, one in found.items() if one.main] == ["error_rate"]
-        failed = {one.example.rsplit("-", 1)[0] for one in last.predictions if wrong(one, language)}
+        (predicted,) = (one for one in last.predictions if one.language == language and one.split == "test")
+        rows = zip(kept_examples(bench, predicted), predicted.predictions, strict=True)
+        # No right answer ends with punctuation.
+        failed = {one["group"] for one, text in rows if text.strip(",. ") != one["gold"][0]}
         assert found["error_rate"].value == 100 * len(failed) / 50
         assert all(one.training_set == "mini-qa" and one.chance is not None for one in found.values())
 
 
-def wrong(row: PredictionRow, language: str) -> bool:
-    """Whether a prediction in a language is not its one right answer. No right answer ends with punctuation."""
-    (right,) = row.gold or ()
-    return row.language == language and row.prediction.strip(",. ") != right
+def kept_examples(bench: Workbench, predicted: Predicted) -> list[dict[str, Any]]:
+    """The examples that predictions are of, from the store."""
+    table = sealed.read(bench.store.read(kept.name(predicted.examples)), kept.SCHEMA.names, kept.SCHEMA)
+    return table.to_pylist()
+
+
+@pytest.mark.parametrize("task", ["mini-pos", "mini-nli", "mini-qa", "copa", "lareqa"])
+def test_what_is_kept_of_a_split_gives_its_scores_again(task: str, tmp_path: Path) -> None:
+    """Development predictions of the weights that a trial keeps: without model and without the task's files."""
+    bench = Workbench(Store(str(tmp_path)), open_source("mini" if task.startswith("mini") else "mock"))
+    last = run(dataclasses.replace(SPEC, tasks=(task,), checkpoint="best"), bench)[-1]
+    assert (len(last.losses), last.workers, last.host) == (2, 1, socket.gethostname())
+    assert last.peak_memory is not None
+    assert 10**7 < last.peak_memory < 10**11
+    (predicted,) = last.predictions
+    assert (predicted.target, predicted.language, predicted.split) == (task, "en", "dev")
+    examples = kept_examples(bench, predicted)
+    assert [one["position"] for one in examples] == [*range(len(predicted.predictions))]
+    assert [one["example"] for one in examples] == [one.id for one in bench.examples(bench.task(task), "dev", "en")][
+        :20
+    ]
+    assert all(one["item"] and one["group"] and one["gold"] and one["texts"] for one in examples)
+    assert all(one["words"] > 0 for one in examples)
+    assert sum(one["tokens"] for one in examples) == sum(
+        len(row) for one in module.development_split(SPEC, bench, bench.task(task))[0].features for row in one.rows
+    )
+    metric = METRICS[bench.task(task).metric]
+    scores = {name: float(value) for name, value in metric.formula(np.sum(predicted.statistics, axis=0)).items()}
+    assert scores == pytest.approx({one.metric: one.value for one in last.scores}, abs=1e-9)
+    gold = [one["gold"] if task in ("mini-pos", "mini-qa", "lareqa") else one["gold"][0] for one in examples]
+    texts = [one.split() if task in ("mini-pos", "lareqa") else one for one in predicted.predictions]
+    assert metric(gold, texts, "en") == pytest.approx(scores)
+    if task == "lareqa":
+        assert predicted.confidences == ()
+    else:
+        assert len(predicted.confidences) == len(examples)
+        assert all(0 < one <= 1 for one in predicted.confidences)
+
+
+def test_examples_are_kept_once_under_the_name_of_what_they_are(
+    bench: Workbench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(SPEC, bench)
+    (first,) = bench.store.list(kept.FOLDER, ".parquet")
+    fresh = Workbench(bench.store, bench.source)
+    written: list[str] = []
+    original = Store.write
+
+    def write(store: Store, name: str, content: bytes) -> None:
+        written.append(name)
+        original(store, name, content)
+
+    monkeypatch.setattr(Store, "write", write)
+    run(dataclasses.replace(SPEC, seed=2), fresh)
+    assert not [name for name in written if name.startswith(kept.FOLDER)]
+    run(dataclasses.replace(SPEC, eval_examples=10), fresh)
+    run(dataclasses.replace(SPEC, max_length=64), fresh)  # other tokens of the same
+    assert len(set(bench.store.list(kept.FOLDER, ".parquet")) - {first}) == 2
 
 
 def test_a_target_that_cannot_be_scored_leaves_the_scores_of_the_others(

@@ -140,7 +140,7 @@ def noticed_at(step: int, spec: TrialSpec, bench: Workbench) -> None:
 
 def result(spec: TrialSpec, bench: Workbench, last: Report) -> tuple[dict[str, torch.Tensor], Report]:
     """What a trial leaves: the weights, and its last report without what differs from run to run. Removes it."""
-    plain = dataclasses.replace(last, startup_seconds=None, examples_per_second=None, resumed=0)
+    plain = dataclasses.replace(last, startup_seconds=None, examples_per_second=None, resumed=0, peak_memory=None)
     weights = load_checkpoint(bench.store, spec.trial_id)
     bench.store.delete(checkpoint_name(spec.trial_id))  # the mapping stays
     return weights, plain

@@ -179,7 +179,6 @@ def evaluation(*predicted: str) -> list[Score]:
         for number, (text, test, case) in enumerate(asked)
     ]
     found = scored(Split(SUITE, "test", "sw", examples, Features([])), [], list(predicted))
-    assert [one.gold for one in found.predictions] == [("a",), ("b",), ("a",), ("b",), ("c",)]
     return found.scores
 
 

@@ -133,9 +133,9 @@ def test_status_shows_odd_names_and_reasons_as_they_are(store: Path) -> None:
 
 def test_doctor_shows_odd_names_of_files_as_they_are(store: Path, tmp_path: Path) -> None:
     copy = shutil.copytree(store, tmp_path / "[bold]store")
-    (copy / "ledger" / "[x]\x1b[2J.parquet").write_text("not Parquet")
+    (copy / "ledger" / "trials" / "[x]\x1b[2J.parquet").write_text("not Parquet")
     said = call("doctor", copy, code=2).stdout
-    assert r"ledger/[x]\x1b[2J.parquet: is not a ledger file" in said
+    assert r"ledger/trials/[x]\x1b[2J.parquet: is not a ledger file" in said
     assert "\x1b" not in said
 
 

@@ -118,13 +118,13 @@ def cut_ledger(rig: WeightsRig) -> str:
 
 
 def flipped_ledger(rig: WeightsRig) -> str:
-    flip(rig.store, name := rig.ledger.files()[-1])
+    flip(rig.store, name := rig.store.list("ledger/scores")[-1])
     return name
 
 
 def flipped_part(rig: WeightsRig) -> str:
     rig.ledger.compact(at_least=1)
-    (name,) = rig.ledger.files()
+    (name,) = rig.store.list("ledger/trials")
     flip(rig.store, name)
     return name
 
@@ -214,7 +214,7 @@ def test_damage_is_found_and_mended(rig: WeightsRig, damage: Damage, check: str)
 def test_what_was_set_aside_runs_again_and_the_store_is_whole(rig: WeightsRig) -> None:
     before = set(rig.weights())
     winner = ids(rig, "phase = 'intermediate' and winner")[0]
-    rig.store.write(f"ledger/{winner}.parquet", b"PAR1")
+    rig.store.write(f"ledger/trials/{winner}.parquet", b"PAR1")
     flip(rig.store, checkpoint_name(winner), 0.999)
     (wrong, other) = [one.finding for one in doctor.check(rig.store).faults]
     assert wrong.todo == f"the next `sweep run` runs trial {winner} again"
@@ -234,8 +234,8 @@ def test_weights_of_what_comes_after_a_lost_trial_are_no_orphans(rig: WeightsRig
     (winner,) = ids(rig, "phase = 'intermediate' and winner")
     child = ids(rig, "phase = 'target' and winner and condition = 'mini-nli'")[0]
     save_checkpoint(rig.store, spec_of(rig, child), {"encoder.a": torch.ones(1)})
-    cut = rig.store.read(f"ledger/{winner}.parquet")[:-1]
-    rig.store.write(f"ledger/{winner}.parquet", cut)
+    cut = rig.store.read(f"ledger/trials/{winner}.parquet")[:-1]
+    rig.store.write(f"ledger/trials/{winner}.parquet", cut)
     mend(rig)
     mend(rig)
     assert child in rig.weights()

@@ -200,7 +200,7 @@ def test_weights_that_are_gone_are_made_again(rig: Rig, is_damaged: bool) -> Non
         child = rig.run(stop_at="target")
     assert child is not None
     parent = str(child.parent)
-    entry = rig.store.read(f"ledger/{parent}.parquet")
+    entry = rig.store.read(f"ledger/trials/{parent}.parquet")
     if is_damaged:
         rig.store.write(checkpoint_name(parent), b"cut off")
     else:
@@ -211,7 +211,7 @@ def test_weights_that_are_gone_are_made_again(rig: Rig, is_damaged: bool) -> Non
     assert child not in started
     for spec in started:
         rig.end(spec)
-    assert rig.store.read(f"ledger/{parent}.parquet") == entry  # its scores stand
+    assert rig.store.read(f"ledger/trials/{parent}.parquet") == entry  # its scores stand
     rig.run()
     assert rig.driver.search.is_over
     assert rig.trials("select count(*) as n from trials where status <> 'finished'") == [{"n": 0}]
@@ -263,15 +263,48 @@ def test_a_pair_whose_weights_were_dropped_can_be_scored_in_more_languages(tmp_p
     assert more.weights() == kept
 
 
+@pytest.mark.parametrize("top", [1, 2])
 @pytest.mark.parametrize("keep", ["winners", "all"])
-def test_at_the_end_the_conditions_winners_are_kept(tmp_path: Path, keep: str) -> None:
-    rig = Rig(tmp_path, keep=keep, seeds=[1, 2])
+def test_at_the_end_the_conditions_winners_are_kept(tmp_path: Path, keep: str, top: int) -> None:
+    rig = Rig(tmp_path, keep=keep, seeds=[1, 2], evaluate={"top": top})
     rig.run()
     condition = rig.plan.study("intermediate/mini-nli")
     winners = {one.spec.trial_id for one in rig.driver.search.winners(condition)}
     trained = {row["trial_id"] for row in rig.trials("select trial_id from trials where phase <> 'evaluate'")}
     assert len(winners) == 2
     assert rig.weights() == (winners if keep == "winners" else trained)
+
+
+def test_weights_of_trials_that_are_scored_beside_the_winner_stay_until_then(tmp_path: Path) -> None:
+    of = {"conditions": ["none"], "targets": ["mini-pos"], "trials": {"target": 4}}
+    rig = Rig(tmp_path, **of, evaluate={"top": 3})
+    waiting = []
+    while (spec := rig.run(stop_at="evaluate")) is not None:
+        assert spec.parent in rig.weights()
+        waiting.append(len(rig.weights()))
+        rig.end(spec)
+    assert waiting == [3, 3, 2]  # the winner first, which is dropped with the last of them
+    assert rig.weights() == set()
+
+
+def test_scores_that_are_asked_for_when_the_weights_are_gone_train_their_trials_again(tmp_path: Path) -> None:
+    of = {"conditions": ["none"], "targets": ["mini-pos"], "trials": {"target": 3}}
+    Rig(tmp_path, **of).run()
+    rig = Rig(tmp_path, **of, evaluate={"top": 2})
+    spec = rig.run(stop_at="evaluate")
+    assert spec is not None
+    assert spec.parent not in rig.weights()
+    rig.end(spec, error="no such checkpoint", cause="weights")
+    again = rig.start()
+    assert again is not None
+    assert again[0].trial_id == spec.parent
+    rig.end(again[0])
+    assert rig.run() is None
+    assert rig.trials("select rank, status from trials where phase = 'evaluate' order by all") == [
+        {"rank": 1, "status": "finished"},
+        {"rank": 2, "status": "finished"},
+    ]
+    assert rig.weights() == set()
 
 
 def test_weights_that_another_experiment_of_the_store_needs_stay(tmp_path: Path) -> None:

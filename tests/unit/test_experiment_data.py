@@ -126,3 +126,32 @@ def test_a_question_without_an_answer_needs_a_metric_that_takes_it(tmp_path: Pat
     (problem,) = problems(path)
     assert "question 'dev-1' has no answer, and metric squad needs one" in str(problem)
     assert "squad2 with unanswerable: true" in str(problem)
+
+
+def translations(folder: Path, german: int) -> Path:
+    """An experiment on XNLI, whose German file may have fewer rows than the English one."""
+    data = folder / "data" / "xnli"
+    data.mkdir(parents=True, exist_ok=True)
+    for name, rows in {"train-en": 4, "dev-en": 4, "dev-de": german, "test-en": 4, "test-de": 4}.items():
+        (data / f"{name}.tsv").write_text("".join(f"{name} {row}\tb\tneutral\n" for row in range(rows)))
+    mnli = folder / "data" / "mnli"
+    mnli.mkdir(exist_ok=True)
+    row = json.dumps({"sentence1": "a", "sentence2": "b", "gold_label": "neutral", "pairID": "1"})
+    for name in ("multinli_1.0_train", "multinli_1.0_dev_matched"):
+        (mnli / f"{name}.jsonl").write_text(row + "\n")
+    data_files = {"files": str(folder / "data")}
+    return write_experiment(folder, data=data_files, conditions=["none"], targets=["xnli"], languages=["de"])
+
+
+def test_a_split_that_should_be_a_translation_and_is_not_is_said_each_time(tmp_path: Path) -> None:
+    assert read_all_data(experiment_file.load(str(translations(tmp_path, german=4)))) == []
+    path = translations(tmp_path, german=3)
+    for _ in range(2):
+        (odd,) = read_all_data(experiment_file.load(str(path)))
+        assert odd.message == (
+            "the dev split of 'xnli' in 'de' is not parallel to that in 'en': it has 3 examples and not 4"
+        )
+    english = tmp_path / "data" / "xnli" / "dev-en.tsv"
+    english.write_text(english.read_text() + "c\n")  # nobody has asked for it
+    (odd,) = read_all_data(experiment_file.load(str(path)))
+    assert f"{english}:5" in odd.message

@@ -106,6 +106,10 @@ def test_an_override_that_leads_nowhere_is_refused(tmp_path: Path, override: str
             "'trials' is 4: something of several parts is wanted\n    say which of its parts: trials.intermediate=4 or",
         ),
         ("seeds=3", "'seeds' is 3: a list is wanted\n    write [3]"),
+        (
+            "evaluate=3",
+            "'evaluate' is 3: something of several parts is wanted\n    say which of its parts: evaluate.top=3",
+        ),
         ("trials.target=many", "'trials.target' is 'many': a whole number is wanted"),
         ("trials.target=0", "'trials.target' is 0: 1 or more is wanted"),
         ("pruning=medan", "'median' or 'successive_halving' is wanted\n    did you mean 'median'?"),
@@ -164,6 +168,9 @@ def test_what_is_wanted_is_said_in_words(tmp_path: Path, override: str, words: s
             "add the condition none",
         ),
         ({"keep": "winner"}, "keep:", "'keep' is 'winner'", ""),
+        ({"evaluate": {"tops": 2}}, "tops: 2", "unknown key 'tops'", "did you mean 'top'?"),
+        ({"evaluate": {"top": "all"}}, "top: all", "'evaluate.top' is 'all'", ""),
+        ({"evaluate": {"top": 0}}, "top: 0", "'evaluate.top' is 0: 1 or more is wanted", ""),
         ({"trials": {"paralel": 2}}, "paralel:", "unknown key 'paralel'", "did you mean 'parallel'?"),
         (
             {"search_space": "wide", "sampler": "grid"},

@@ -502,3 +502,71 @@ def test_the_pooled_layer_is_that_of_the_protocol() -> None:
     assert kind_of(task).head(task, XLMRobertaConfig(num_hidden_layers=12)).layer == 7
     assert kind_of(task).head(dataclasses.replace(task, layer=None), large).layer == 24  # the last one
     assert kind_of(task).head(dataclasses.replace(task, layer=Fraction(0)), large).layer == 0  # the embeddings
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_confidence_is_the_probability_of_what_is_predicted(name: str) -> None:
+    """Who knows nothing gives all the same; a cosine, and a prediction that is a probability, have none."""
+    task, examples, rows = features_of(name)
+    kind = kind_of(task)
+    sizes = {"multiple_choice": 1, "span_qa": 2, "mlm": 1}
+    wide = task.kind in ("tagging", "span_qa", "mlm")
+    shape = [((row.width if wide else len(row.rows)), sizes.get(task.kind, len(task.labels) or 4)) for row in rows]
+    outputs = [np.zeros(size if wide or len(row.rows) > 1 else size[1:]) for row, size in zip(rows, shape, strict=True)]
+    found = kind.confidences(task, Encoded(examples, rows, outputs))
+    if task.kind in ("retrieval", "bitext_retrieval", "bitext_mining", "bitext_ranking", "mlm"):
+        assert found == ()
+        return
+    assert len(found) == len(examples)
+    if task.kind == "multiple_choice":
+        assert found == pytest.approx([1 / len(one.choices) for one in examples])
+    elif task.kind == "span_qa":
+        assert all(0 < one < 0.5 for one in found)
+    else:
+        assert found == pytest.approx([1 / len(task.labels)] * len(examples))
+
+
+def test_the_confidence_of_tags_is_the_mean_over_words() -> None:
+    task, examples, (row,) = features_of("mini-pos", [TaggedSentence("0", ("one", "two"), ("NOUN", "VERB"))])
+    output = np.full((row.width, len(task.labels)), -1e30)
+    (_, sure), (_, unsure) = row.origin
+    output[sure, 0] = 1
+    output[unsure, :2] = 1
+    assert tagging.confidences(task, Encoded(examples, [row], [output])) == pytest.approx([0.75])
+
+
+@given(st.integers(0, 2**32 - 1), st.booleans(), st.integers(1, 5))
+def test_the_best_span_is_that_of_all_pairs_of_ends(seed: int, unanswerable: bool, best_answers: int) -> None:
+    """Against the definition, one pair after the other. Few different scores, so that many spans are equally good."""
+    context = "ab cd ef gh ij kl"
+    task, examples, rows = features_of(
+        "mini-qa", [Question("0", "Where?", context, (Answer("ab", 0),))], max_length=13, window_stride=2
+    )
+    task = dataclasses.replace(task, unanswerable=unanswerable, best_answers=best_answers, max_answer=2)
+    assert len(rows) > 1
+    rng = np.random.default_rng(seed)
+    outputs = [rng.integers(0, 3, (row.width, 2)).astype(np.float32) for row in rows]
+    looked_at, best = [], (-np.inf, "")
+    for row, output in zip(rows, outputs, strict=True):
+        passage = [place[0] >= 0 for place in row.origin]
+        ranked = [
+            sorted(range(row.width), key=lambda at: (not passage[at], -output[at, side], at))[:best_answers]
+            for side in (0, 1)
+        ]
+        spans = [
+            (float(output[start, 0] + output[end, 1]), start, end)
+            for start in ranked[0]
+            for end in ranked[1]
+            if start <= end < start + 2 and passage[start] and passage[end]
+        ]
+        looked_at += [score for score, *_ in spans]
+        if spans and max(spans)[0] > best[0]:
+            score, start, end = max(spans)
+            best = score, context[row.origin[start][0] : row.origin[end][1]]
+    none = min(float(output[0].sum()) for output in outputs)
+    split = Encoded(examples, rows, outputs)
+    expected = "" if unanswerable and none > best[0] else best[1]
+    assert span_qa.predictions(task, split, []) == [expected]
+    scores = np.array([*looked_at, none] if unanswerable else looked_at)
+    probability = np.exp(scores.max()) / np.exp(scores).sum() if len(scores) else 0.0
+    assert span_qa.confidences(task, split) == pytest.approx([probability])

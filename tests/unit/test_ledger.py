@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import tempfile
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from search_spaces import Choices, Parameter
-from sweep.ledger import SCHEMA, DamagedLedger, Entry, Ledger, of_earlier_code, sealed
+from sweep.ledger import TABLES, DamagedLedger, Entry, Ledger, of_earlier_code
 from sweep.planning import history
 from sweep.planning.plan import Plan, Study
 from sweep.results.query import query
 from tests.unit.test_spec import SPEC
+from trainables import sealed
 from trainables.errors import UserError
-from trainables.reports import PredictionRow, Score
+from trainables.reports import Predicted, Score
+from trainables.sealed import SealedFile
 from trainables.spec import CODE_VERSION, SEARCHED, TrialSpec
 from trainables.store import Store
 
@@ -56,7 +61,7 @@ def filled_store(folder: Path) -> Store:
     ledger.write(entry(SPEC))
     ledger.write(entry(FAILED, objective=None, error="the loss is nan"))
     scores = (Score("xnli", "mnli", "de", "dev", "accuracy", True, 60.0, 33.0, 100),)
-    predictions = (PredictionRow("xnli", "de", "dev", "0", "neutral", ("neutral",)),)
+    predictions = (Predicted("xnli", "de", "dev", "feed", ("neutral",), ((1.0, 1.0),)),)
     ledger.write(entry(EVALUATION, objective=None, scores=scores, predictions=predictions))
     history.keep(store, plan_of(SPEC, FAILED))
     return store
@@ -77,11 +82,12 @@ def test_a_trial_comes_back_as_it_was_written(store: Store) -> None:
 
 def test_one_parquet_file_a_trial_with_the_declared_schema(store: Store) -> None:
     files = Ledger(store).files()
-    assert len(files) == 3
+    assert [Path(name).parent.name for name in files] == ["trials"] * 3 + ["scores", "predictions"]
     for name in files:
         table = pq.read_table(store.path(name))
-        assert table.schema.equals(SCHEMA)
-        assert name == f"ledger/{table['trial_id'][0]}.parquet"
+        assert table.schema.equals(TABLES[Path(name).parent.name])
+        assert table.schema.metadata == {b"sweep.ledger": b"2"}
+        assert Path(name).stem == table["trial_id"][0].as_py()
 
 
 def test_trials_says_how_each_ended(store: Store) -> None:
@@ -133,7 +139,7 @@ def test_a_ledger_without_a_plan_says_nothing_of_experiments(tmp_path: Path) -> 
 
 
 def test_a_damaged_file_is_named(store: Store) -> None:
-    store.write("ledger/0000.parquet", b"PAR1 not really")
+    store.write("ledger/trials/0000.parquet", b"PAR1 not really")
     with pytest.raises(UserError, match=r"0000\.parquet: is not a ledger file"):
         query(store, "from trials")
 
@@ -158,10 +164,10 @@ def test_many_files_become_parts_that_say_the_same(tmp_path: Path, monkeypatch: 
     ledger.compact(at_least=4)
     assert len(ledger.files()) == 3  # 4 + 4 + 2
     assert ledger.read().equals(before)
-    store.write("ledger/0000.parquet", b"PAR1")
+    store.write("ledger/trials/0000.parquet", b"PAR1")
     ledger.compact(at_least=1)
-    assert store.read("ledger/0000.parquet") == b"PAR1"  # it is there to be set aside
-    store.delete("ledger/0000.parquet")
+    assert store.read("ledger/trials/0000.parquet") == b"PAR1"  # it is there to be set aside
+    store.delete("ledger/trials/0000.parquet")
     failed = dataclasses.replace(SPEC, seed=3)
     ledger.write(entry(failed, minutes=-9, objective=None, error="late"))  # the clock went back
     assert len(ledger.files()) == 4
@@ -207,15 +213,18 @@ def test_who_reads_while_files_are_put_together_misses_nothing(tmp_path: Path) -
 
 
 def test_damaged_files_are_set_aside_and_the_rest_is_there(store: Store) -> None:
-    name = f"ledger/{SPEC.trial_id}.parquet"
+    name = f"ledger/trials/{SPEC.trial_id}.parquet"
     store.write(name, store.read(name)[:-100])
-    store.write("ledger/0000.parquet", b"")
+    store.write("ledger/trials/0000.parquet", b"")
     problems = Ledger(store).set_aside()
     assert sorted(str(problem.file) for problem in problems) == [
-        store.path("ledger/0000.parquet"),
+        store.path("ledger/trials/0000.parquet"),
         store.path(name),
     ]
-    assert store.list("damaged") == ["damaged/ledger-0000.parquet", f"damaged/ledger-{SPEC.trial_id}.parquet"]
+    assert store.list("damaged") == [
+        "damaged/ledger-trials-0000.parquet",
+        f"damaged/ledger-trials-{SPEC.trial_id}.parquet",
+    ]
     assert SPEC.trial_id not in {one.spec.trial_id for one in Ledger(store).outcomes()}
     assert len(list(Ledger(store).outcomes())) == 2
     assert Ledger(store).set_aside() == []
@@ -227,7 +236,7 @@ def test_no_flipped_bit_passes_for_a_result(data: st.DataObject) -> None:
     with tempfile.TemporaryDirectory() as folder:
         store = Store(folder)
         Ledger(store).write(entry(SPEC, curve=(1.0, 70.0), suggestion="s"))
-        name = f"ledger/{SPEC.trial_id}.parquet"
+        name = f"ledger/trials/{SPEC.trial_id}.parquet"
         content = bytearray(store.read(name))
         place = data.draw(st.integers(0, len(content) - 1))
         content[place] ^= 1 << data.draw(st.integers(0, 7))
@@ -236,28 +245,163 @@ def test_no_flipped_bit_passes_for_a_result(data: st.DataObject) -> None:
             Ledger(store).read()
 
 
-def test_a_file_of_an_earlier_version_is_read(store: Store) -> None:
-    name = f"ledger/{SPEC.trial_id}.parquet"
-    old = pq.read_table(store.path(name)).drop_columns(["curve", "device", "suggestion", "attempts"])
-    store.write(name, sealed.write(old))
+def rewritten(store: Store, name: str, table: pa.Table, **about: object) -> None:
+    """Another content under a file's name, sealed as the ledger does."""
+    store.write(name, sealed.write(table, {**SealedFile(store, name).about, **about}))
+
+
+def test_columns_that_an_earlier_version_did_not_write_are_null(store: Store) -> None:
+    name = f"ledger/trials/{SPEC.trial_id}.parquet"
+    rewritten(store, name, pq.read_table(store.path(name)).drop_columns(["curve", "device", "suggestion", "attempts"]))
     outcomes = {one.spec.trial_id: one for one in Ledger(store).outcomes()}
     assert (outcomes[SPEC.trial_id].curve, outcomes[SPEC.trial_id].suggestion) == ((), None)
     assert query(store, "select count(*) n from trials where attempts is null").to_pylist() == [{"n": 1}]
 
 
-def test_of_rows_of_an_earlier_version_the_later_one_counts(tmp_path: Path) -> None:
-    """They have no revision, so clocks decide; a row of today counts more, whatever the clock says."""
+def test_a_ledger_of_a_newer_version_is_refused_by_name(store: Store) -> None:
+    name = f"ledger/scores/{EVALUATION.trial_id}.parquet"
+    rewritten(store, name, pq.read_table(store.path(name)), version=3)
+    for ask in (Ledger(store).read, Ledger(store).set_aside, lambda: query(store, "from trials")):
+        with pytest.raises(UserError, match=rf"{name}: is of format 3 of the ledger.*\n    update this package"):
+            ask()
+    assert store.exists(name)
+
+
+def test_a_ledger_of_format_1_is_refused_by_name(store: Store) -> None:
+    store.write("ledger/0123.parquet", b"PAR1")
+    for ask in (Ledger(store).read, Ledger(store).set_aside, lambda: query(store, "from trials")):
+        with pytest.raises(UserError, match=r"ledger/0123\.parquet: is of format 1 of the ledger.*\n.*store=DIR"):
+            ask()
+
+
+def scored(spec: TrialSpec, value: float, predicted: int = 3, **changes: object) -> Entry:
+    """An evaluation with a score and some predictions."""
+    scores = (Score("xnli", "mnli", "de", "test", "accuracy", True, value, 33.0, predicted),)
+    labels = tuple(f"label {value}" for _ in range(predicted))
+    block = Predicted("xnli", "de", "test", "feed", labels, ((value,),) * predicted, (0.5,) * predicted)
+    return entry(spec, objective=None, scores=scores, predictions=(block,), **changes)
+
+
+EVALUATIONS = tuple(dataclasses.replace(EVALUATION, seed=seed) for seed in range(1, 5))
+
+
+def said(store: Store) -> list[tuple[str, float, int]]:
+    """By trial its score, and how many of its predictions there are, as whoever reads has them."""
+    ledger = Ledger(store)
+    snapshot = ledger.snapshot()
+    trials, scores, predictions = (ledger.rows(snapshot, name, TABLES[name].names).to_pylist() for name in TABLES)
+    found = []
+    for trial in trials:
+        (value,) = [one["value"] for one in scores if one["trial_id"] == trial["trial_id"]]
+        own = [one for one in predictions if one["trial_id"] == trial["trial_id"]]
+        assert {one["prediction"] for one in own} == {f"label {value}"}
+        assert [one["position"] for one in own] == [*range(len(own))]
+        found.append((trial["trial_id"], value, len(own)))
+    assert {one["trial_id"] for one in (*scores, *predictions)} == {one["trial_id"] for one in trials}
+    return found
+
+
+class Killed(BaseException):
+    """The process ends here."""
+
+
+class Mortal(Store):
+    """A store whose process is killed before its `left`-th change."""
+
+    left = -1
+
+    def _step(self) -> None:
+        self.left -= 1
+        if self.left == -1:
+            raise Killed
+
+    def write(self, name: str, content: bytes) -> None:
+        self._step()
+        super().write(name, content)
+
+    def delete(self, name: str) -> None:
+        self._step()
+        super().delete(name)
+
+
+def killed(store: Mortal, work: Callable[[], None]) -> Iterator[None]:
+    """Does the work again and again, killed one step later each time, until it is done."""
+    for steps in itertools.count():
+        store.left = steps
+        try:
+            work()
+        except Killed:
+            yield
+        else:
+            store.left = -1
+            yield
+            return
+
+
+def test_a_trial_is_there_as_a_whole_or_not_at_all_wherever_its_writer_is_killed(tmp_path: Path) -> None:
+    store = Mortal(str(tmp_path))
+    first, second = EVALUATIONS[:2]
+    Ledger(store).write(scored(first, 50.0))
+    seen = []
+    for _ in killed(store, lambda: Ledger(store).write(scored(second, 60.0, predicted=2))):
+        seen.append(said(store))
+    assert len(seen) == 4  # predictions, scores, its own row
+    assert all(one == [(first.trial_id, 50.0, 3)] for one in seen[:-1])
+    assert (second.trial_id, 60.0, 2) in seen[-1]
+
+
+def test_what_a_trial_said_before_stands_until_it_has_said_all_of_the_new(tmp_path: Path) -> None:
+    store = Mortal(str(tmp_path))
+    spec = EVALUATION
+    Ledger(store).write(scored(spec, 50.0, error="xnli (test, ru): a bad line"))
+    seen = []
+    for _ in killed(store, lambda: Ledger(store).write(scored(spec, 60.0, predicted=5))):
+        seen.append(said(store))
+    assert all(one == [(spec.trial_id, 50.0, 3)] for one in seen[:-1])
+    assert seen[-1] == [(spec.trial_id, 60.0, 5)]
+    Ledger(store).compact(at_least=1)
+    assert said(store) == [(spec.trial_id, 60.0, 5)]
+
+
+def test_putting_together_loses_and_doubles_nothing_wherever_it_is_killed(tmp_path: Path) -> None:
+    store = Mortal(str(tmp_path))
+    for number, spec in enumerate(EVALUATIONS):
+        Ledger(store).write(scored(spec, float(number)))
+    before = said(store)
+    assert len(before) == 4
+    for _ in killed(store, lambda: Ledger(store).compact(at_least=1)):
+        assert said(store) == before
+    assert len(Ledger(store).files()) == 3
+
+
+def test_a_trial_whose_scores_were_set_aside_runs_again(tmp_path: Path) -> None:
+    """Its own row is in a part with others, and says nothing without them."""
     store = Store(str(tmp_path))
-    for minutes, error in ((5, None), (3, "earlier")):
-        Ledger(store).write(entry(SPEC, minutes=minutes, objective=None, error=error))
-        name = f"ledger/{SPEC.trial_id}.parquet"
-        store.write(
-            f"ledger/part-{minutes}.parquet", sealed.write(pq.read_table(store.path(name)).drop_columns("revision"))
-        )
-        store.delete(name)
-    assert [one.status for one in Ledger(store).outcomes()] == ["finished"]
-    Ledger(store).write(entry(SPEC, minutes=1, objective=None, error="today"))
-    assert [one.status for one in Ledger(store).outcomes()] == ["failed"]
+    for number, spec in enumerate(EVALUATIONS):
+        Ledger(store).write(scored(spec, float(number)))
+    Ledger(store).compact(at_least=1)
+    (name,) = store.list("ledger/scores")
+    store.write(name, store.read(name)[:-1])
+    assert len(Ledger(store).set_aside()) == 1
+    assert said(store) == []
+    ledger = Ledger(store)
+    for number, spec in enumerate(EVALUATIONS[:2]):
+        ledger.write(scored(spec, float(number)))
+    assert said(store) == [*sorted((spec.trial_id, float(number), 3) for number, spec in enumerate(EVALUATIONS[:2]))]
+    Ledger(store).compact(at_least=1)
+    assert len(said(store)) == 2
+
+
+def test_two_stores_whose_files_lie_together_are_read_once(tmp_path: Path) -> None:
+    """Whoever copies a ledger into another one has parts that overlap."""
+    stores = [Store(str(tmp_path / name)) for name in "ab"]
+    for store, specs in zip(stores, (EVALUATIONS[:3], EVALUATIONS[1:]), strict=True):
+        for spec in specs:
+            Ledger(store).write(scored(spec, float(spec.seed)))
+        Ledger(store).compact(at_least=1)
+    for name in Ledger(stores[1]).files():
+        stores[0].write(name, stores[1].read(name))
+    assert said(stores[0]) == sorted((spec.trial_id, float(spec.seed), 3) for spec in EVALUATIONS)
 
 
 def test_trials_of_an_earlier_version_of_the_maths_are_counted(store: Store) -> None:
@@ -265,20 +409,11 @@ def test_trials_of_an_earlier_version_of_the_maths_are_counted(store: Store) -> 
     assert of_earlier_code(Ledger(store).outcomes()) == 1
 
 
-def test_predictions_are_read_only_for_those_who_ask(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = []
-    read = Ledger.read
-    monkeypatch.setattr(Ledger, "read", lambda self, columns=None: asked.append(columns) or read(self, columns))
-    query(store, "select count(*) from scores")
-    query(store, "select count(*) from Predictions")
-    assert ["predictions" in columns for columns in asked] == [False, True]
-
-
 @pytest.mark.parametrize("spec", ['{"phase": "target", "tutor": "x"}', "{}", "[]", "null", "{"])
 def test_a_trial_of_another_version_is_said(store: Store, spec: str) -> None:
     name = Ledger(store).files()[0]
     table = pq.read_table(store.path(name))
     column = table.schema.get_field_index("spec")
-    store.write(name, sealed.write(table.set_column(column, SCHEMA.field("spec"), [[spec]])))
+    rewritten(store, name, table.set_column(column, TABLES["trials"].field("spec"), [[spec]]))
     with pytest.raises(UserError, match=r"a spec that is not known here: .*\n    a newer version of this package"):
         list(Ledger(store).outcomes())

@@ -8,14 +8,14 @@ from pathlib import Path
 from statistics import mean
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from trainables.metrics import (
-    MAIN,
     METRICS,
-    SCORES,
+    Metric,
     accuracy,
     accuracy_f1,
     entity_f1,
@@ -358,12 +358,12 @@ BEST = {"perplexity": 1, "error_rate": 0, "error_rate/cats": 0}
 
 
 def test_every_metric_names_its_scores_and_has_100_as_its_best_but_for_that_of_errors() -> None:
-    assert MAIN.keys() == SCORES.keys() == METRICS.keys() == PERFECT.keys()
+    assert METRICS.keys() == PERFECT.keys()
     for name, (gold, predicted) in PERFECT.items():
         found = METRICS[name](gold, predicted, "en")
         assert found == {one: BEST.get(one, 100) for one in found}
-        assert {*SCORES[name]} <= {*found}
-        assert MAIN[name] == SCORES[name][0]
+        assert tuple(found)[: len(METRICS[name].names)] == METRICS[name].names
+        assert METRICS[name].main == METRICS[name].names[0]
 
 
 def test_a_case_fails_as_soon_as_one_of_its_questions_does() -> None:
@@ -498,3 +498,118 @@ def test_map_at_20_properties(gold: set[int], ranking: list[int]) -> None:
     assert map_at_20([right], [ranked[:20]])["map@20"] == score
     best = sorted(ranked, key=lambda one: one not in right)
     assert map_at_20([right], [best])["map@20"] == pytest.approx(100)
+
+
+tags_of_names, tags_of_words = st.sampled_from(IOB2), st.sampled_from(UPOS)
+short_id = st.sampled_from("abcd")
+digits = st.sampled_from("01")
+
+
+def tagged(tag: st.SearchStrategy[str]) -> st.SearchStrategy[tuple[list[str], list[str]]]:
+    return st.lists(st.tuples(tag, tag), min_size=1, max_size=6).map(
+        lambda pairs: ([gold for gold, _ in pairs], [guess for _, guess in pairs])
+    )
+
+
+EXAMPLES: dict[str, st.SearchStrategy[tuple[Any, Any]]] = {
+    "accuracy": st.tuples(short_id, short_id),
+    "accuracy_f1": st.tuples(digits, digits),
+    "entity_f1": tagged(tags_of_names),
+    "pos_f1": tagged(tags_of_words),
+    "tag_accuracy": tagged(tags_of_words),
+    "squad": st.tuples(st.lists(answer_text, min_size=1, max_size=3), answer_text),
+    "squad2": st.tuples(st.lists(answer_text, max_size=3), answer_text),
+    "mlqa": st.tuples(st.lists(answer_text, min_size=1, max_size=3), answer_text),
+    "error_rate": st.tuples(st.builds(Expected, st.tuples(short_id), short_id, short_id), short_id),
+    "mining_f1": st.tuples(id_sets, id_sets),
+    "map_at_20": st.tuples(st.sets(short_id, min_size=1), st.permutations("abcdefg")),
+    "perplexity": st.tuples(st.just(("0",)), st.lists(st.floats(0, 50).map(repr), min_size=1, max_size=4)),
+}
+"""Gold and predicted of an example."""
+
+splits = st.deferred(
+    lambda: st.sampled_from(sorted(EXAMPLES)).flatmap(
+        lambda name: st.tuples(st.just(METRICS[name]), st.lists(EXAMPLES[name], min_size=1, max_size=8))
+    )
+)
+
+
+def statistics(metric: Metric, examples: list[tuple[Any, Any]]) -> np.ndarray:
+    return metric.statistics([gold for gold, _ in examples], [guess for _, guess in examples], "en")
+
+
+@given(splits, st.data())
+def test_a_score_is_its_formula_of_sums_over_any_parts(
+    found: tuple[Metric, list[tuple[Any, Any]]], data: st.DataObject
+) -> None:
+    metric, examples = found
+    parts = data.draw(st.lists(st.integers(0, 2), min_size=len(examples), max_size=len(examples)))
+    rows = statistics(metric, examples)
+    assert rows.dtype == np.float64
+    assert len(rows) == len(examples)
+    sums = sum(rows[np.array(parts) == part].sum(axis=0) for part in range(3))
+    scores = metric([gold for gold, _ in examples], [guess for _, guess in examples], "en")
+    assert {name: float(value) for name, value in metric.formula(np.asarray(sums)).items()} == pytest.approx(
+        {name: scores[name] for name in metric.names}, rel=1e-12, abs=1e-9
+    )
+
+
+@given(splits)
+def test_what_is_summed_of_an_example_is_that_of_the_example_alone(
+    found: tuple[Metric, list[tuple[Any, Any]]],
+) -> None:
+    """But for cases of several questions, which fail as one."""
+    metric, examples = found
+    if metric is not error_rate:
+        alone = np.vstack([statistics(metric, [one]) for one in examples])
+        np.testing.assert_allclose(statistics(metric, examples), alone, rtol=1e-12)
+
+
+@given(splits, st.data())
+def test_a_formula_takes_samples_of_any_shape_and_any_weight(
+    found: tuple[Metric, list[tuple[Any, Any]]], data: st.DataObject
+) -> None:
+    metric, examples = found
+    rows = statistics(metric, examples)
+    drawn = st.lists(st.integers(0, 3), min_size=len(rows), max_size=len(rows))
+    counts = np.array(data.draw(st.lists(drawn, min_size=6, max_size=6)), float).reshape(2, 3, -1)
+    sums = counts @ rows
+    together, tenfold = metric.formula(sums), metric.formula(10 * sums)
+    assert tuple(together) == metric.names
+    for name, values in together.items():
+        assert values.shape == (2, 3)
+        assert np.isfinite(values).all()
+        np.testing.assert_allclose(values, tenfold[name], rtol=1e-9, atol=1e-9)
+        for place in np.ndindex(2, 3):
+            assert values[place] == pytest.approx(float(metric.formula(sums[place])[name]), rel=1e-12, abs=1e-12)
+
+
+@given(st.lists(EXAMPLES["error_rate"], min_size=1, max_size=8))
+def test_what_is_true_of_a_case_stands_at_the_first_of_its_questions(examples: list[tuple[Expected, str]]) -> None:
+    gold, predicted = [one for one, _ in examples], [guess for _, guess in examples]
+    rows = statistics(error_rate, examples)
+    tests = list(dict.fromkeys(one.test for one in gold))
+    scores = error_rate(gold, predicted, "en")
+    assert [*scores] == ["error_rate", *(f"error_rate/{test}" for test in tests)]
+    counts = cases(gold)
+    for number, test in enumerate(tests):
+        failed, asked = rows[:, 2 * number].sum(), rows[:, 2 * number + 1].sum()
+        assert asked == counts[f"error_rate/{test}"]
+        assert 100 * failed / asked == pytest.approx(scores[f"error_rate/{test}"])
+    first = [
+        (one.test, one.case) not in {(other.test, other.case) for other in gold[:at]} for at, one in enumerate(gold)
+    ]
+    assert (rows.sum(axis=1) > 0).tolist() == first
+
+
+def test_metrics_with_the_same_scores_share_their_formula() -> None:
+    """Whoever has a ledger alone finds the formula by the names of the scores."""
+    of_names: dict[tuple[str, ...], list[str]] = {}
+    for name, metric in METRICS.items():
+        of_names.setdefault(metric.names, []).append(name)
+    assert sorted(map(len, of_names.values())) == [1, 1, 1, 1, 2, 3, 3]
+    for names in of_names.values():
+        (width,) = {statistics(METRICS[name], [*zip(*PERFECT[name], strict=True)]).shape[1] for name in names}
+        sums = np.random.default_rng(0).uniform(1, 9, (5, width))
+        first, *others = ([*map(np.ndarray.tolist, METRICS[name].formula(sums).values())] for name in names)
+        assert all(other == first for other in others)

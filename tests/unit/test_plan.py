@@ -19,7 +19,7 @@ from tests.conftest import write_experiment
 from tests.unit.test_driver import Rig
 from tests.unit.test_ledger import entry
 from tests.unit.test_search import GRID, plan_of
-from trainables.spec import CODE_VERSION
+from trainables.spec import CODE_VERSION, content_hash
 from trainables.store import Store
 
 
@@ -190,9 +190,44 @@ def test_trials_of_an_earlier_version_of_the_maths_run_again_and_that_is_said(tm
 
 def test_a_plan_comes_back_from_a_store_as_it_was() -> None:
     joint = {"strategy": "joint", "warm_start": True, "pruning": "median", "search_space": "wide"}
-    for changes in ({}, joint):
+    for changes in ({}, joint, {"evaluate": {"top": 2}}):
         plan = plan_of(**{**GRID, **changes})
         assert Plan.from_json(plan.to_json()) == plan
+
+
+def test_more_evaluations_leave_everything_else_as_it_was() -> None:
+    few, many = plan_of(**GRID), plan_of(**GRID, evaluate={"top": 3})
+    assert [dataclasses.replace(study, top=1) for study in many.studies] == list(few.studies)
+    assert (many.fine_tuning_runs, many.naive_runs) == (few.fine_tuning_runs, few.naive_runs)
+    # two more of each search that something is scored after: of all pairs, and of conditions for what needs no training
+    assert many.runs == few.runs + 2 * (6 + 2)
+    assert plan_of(**GRID, evaluate={"top": 1}).hash == few.hash != many.hash
+    most = plan_of(**GRID, evaluate={"top": 99})
+    assert {study.top for study in most.studies if study.phase == "evaluate"} == {1, 3, 4}  # as many as are tried
+
+
+def test_plans_of_before_are_read_and_keep_their_hash() -> None:
+    plan = plan_of(**GRID)
+    values = json.loads(plan.to_json())
+    for study in values["studies"]:
+        del study["top"]
+    before = Plan.from_json(json.dumps(values).encode())
+    assert before == plan
+    # as it was made before there was a `top`
+    assert before.hash == content_hash([repr(study) for study in plan.studies])
+    assert "top" not in repr(plan)
+
+
+def test_the_command_counts_what_is_scored_beside_the_winners(tmp_path: Path) -> None:
+    path = write_experiment(tmp_path, trials={"intermediate": 1, "target": 3})
+    Rig(tmp_path, trials={"intermediate": 1, "target": 3}).run()
+    assert sum(one["to_run"] for one in shown(path)["studies"]) == 0
+    to_run = {one["name"]: one["to_run"] for one in shown(path, "evaluate.top=2")["studies"]}
+    assert {name: count for name, count in to_run.items() if count} == {
+        "evaluate/none/mini-pos": 1,
+        "evaluate/mini-nli/mini-pos": 1,
+    }
+    assert shown(path, "evaluate.top=2")["price"]["trials"] == 2
 
 
 def test_the_papers_grid_shares_most_of_its_work() -> None:

@@ -600,6 +600,9 @@ def test_more_at_once_takes_more() -> None:
     one, eight = peak(), peak(resources={**GPUS, "concurrent": 8})
     assert one < eight
     assert peak(strategy="joint") > one
+    weights = shapes.weights_of("xlm-roberta-large")
+    assert weights is not None
+    assert peak(evaluate={"top": 2}) == one + 4 * weights.all  # until they are scored
 
 
 def test_disk_of_a_model_that_nobody_knows() -> None:

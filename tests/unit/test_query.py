@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import signal
 import subprocess
@@ -12,13 +10,11 @@ import time
 from pathlib import Path
 
 import psutil
-import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner, Result
 
 from sweep.cli import app
-from sweep.results.tables import as_csv, as_json, as_latex, as_markdown, as_text
 from tests.unit.test_driver import Rig
 from tests.unit.test_views import play
 
@@ -56,7 +52,9 @@ def test_columns_of_one_name_are_all_kept(store: Path, tmp_path: Path) -> None:
 def test_show_tables_lists_what_there_is_to_query(store: Path) -> None:
     listed = ask(store, "show tables", "--format", "csv").stdout.split()[1:]
     assert listed == [
-        "best", "budgets", "counts", "ledger", "means", "predictions", "scores", "trained", "transfer", "trials",
+        "best", "budgets", "counts", "examples", "languages", "leaderboard", "ledger", "means", "predictions", "runs",
+        "scores", "trained",
+        "transfer", "trials",
     ]  # fmt: skip
     for name in listed:
         assert ask(store, f"describe {name}", "--format", "csv").stdout.count("\n") > 4
@@ -142,55 +140,3 @@ def test_two_plans_of_one_experiment_are_not_counted_together(tmp_path: Path) ->
         in ask(tmp_path / "store", *arguments, f"small@{few.plan.hash}", code=2).stderr
     )
     assert ask(tmp_path / "store", *arguments, "small", "--format", "csv").stdout.count("1 of 1") == 1
-
-
-ODD = pa.table(
-    {
-        "text": ["[a] 50%", "a|b\\c\r\nd\n", "\x1b[2J", "~ ^ & $ # _ { }"],
-        "value": [1.5, float("nan"), float("inf"), None],
-        "nested": [[{"x": float("nan")}], [], None, [{"x": 1.0}]],
-        "count": pa.array([1, 2, 3, 4], pa.decimal128(38, 0)),
-    }
-)
-
-
-def test_json_is_json_whatever_is_in_it() -> None:
-    def refuse(constant: str) -> None:
-        raise AssertionError(constant)
-
-    rows = json.loads(as_json(ODD), parse_constant=refuse)
-    assert [row["value"] for row in rows] == [1.5, None, None, None]
-    assert [row["nested"] for row in rows] == [[{"x": None}], [], None, [{"x": 1.0}]]
-    assert [row["count"] for row in rows] == [1, 2, 3, 4]
-    assert [row["text"] for row in rows] == ODD["text"].to_pylist()
-
-
-def test_csv_is_the_data_as_it_is() -> None:
-    rows = [*csv.reader(io.StringIO(as_csv(ODD), newline=""))]
-    assert [row[0] for row in rows[1:]] == ODD["text"].to_pylist()
-
-
-def test_no_cell_breaks_a_markdown_table() -> None:
-    lines = as_markdown(ODD).splitlines()
-    assert lines[1] == "| --- | ---: | --- | ---: |"
-    assert lines[3].startswith(r"| a\|b\\c<br>d<br> | nan |")
-    assert lines[4].startswith(r"| \\x1b[2J | inf |")
-    assert len(lines) == 6
-
-
-def test_latex_shows_what_is_there() -> None:
-    lines = as_latex(ODD.select(["text", "count"])).splitlines()
-    assert lines[0] == r"\begin{tabular}{lr}"
-    assert lines[4:8] == [
-        r"{[}a] 50\% & 1 \\",
-        r"a|b\textbackslash{}c d  & 2 \\",
-        r"\textbackslash{}x1b[2J & 3 \\",
-        r"\textasciitilde{} \textasciicircum{} \& \$ \# \_ \{ \} & 4 \\",
-    ]
-
-
-def test_numbers_are_to_the_right_and_escapes_are_shown() -> None:
-    text = as_text(ODD.select(["text", "count"]))
-    assert "│ [a] 50%         │     1 │" in text
-    assert r"\x1b[2J" in text
-    assert "\x1b" not in text

@@ -20,7 +20,7 @@ from sweep.scoring.score import score
 from sweep.scoring.submission import FORMATS
 from sweep.scoring.submitted import MOST_PROBLEMS
 from trainables.errors import UserError
-from trainables.metrics import METRICS, SCORES
+from trainables.metrics import METRICS
 
 QA = {"xquad", "mlqa", "tydiqa"}
 SMALL = Benchmark(
@@ -110,7 +110,7 @@ def test_shipped_benchmarks_are_whole() -> None:
         for task in loaded.tasks:
             assert task.format in FORMATS
             assert task.metric in METRICS
-            assert task.score == (("exact_match", "f1") if task.name in QA else SCORES[task.metric][:1])
+            assert task.score == (("exact_match", "f1") if task.name in QA else METRICS[task.metric].names[:1])
             assert list(task.languages) == sorted(task.languages)
 
 
@@ -678,7 +678,7 @@ def test_all_problems_of_all_files_are_named_at_once(copied: Path, run: Run) -> 
 
 def found_everywhere(benchmark: Benchmark, value: float) -> dict[tuple[str, str], Mapping[str, float]]:
     return {
-        (task.name, language): dict.fromkeys(SCORES[task.metric], value)
+        (task.name, language): dict.fromkeys(METRICS[task.metric].names, value)
         for task in benchmark.tasks
         for language in task.languages
     }

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sweep import experiment
-from sweep.planning.plan import Plan
+from sweep.planning.plan import Plan, Study
 from sweep.planning.planner import make_plan
 from sweep.search import Outcome, Search
 from tests.conftest import experiment_values
@@ -46,7 +46,7 @@ def simulate(
     while not search.is_over and ended < stop_after:
         while len(search.running) < slots and (found := search.next()):
             started.append(found[1])
-            assert found[1].parent not in dropped
+            assert not dropped & {trial_id for _, trial_id in search.sources(*found)}
         if not search.running:
             break
         _, spec = rng.choice(list(search.running.values()))
@@ -209,6 +209,8 @@ def test_a_condition_without_a_winner_blocks_its_pairs_alone() -> None:
     assert len(search.ended(plan.study("evaluate/none/mini-pos"))) == 1
 
 
+REGIMES = ["zero-shot", {"in-language": {"languages": ["de"]}}, {"few-shot": {"languages": ["de"], "examples": [8]}}]
+
 WAYS: list[dict[str, Any]] = [
     {},
     {"sampler": "random"},
@@ -217,6 +219,9 @@ WAYS: list[dict[str, Any]] = [
     {"warm_start": True},
     {"strategy": "joint", "warm_start": True, "pruning": "median"},
     {"trials": {"intermediate": 6, "target": 7, "parallel": 3}},
+    {"evaluate": {"top": 3}},
+    {"evaluate": {"top": 4}, "strategy": "joint", "tuning": {"target": {"lora": {"rank": 2}}}},
+    {"evaluate": {"top": 3}, "regimes": REGIMES, "targets": ["mini-nli", "mini-pos", "mini-bitext"], "seeds": [1, 2]},
 ]
 
 
@@ -235,6 +240,99 @@ def test_neither_slots_nor_interruptions_change_what_is_tried(way: dict[str, Any
             outcomes = list(search.outcomes.values())
             rng.shuffle(outcomes)
         assert set(tried) == alone
+
+
+def evaluated(search: Search, study: Study) -> list[tuple[int | None, bool, str]]:
+    """A study's evaluations on the first seed: rank, whether it is of the winner, the trial that it scores."""
+    found = [one for one in search.members(study) if one.outcome.spec.seed == study.seeds[0]]
+    return [(one.rank, one.winner, str(one.outcome.spec.parent)) for one in found]
+
+
+@pytest.mark.parametrize(
+    "way", [{}, {"strategy": "joint"}, {"regimes": REGIMES, "targets": ["mini-nli", "mini-bitext"]}]
+)
+def test_the_best_trials_of_each_search_are_scored_and_nothing_else_changes(way: dict[str, Any]) -> None:
+    """Those of a pair; where nothing is trained for a target those of the condition; none of what is not searched."""
+    few, many = (plan_of(**{**GRID, **way, "evaluate": {"top": top}}) for top in (1, 3))
+    searches = Search(few), Search(many)
+    without, started = (simulate(search, 3, random.Random(0)) for search in searches)
+    trained = [{spec.trial_id for spec in specs if spec.phase != "evaluate"} for specs in (without, started)]
+    assert trained[0] == trained[1]
+    assert {spec.trial_id for spec in without} < {spec.trial_id for spec in started}
+    for study in many.studies:
+        if study.phase != "evaluate":
+            continue
+        parent = many.study(study.parent) if study.parent else None
+        is_search = parent is not None and not parent.goes_on
+        found = evaluated(searches[1], study)
+        if parent is None or not is_search:
+            assert [one[:2] for one in found] == [(None, True)]
+            continue
+        tried = [one.outcome for one in searches[1].members(parent) if one.role == "search"]
+        best = sorted((one.objective or 0.0 for one in tried), reverse=True)[:3]
+        assert [one[:2] for one in found] == [(1, True), (2, False), (3, False)]
+        assert [searches[1].outcomes[trial_id].objective for _, _, trial_id in found] == best
+        assert [one[:2] for one in evaluated(searches[0], few.study(study.name))] == [(1, True)]
+        of_seeds = [one for one in searches[1].members(study) if one.outcome.spec.seed != study.seeds[0]]
+        assert all(one.winner and one.rank is None for one in of_seeds)
+    if "strategy" not in way:  # in joint searches more than the winner may run on the other seeds
+        assert many.runs == len(started)
+
+
+def test_what_goes_on_and_fails_on_the_first_seed_alone_is_scored_on_the_others() -> None:
+    few_shot = {"few-shot": {"languages": ["de"], "examples": [8]}}
+    plan = plan_of(conditions=["none"], targets=["mini-nli"], regimes=[few_shot], seeds=[1, 2, 3])
+    search = Search(plan)
+    sequel, scored = (plan.study(f"{phase}/none/mini-nli/few-shot-8-de") for phase in ("target", "evaluate"))
+    while (found := search.next()) is not None:
+        assert found[1].parent not in search.unneeded(sequel)
+        search.finish(outcome(found[1], fails=found[0] == sequel and found[1].seed == 1))
+    assert [one.spec.seed for one in search.ended(scored)] == [2, 3]
+    assert [search.fate(scored, seed) for seed in (1, 2, 3)] == ["failed", "finished", "finished"]
+
+
+def test_trials_that_are_scored_beside_the_winner_are_known_when_their_search_is_over() -> None:
+    plan = plan_of(**{**GRID, "conditions": ["none"], "targets": ["mini-pos"], "evaluate": {"top": 3}, "seeds": [1]})
+    search = Search(plan)
+    pair, scored = plan.study("target/none/mini-pos"), plan.study("evaluate/none/mini-pos")
+    for number in range(4):
+        assert (search.planned(scored), search.left(scored), search.unneeded(pair)) == (3, 3, [])
+        found = search.next()
+        assert found is not None
+        assert found[0] == pair, number
+        search.finish(outcome(found[1]))
+    order = [spec.parent for spec in simulate(search, 1, random.Random(0))]
+    ranking = sorted(search.ended(pair), key=lambda one: -(one.objective or 0.0))
+    assert order == [one.spec.trial_id for one in ranking[:3]]
+    assert search.unneeded(pair) == sorted(one.spec.trial_id for one in ranking)
+
+
+def test_weights_are_kept_until_they_are_scored() -> None:
+    plan = plan_of(**{**GRID, "targets": ["mini-pos", "mini-bitext"], "evaluate": {"top": 3}, "seeds": [1, 2]})
+    search = Search(plan)
+    while (found := search.next()) is not None:
+        study, spec = found
+        search.finish(outcome(spec))
+        if study.phase == "evaluate" and spec.parent is not None:
+            parent = plan.study(str(study.parent))
+            is_last = not search.left(study)
+            is_kept = spec.parent not in search.unneeded(parent)
+            is_winner = spec.parent in {one.spec.trial_id for one in search.winners(parent)}
+            assert is_kept == (is_winner and (parent.phase == "intermediate" or not is_last))
+    assert search.needed() == {
+        one.spec.trial_id for study in plan.studies if study.phase == "intermediate" for one in search.winners(study)
+    }
+
+
+def test_of_a_search_in_which_trials_failed_those_that_finished_are_scored() -> None:
+    plan = plan_of(**{**GRID, "conditions": ["none"], "targets": ["mini-pos"], "evaluate": {"top": 3}, "seeds": [1]})
+    search, ended = Search(plan), 0
+    while (found := search.next()) is not None:
+        ended += 1
+        search.finish(outcome(found[1], fails=ended <= 2))
+    assert [one[:2] for one in evaluated(search, plan.study("evaluate/none/mini-pos"))] == [(1, True), (2, False)]
+    assert search.is_over
+    assert all(search.left(study) == 0 for study in plan.studies)
 
 
 def test_what_was_suggested_once_is_not_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,18 +9,25 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from sweep.planning import history
 from sweep.planning.plan import Study
-from sweep.results.query import VIEWS, query
+from sweep.results.query import EXAMPLES, VIEWS, query
 from tests.unit.test_driver import Rig
+from trainables import sealed
 from trainables.errors import UserError
-from trainables.reports import PredictionRow, Report, Score, Trained
+from trainables.reports import Predicted, Report, Score, Trained
 from trainables.spec import TrialSpec
 
 Value = Callable[[Study, TrialSpec, str, str], float | None]
 """From study, evaluation, language and split to a score."""
+
+EXAMPLE = {
+    "position": 0, "example": "0", "item": "0", "group": "0", "gold": ["NOUN"], "texts": ["Haus"],
+    "tokens": 3, "words": 1,
+}  # fmt: skip
 
 ONE_TARGET = {"targets": ["mini-pos"], "trials": {"intermediate": 1, "target": 2}}
 
@@ -38,6 +45,7 @@ def play(
     metric: str = "f1",
 ) -> Rig:
     """Runs a rig to its end. `ends` says how a trial ends other than well, `metric` is the main one."""
+    rig.store.write("examples/feed.parquet", sealed.write(pa.Table.from_pylist([EXAMPLE], schema=EXAMPLES.remove(0))))
     while (found := rig.start()) is not None:
         spec = found[0]
         study = rig.driver.search.running[spec.trial_id][0]
@@ -59,8 +67,8 @@ def _scores(study: Study, spec: TrialSpec, value: Value, main: str = "f1") -> tu
     )
 
 
-def _predictions(spec: TrialSpec) -> tuple[PredictionRow, ...]:
-    return tuple(PredictionRow(task, "de", "test", "0", "NOUN", ("NOUN",)) for task in spec.tasks)
+def _predictions(spec: TrialSpec) -> tuple[Predicted, ...]:
+    return tuple(Predicted(task, "de", "test", "feed", ("NOUN",), ((1.0, 1.0, 1.0),), (0.75,)) for task in spec.tasks)
 
 
 def failing(phase: str, seed: int, condition: str = "mini-nli") -> Callable[[Study, TrialSpec], dict[str, Any]]:
@@ -95,20 +103,24 @@ def rig(tmp_path: Path) -> Rig:
 def test_views_have_the_promised_columns(rig: Rig) -> None:
     promised = {
         "trials": "trial_id study phase condition training_set status objective learning_rate epochs batch_size seed "
-        "started_at finished_at seconds examples_per_second error startup_seconds plan role winner chosen",
-        "scores": "trial_id condition target training_set language split metric value n seed winner chosen seen",
+        "started_at finished_at seconds examples_per_second error startup_seconds plan role winner chosen rank",
+        "scores": "trial_id condition target training_set language split metric value n seed winner chosen rank seen",
         "counts": "condition target planned finished failed collapsed seeds",
         "best": "condition target language split metric mean median std seeds planned finished failed collapsed seen",
         "means": "condition target split metric languages mean median std mean_without_source mean_unseen "
         "seeds failed collapsed",
         "transfer": "condition target language split value baseline delta gain seeds baseline_seeds seen baseline_seen",
-        "predictions": "trial_id target language split example prediction",
+        "predictions": "trial_id target language split example prediction gold position confidence statistics item "
+        "group texts",
+        "examples": "examples position example item group gold texts tokens words",
+        "runs": "run git_commit git_dirty command file python torch cuda ray transformers datasets",
         "trained": "trial_id study condition task language steps examples tokens winner seed",
         "budgets": "condition languages steps examples tokens seconds trials",
+        "leaderboard": "condition regime benchmark task_group score std tasks of_tasks missing seeds failed collapsed",
     }
-    for view in VIEWS:
+    for view in {*VIEWS} - {"languages"}:  # which are the same for all experiments
         names = query(rig.store, f"from {view}").column_names
-        assert {*promised[view].split(), "experiment"} <= set(names)
+        assert {*promised[view].split(), *([] if view == "examples" else ["experiment"])} <= set(names)
 
 
 def test_best_summarises_over_the_winners_seeds(rig: Rig) -> None:
@@ -277,6 +289,36 @@ def test_a_new_winner_is_not_averaged_with_the_old_one(tmp_path: Path) -> None:
     assert len(new) == 2
     assert not old & new
     assert rows(more, "select seeds, planned from means") == [("2 of 2", 2)]
+
+
+def test_trials_that_are_scored_beside_the_winner_are_seen_and_count_nowhere(tmp_path: Path) -> None:
+    """The others have better scores than any winner, as it may be: the English development set chose."""
+
+    of = {**ONE_TARGET, "trials": {"intermediate": 1, "target": 3}, "seeds": [1, 2]}
+    alone = play(Rig(tmp_path / "alone", **of))
+    many = Rig(tmp_path / "many", **of, evaluate={"top": 3})
+
+    def ranked(study: Study, spec: TrialSpec, language: str, split: str) -> float | None:
+        tried = many.driver.search.ended(many.plan.study(str(study.parent)))
+        order = sorted((one for one in tried if one.spec.seed == 1), key=lambda one: -(one.objective or 0))
+        ranks = [one.spec.trial_id for one in order]
+        return (value(study, spec, language, split) or 0) + 10 * (
+            ranks.index(str(spec.parent)) if spec.seed == 1 else 0
+        )
+
+    play(many, ranked)
+    for view in ("best", "means", "transfer", "counts"):
+        assert rows(many, f"from {view} order by all") == rows(alone, f"from {view} order by all")
+    sql = "select seed, rank, winner, chosen from trials where phase = 'evaluate' and condition = 'none' order by all"
+    told = [(1, 1, True, True), (1, 2, False, True), (1, 3, False, True), (2, None, True, False)]
+    assert rows(many, sql) == told
+    sql = """
+        select rank, winner, value from scores
+        where main and seed = 1 and condition = 'none' and language = 'de' order by all
+    """
+    assert rows(many, sql) == [(1, True, 60.0), (2, False, 70.0), (3, False, 80.0)]
+    assert rows(many, "select count(*), count(*) filter (winner) from predictions where condition = 'none'") == [(4, 2)]
+    assert rows(many, "select distinct rank from trials where phase <> 'evaluate'") == [(None,)]
 
 
 MULTILINGUAL = {

@@ -62,6 +62,12 @@ class MiniSource:
         return Problem(f"the embedded benchmark has no {split} split of '{task.name}' in '{language}'")
 
 
+def reference_language(source: Source, task: Task, split: str) -> str | None:
+    """The language with which all others of a parallel task's split are compared; None where nothing is parallel."""
+    there = source.languages(task, split) if task.parallel else ()
+    return task.source_language if task.source_language in there else next(iter(there), None)
+
+
 def references(source: Source, task: Task, split: str, language: str) -> list[tuple[str, str]]:
     """The other splits that the predictions of a split look at, each with its language.
 

@@ -61,6 +61,10 @@ class Kind(Protocol):
         """One prediction an example; `references` are those that the task names (`trainables.data.references`)."""
         ...
 
+    def confidences(self, task: Task, split: Encoded) -> Sequence[float]:
+        """The probability that each prediction is right, as the head has it, from 0 to 1; nothing where it has none."""
+        ...
+
     def gold(self, examples: Sequence[Any], references: Sequence[Encoded]) -> list[Any] | None:
         """What the metric compares the predictions with; None where the release hides it."""
         ...
@@ -150,6 +154,21 @@ def most_common_label(task: Task, examples: Sequence[Any], references: Sequence[
 def one_an_example(predictions: Sequence[Prediction]) -> Sequence[Prediction]:
     """The `answers` of kinds that give one to each example."""
     return predictions
+
+
+def highest(scores: np.ndarray) -> np.ndarray:
+    """The probability (...) of the highest of scores (..., K), by softmax."""
+    return 1 / np.exp(scores.astype(np.float64) - scores.max(axis=-1, keepdims=True)).sum(axis=-1)
+
+
+def of_labels(task: Task, split: Encoded) -> Sequence[float]:
+    """The `confidences` of kinds with one score a label."""
+    return [float(highest(output.reshape(-1))) for output in split.outputs]
+
+
+def no_probabilities(task: Task, split: Encoded) -> Sequence[float]:
+    """The `confidences` of kinds that compare vectors: a cosine is no probability."""
+    return ()
 
 
 def pad(rows: Sequence[Numbers], value: int) -> Tensor:

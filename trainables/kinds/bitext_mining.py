@@ -14,7 +14,7 @@ import numpy as np
 from transformers import PreTrainedTokenizerBase
 
 from trainables.data.examples import Sentence
-from trainables.kinds import Encoded, Feature, Prediction, one_an_example
+from trainables.kinds import Encoded, Feature, Prediction, no_probabilities, one_an_example
 from trainables.kinds.nearest import nearest
 from trainables.kinds.pooling import PoolingHead, nothing, unit_vectors
 from trainables.tasks import Task
@@ -24,6 +24,7 @@ NEIGHBOURS = 4
 loss = nothing
 head = PoolingHead
 answers = one_an_example
+confidences = no_probabilities
 
 
 class Pair(NamedTuple):

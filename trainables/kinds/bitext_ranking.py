@@ -31,6 +31,7 @@ from trainables.kinds.pooling import PoolingHead
 from trainables.tasks import Task
 
 predictions = bitext_retrieval.predictions
+confidences = bitext_retrieval.confidences
 gold = bitext_retrieval.gold
 guesses = bitext_retrieval.guesses
 answers = bitext_retrieval.answers

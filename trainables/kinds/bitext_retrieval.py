@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from transformers import PreTrainedTokenizerBase
 
 from trainables.data.examples import Translation
-from trainables.kinds import Encoded, Feature, Prediction, one_an_example
+from trainables.kinds import Encoded, Feature, Prediction, no_probabilities, one_an_example
 from trainables.kinds.pooling import PoolingHead, nothing, unit_vectors
 from trainables.tasks import Task
 
 loss = nothing
 answers = one_an_example
+confidences = no_probabilities
 
 
 def features(task: Task, examples: Sequence[Translation], tokenizer: PreTrainedTokenizerBase) -> list[Feature]:

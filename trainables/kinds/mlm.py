@@ -154,6 +154,11 @@ def predictions(task: Task, split: Encoded, references: Sequence[Encoded]) -> li
     return found
 
 
+def confidences(task: Task, split: Encoded) -> Sequence[float]:
+    """None: the predictions are the probabilities of tokens themselves."""
+    return ()
+
+
 def gold(examples: Sequence[PlainText], references: Sequence[Encoded]) -> list[tuple[str, ...]]:
     """Sure of each token: a text has one at least."""
     return [("0",)] * len(examples)

@@ -18,6 +18,7 @@ from trainables.kinds import (
     Prediction,
     gold_labels,
     most_common_label,
+    of_labels,
     one_an_example,
 )
 from trainables.tasks import Task
@@ -25,6 +26,7 @@ from trainables.tasks import Task
 gold = gold_labels
 guesses = most_common_label
 answers = one_an_example
+confidences = of_labels
 
 
 def features(task: Task, examples: Sequence[MultipleChoice], tokenizer: PreTrainedTokenizerBase) -> list[Feature]:

@@ -18,11 +18,12 @@ from torch.nn import functional
 from transformers import PreTrainedTokenizerBase
 
 from trainables.data.examples import Passage, Query
-from trainables.kinds import Encoded, Feature, Head, Prediction, linear, one_an_example
+from trainables.kinds import Encoded, Feature, Head, Prediction, linear, no_probabilities, one_an_example
 from trainables.kinds.nearest import nearest
 from trainables.tasks import Task
 
 answers = one_an_example
+confidences = no_probabilities
 
 RANKS = 20
 """How many passages are ranked: the metric looks no further."""

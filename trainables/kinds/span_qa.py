@@ -11,7 +11,7 @@ from torch.nn import functional
 from transformers import PreTrainedTokenizerBase
 
 from trainables.data.examples import Question
-from trainables.kinds import IGNORED, Encoded, Feature, Head, Prediction, linear, one_an_example
+from trainables.kinds import IGNORED, Encoded, Feature, Head, Prediction, highest, linear, one_an_example
 from trainables.tasks import Task
 
 answers = one_an_example
@@ -114,32 +114,47 @@ def predictions(task: Task, split: Encoded, references: Sequence[Encoded]) -> li
     (the threshold of the SQuAD 2.0 baselines, 0).
     """
     best: list[tuple[float, str]] = [(-np.inf, "")] * len(split.examples)
-    none = np.full(len(split.examples), np.inf)
     for feature, output in zip(split.features, split.outputs, strict=True):
-        context = split.examples[feature.example].context
-        none[feature.example] = min(none[feature.example], float(output[0].sum()))
-        found = _best_span(task, np.asarray(feature.origin), output)
-        if found and found[0] > best[feature.example][0]:
-            score, first, last = found
-            best[feature.example] = (score, context[first:last])
+        places, (scores, starts, ends) = np.asarray(feature.origin), _spans(task, feature, output)
+        if len(scores) and scores.max() > best[feature.example][0]:
+            first, last = max((starts[at], ends[at]) for at in np.flatnonzero(scores == scores.max()))
+            start, end = int(places[first, 0]), int(places[last, 1])
+            best[feature.example] = (float(scores.max()), split.examples[feature.example].context[start:end])
+    none = _no_answer(split)
     return ["" if task.unanswerable and none[position] > score else text for position, (score, text) in enumerate(best)]
 
 
-def _best_span(task: Task, places: np.ndarray, output: np.ndarray) -> tuple[float, int, int] | None:
-    """Score, start and end in code points of the best span of one window, among its best starts and ends."""
-    passage = places[:, 0] >= 0
+def confidences(task: Task, split: Encoded) -> Sequence[float]:
+    """The probability of the span among all that were looked at, of all windows; and among these that there is none, if
+    questions may have no answer. 0 where there was nothing to look at.
+    """
+    looked_at: list[list[np.ndarray]] = [[] for _ in split.examples]
+    for feature, output in zip(split.features, split.outputs, strict=True):
+        looked_at[feature.example].append(_spans(task, feature, output)[0])
+    if task.unanswerable:
+        for own, score in zip(looked_at, _no_answer(split), strict=True):
+            own.append(np.array([score]))
+    scores = (np.concatenate([np.zeros(0), *own]) for own in looked_at)
+    return [float(highest(one)) if len(one) else 0.0 for one in scores]
+
+
+def _no_answer(split: Encoded) -> np.ndarray:
+    """What speaks for no answer to each question: the score of the first token, in the window that has least of it."""
+    none = np.full(len(split.examples), np.inf)
+    for feature, output in zip(split.features, split.outputs, strict=True):
+        none[feature.example] = min(none[feature.example], float(output[0].sum()))
+    return none
+
+
+def _spans(task: Task, feature: Feature, output: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Scores, first and last tokens of the spans of one window that its best starts and ends make."""
+    passage = np.asarray(feature.origin)[:, 0] >= 0
     scores = np.where(passage[:, None], output, -np.inf)
     starts, ends = (np.argsort(-scores[:, side], kind="stable")[: task.best_answers] for side in (0, 1))
-    spans = [
-        (float(scores[start, 0] + scores[end, 1]), int(start), int(end))
-        for start in starts
-        for end in ends
-        if start <= end < start + task.max_answer and passage[start] and passage[end]
-    ]
-    if not spans:
-        return None
-    score, start, end = max(spans)
-    return score, int(places[start, 0]), int(places[end, 1])
+    fits = (starts[:, None] <= ends) & (ends < starts[:, None] + task.max_answer)
+    rows, columns = np.nonzero(fits & passage[starts][:, None] & passage[ends])
+    starts, ends = starts[rows], ends[columns]
+    return scores[starts, 0] + scores[ends, 1], starts, ends
 
 
 def gold(examples: Sequence[Question], references: Sequence[Encoded]) -> list[tuple[str, ...]] | None:

@@ -11,7 +11,7 @@ from torch.nn import functional
 from transformers import PreTrainedTokenizerBase
 
 from trainables.data.examples import TaggedSentence
-from trainables.kinds import IGNORED, Encoded, Feature, Head, Prediction, dropout_of, linear, most_common
+from trainables.kinds import IGNORED, Encoded, Feature, Head, Prediction, dropout_of, highest, linear, most_common
 from trainables.tasks import Task
 
 
@@ -109,6 +109,16 @@ def predictions(task: Task, split: Encoded, references: Sequence[Encoded]) -> li
         for word, token in feature.origin:
             tags[feature.example][word] = task.labels[int(best[token])]
     return [tuple(sentence) for sentence in tags]
+
+
+def confidences(task: Task, split: Encoded) -> Sequence[float]:
+    """The mean over a sentence's words of the probability of the tag."""
+    sums, words = np.zeros(len(split.examples)), np.zeros(len(split.examples))
+    for feature, output in zip(split.features, split.outputs, strict=True):
+        tokens = np.asarray(feature.origin).reshape(-1, 2)[:, 1]
+        sums[feature.example] += highest(output)[tokens].sum()
+        words[feature.example] += len(tokens)
+    return (sums / np.maximum(words, 1)).tolist()
 
 
 def gold(examples: Sequence[TaggedSentence], references: Sequence[Encoded]) -> list[tuple[str, ...]] | None:

@@ -13,6 +13,7 @@ from trainables.tasks import Task
 head = pair_classification.head
 loss = pair_classification.loss
 predictions = pair_classification.predictions
+confidences = pair_classification.confidences
 gold = gold_labels
 guesses = most_common_label
 answers = one_an_example

@@ -7,7 +7,9 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from trainables.metrics.classification import paired
+import numpy as np
+
+from trainables.metrics.metric import Metric, paired, ratio
 from trainables.reports import ERROR_RATE
 
 _PUNCTUATION = ",. "
@@ -37,21 +39,39 @@ class Expected:
     case: str
 
 
-def error_rate(gold: Sequence[Expected], predicted: Sequence[str], language: str) -> dict[str, float]:
-    """How many cases of each test fail, in percent, and the mean of the tests: less is better.
+def _failed(gold: Sequence[Expected], predicted: Sequence[str], language: str) -> np.ndarray:
+    pairs = paired(gold, predicted, "answer")
+    columns = {test: 2 * number for number, test in enumerate(_tests(gold))}
+    found = np.zeros((len(gold), 2 * len(columns)))
+    first: dict[tuple[str, str], int] = {}
+    for position, (expected, guess) in enumerate(pairs):
+        start, column = first.setdefault((expected.test, expected.case), position), columns[expected.test]
+        found[start, column + 1] = 1
+        if bare(guess, language) not in {bare(text, language) for text in expected.texts}:
+            found[start, column] = 1
+    return found
 
-    Source: the evaluation script of MultiCheckList (Ruder et al. 2021), which has no mean. A question is answered if
-    the prediction is one of its texts, less what `bare` leaves out; capitals count. A case fails if any of its
-    questions is not. ValueError where the numbers of questions differ.
-    """
-    failed: dict[str, dict[str, bool]] = defaultdict(dict)
-    for expected, guess in paired(gold, predicted, "answer"):
-        cases = failed[expected.test]
-        is_right = bare(guess, language) in {bare(text, language) for text in expected.texts}
-        cases[expected.case] = cases.get(expected.case, False) or not is_right
-    rates = {test: 100 * sum(cases.values()) / len(cases) for test, cases in failed.items()}
-    mean = sum(rates.values()) / len(rates)
-    return {ERROR_RATE: mean, **{f"{ERROR_RATE}/{test}": rate for test, rate in rates.items()}}
+
+def _tests(gold: Sequence[Expected]) -> list[str]:
+    return list(dict.fromkeys(one.test for one in gold))
+
+
+def _mean_of_tests(sums: np.ndarray) -> dict[str, np.ndarray]:
+    failed, cases = sums[..., 0::2], sums[..., 1::2]
+    tests = (cases > 0).sum(axis=-1)  # a sample may have no case of some
+    return {ERROR_RATE: ratio(ratio(100 * failed, cases).sum(axis=-1), tests)}
+
+
+error_rate = Metric((ERROR_RATE,), _failed, _mean_of_tests, _tests)
+"""How many cases of each test fail, and the mean of the tests: less is better.
+
+Source: the evaluation script of MultiCheckList (Ruder et al. 2021), which has no mean. A question is answered if the
+prediction is one of its texts, less what `bare` leaves out; capitals count. A case fails if any of its questions is
+not. ValueError where the numbers of questions differ.
+
+It sums (failed cases, cases) of one test after the other, in the order in which they come; what is true of a case
+stands at the first of its questions.
+"""
 
 
 def cases(gold: Sequence[Expected]) -> dict[str, int]:

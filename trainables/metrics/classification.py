@@ -1,40 +1,42 @@
-"""Accuracy, and the pairing of gold with predicted that every metric starts from."""
+"""Accuracy, also with F1."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypeVar
 
-Gold = TypeVar("Gold")
-Predicted = TypeVar("Predicted")
+import numpy as np
+
+from trainables.metrics.metric import Metric, means, paired, ratio
 
 _POSITIVE = "1"  # the label of a duplicate in QQP
 
 
-def paired(gold: Sequence[Gold], predicted: Sequence[Predicted], noun: str) -> list[tuple[Gold, Predicted]]:
-    """Each gold `noun` with its prediction. ValueError where their numbers differ or there is nothing to score."""
-    if len(gold) != len(predicted):
-        raise ValueError(f"{len(gold)} gold {noun}s but {len(predicted)} predicted ones")
-    if not gold:
-        raise ValueError(f"no {noun}s to score")
-    return list(zip(gold, predicted, strict=True))
+def _right(gold: Sequence[str], predicted: Sequence[str], language: str) -> np.ndarray:
+    return np.array([[right == guess, 1] for right, guess in paired(gold, predicted, "label")], float)
 
 
-def accuracy(gold: Sequence[str], predicted: Sequence[str]) -> dict[str, float]:
-    """Share of equal labels, in percent. ValueError where the numbers of labels differ or are 0.
+def _right_and_positive(gold: Sequence[str], predicted: Sequence[str], language: str) -> np.ndarray:
+    positives = [
+        [right == guess == _POSITIVE, (right == _POSITIVE) + (guess == _POSITIVE)]
+        for right, guess in paired(gold, predicted, "label")
+    ]
+    return np.hstack([_right(gold, predicted, language), np.array(positives, float)])
 
-    Source: XTREME's evaluate.py, for XNLI, PAWS-X and Tatoeba.
-    """
-    pairs = paired(gold, predicted, "label")
-    return {"accuracy": 100 * sum(right == guess for right, guess in pairs) / len(pairs)}
+
+def _accuracy_f1(sums: np.ndarray) -> dict[str, np.ndarray]:
+    right, examples, found, positives = np.moveaxis(sums, -1, 0)
+    return {"accuracy": ratio(100 * right, examples), "f1": ratio(100 * 2 * found, positives)}
 
 
-def accuracy_f1(gold: Sequence[str], predicted: Sequence[str]) -> dict[str, float]:
-    """Accuracy, and F1 of the label "1", in percent. ValueError where the numbers of labels differ or are 0.
+accuracy = Metric(("accuracy",), _right, means("accuracy"))
+"""Share of equal labels. ValueError where the numbers of labels differ or are 0. It sums (right, 1).
 
-    Source: GLUE, for QQP. Without a true positive F1 is 0.
-    """
-    found = accuracy(gold, predicted)
-    right = sum(pair == (_POSITIVE, _POSITIVE) for pair in zip(gold, predicted, strict=True))
-    positive = sum(label == _POSITIVE for label in (*gold, *predicted))
-    return {**found, "f1": 100 * 2 * right / positive if right else 0.0}
+Source: XTREME's evaluate.py, for XNLI, PAWS-X and Tatoeba.
+"""
+
+accuracy_f1 = Metric(("accuracy", "f1"), _right_and_positive, _accuracy_f1)
+"""Accuracy, and F1 of the label "1". ValueError where the numbers of labels differ or are 0.
+
+Source: GLUE, for QQP. Without a true positive F1 is 0. It sums (right, 1, true positives, positives in gold and
+predicted).
+"""

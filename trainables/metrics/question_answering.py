@@ -8,7 +8,9 @@ import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 
-from trainables.metrics.classification import paired
+import numpy as np
+
+from trainables.metrics.metric import Metric, means, paired
 
 _PUNCTUATION = str.maketrans("", "", string.punctuation)  # ASCII only, also for languages with other marks
 _ARTICLE = re.compile(r"\b(a|an|the)\b")
@@ -29,25 +31,13 @@ _HAN_OR_WORD = re.compile(r"[\u4e00-\u9fa5]|[^\s\u4e00-\u9fa5]+")
 Tokens = list[str]
 
 
-def squad(gold: Sequence[Sequence[str]], predicted: Sequence[str]) -> dict[str, float]:
-    """Mean over questions of the best token F1 and exact match with any gold text, in percent: SQuAD v1.1.
-
-    Source: the SQuAD v1.1 evaluation script (Rajpurkar et al. 2016), which XTREME applies to every language of
-    XQuAD and TyDiQA-GoldP. Tokens are what whitespace separates, so in zh or th F1 is close to exact match. Two
-    texts that both normalise to nothing match exactly but have F1 0, as in the script. An unanswered question is "".
-    ValueError where the numbers of questions differ or a question has no gold text.
-    """
+def _squad(gold: Sequence[Sequence[str]], predicted: Sequence[str], language: str) -> np.ndarray:
     return _best_of_each(
         [([_tokens(text) for text in texts], _tokens(guess)) for texts, guess in _answered(gold, predicted)]
     )
 
 
-def mlqa(gold: Sequence[Sequence[str]], predicted: Sequence[str], language: str) -> dict[str, float]:
-    """Like `squad`, by the rules of a language: its articles, all Unicode punctuation, and Han characters as tokens.
-
-    Source: the MLQA evaluation script (Lewis et al. 2020), which XTREME applies to MLQA alone. `language` is that of
-    the context: en, de, es, vi, ar, hi or zh. ValueError for another, and as in `squad`.
-    """
+def _mlqa(gold: Sequence[Sequence[str]], predicted: Sequence[str], language: str) -> np.ndarray:
     if language not in _MLQA_ARTICLES:
         raise ValueError(f"MLQA has no rules for the language '{language}': only for {', '.join(_MLQA_ARTICLES)}")
     return _best_of_each(
@@ -58,13 +48,7 @@ def mlqa(gold: Sequence[Sequence[str]], predicted: Sequence[str], language: str)
     )
 
 
-def squad2(gold: Sequence[Sequence[str]], predicted: Sequence[str]) -> dict[str, float]:
-    """Like `squad`, with questions that cannot be answered: SQuAD v2.0.
-
-    Source: the SQuAD v2.0 evaluation script (Rajpurkar et al. 2018). No gold texts: unanswerable; the prediction "" is
-    "no answer". Gold texts that normalise to nothing do not count, and nothing against nothing has F1 100.
-    ValueError where the numbers of questions differ.
-    """
+def _squad2(gold: Sequence[Sequence[str]], predicted: Sequence[str], language: str) -> np.ndarray:
     questions = []
     for number, (texts, guess) in enumerate(paired(gold, predicted, "answer")):
         if isinstance(texts, str):
@@ -95,15 +79,48 @@ def _mlqa_tokens(text: str, language: str) -> Tokens:
     return _HAN_OR_WORD.findall(bare) if language == "zh" else bare.split()
 
 
-def _best_of_each(questions: Sequence[tuple[list[Tokens], Tokens]], nothing_matches: float = 0.0) -> dict[str, float]:
-    """The scores of (gold texts, predicted text) in tokens. `nothing_matches`: F1 of two texts without tokens."""
-    f1 = exact_match = 0.0
-    for gold_tokens, guess in questions:
-        f1 += max(_overlap_f1(tokens, guess) if tokens or guess else nothing_matches for tokens in gold_tokens)
-        exact_match += guess in gold_tokens
-    return {"f1": 100 * f1 / len(questions), "exact_match": 100 * exact_match / len(questions)}
+def _best_of_each(questions: Sequence[tuple[list[Tokens], Tokens]], nothing_matches: float = 0.0) -> np.ndarray:
+    """Of (gold texts, predicted text) in tokens what is summed. `nothing_matches`: F1 of two texts without tokens."""
+    return np.array(
+        [
+            [
+                max(_overlap_f1(tokens, guess) if tokens or guess else nothing_matches for tokens in gold_tokens),
+                guess in gold_tokens,
+                1,
+            ]
+            for gold_tokens, guess in questions
+        ],
+        float,
+    )
 
 
 def _overlap_f1(gold: Tokens, predicted: Tokens) -> float:
     shared = sum((Counter(gold) & Counter(predicted)).values())
     return 2 * shared / (len(gold) + len(predicted)) if shared else 0.0
+
+
+_NAMES = ("f1", "exact_match")
+
+squad = Metric(_NAMES, _squad, means(*_NAMES))
+"""Mean over questions of the best token F1 and exact match with any gold text: SQuAD v1.1. It sums (f1, exact, 1).
+
+Source: the SQuAD v1.1 evaluation script (Rajpurkar et al. 2016), which XTREME applies to every language of XQuAD and
+TyDiQA-GoldP. Tokens are what whitespace separates, so in zh or th F1 is close to exact match. Two texts that both
+normalise to nothing match exactly but have F1 0, as in the script. An unanswered question is "". ValueError where the
+numbers of questions differ or a question has no gold text.
+"""
+
+mlqa = Metric(_NAMES, _mlqa, means(*_NAMES))
+"""Like `squad`, by the rules of a language: its articles, all Unicode punctuation, and Han characters as tokens.
+
+Source: the MLQA evaluation script (Lewis et al. 2020), which XTREME applies to MLQA alone. The language is that of the
+context: en, de, es, vi, ar, hi or zh. ValueError for another, and as in `squad`.
+"""
+
+squad2 = Metric(_NAMES, _squad2, means(*_NAMES))
+"""Like `squad`, with questions that cannot be answered: SQuAD v2.0.
+
+Source: the SQuAD v2.0 evaluation script (Rajpurkar et al. 2018). No gold texts: unanswerable; the prediction "" is
+"no answer". Gold texts that normalise to nothing do not count, and nothing against nothing has F1 100. ValueError where
+the numbers of questions differ.
+"""

@@ -2,46 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import groupby
 
-from trainables.metrics.classification import paired
+import numpy as np
+
+from trainables.metrics.metric import Metric, f1, means, paired
 
 Chunk = tuple[str, int, int]  # kind, first token, last token
+_Chunker = Callable[[Sequence[str]], Iterator[Chunk]]
 
 _ALWAYS_SINGLE = frozenset("BES")  # read as "begin", "end" and "single" by seqeval: never joined to an equal neighbour
 _NEVER_A_CHUNK = frozenset("O.")
 
 
-def tag_accuracy(gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]]) -> dict[str, float]:
-    """Share of words with the right tag, in percent: how CCG supertagging is scored.
-
-    ValueError where the numbers of sentences or words differ.
-    """
-    words = [pair for sentences in paired(gold, predicted, "sentence") for pair in paired(*sentences, "word")]
-    return {"accuracy": 100 * sum(right == guess for right, guess in words) / len(words)}
-
-
-def entity_f1(gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]]) -> dict[str, float]:
-    """Micro F1, precision and recall of entities, in percent.
-
-    Source: conlleval's rule, which is seqeval's default and so XTREME's for PAN-X. Tags are O, B-kind and I-kind, in
-    IOBES also S-kind of a single token and E-kind of the last one. Lenient: an I- or E- that continues no entity of its
-    kind begins one.
-    ValueError for other tags and where the numbers of sentences or tokens differ.
-    """
-    return _chunk_f1(gold, predicted, _entities)
-
-
-def pos_f1(gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]]) -> dict[str, float]:
-    """Micro F1, precision and recall of part-of-speech chunks, in percent: what XTREME reports for udpos.
-
-    XTREME scores bare UPOS tags with seqeval <= 0.0.12, which takes their first letter for an IOBES prefix: a
-    maximal run of equal tags is one chunk, except that SCONJ and SYM (S for "single") are one chunk per token.
-    Neither token accuracy nor a later seqeval gives the published numbers. Exact for any tags without "-".
-    ValueError where the numbers of sentences or tokens differ.
-    """
-    return _chunk_f1(gold, predicted, _runs)
+def _words(gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]], language: str) -> np.ndarray:
+    sentences = [paired(*sentences, "word") for sentences in paired(gold, predicted, "sentence")]
+    return np.array([[sum(right == guess for right, guess in words), len(words)] for words in sentences], float)
 
 
 def _entities(tags: Sequence[str]) -> Iterator[Chunk]:
@@ -68,22 +45,53 @@ def _runs(tags: Sequence[str]) -> Iterator[Chunk]:
             yield tag, start, position - 1
 
 
-def _chunk_f1(
-    gold: Sequence[Sequence[str]],
-    predicted: Sequence[Sequence[str]],
-    chunks: Callable[[Sequence[str]], Iterator[Chunk]],
-) -> dict[str, float]:
-    right = in_gold = in_predicted = 0
+def _chunks(gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]], chunks: _Chunker) -> np.ndarray:
+    found = []
     for number, (gold_tags, predicted_tags) in enumerate(paired(gold, predicted, "sentence")):
         if len(gold_tags) != len(predicted_tags):
             raise ValueError(f"sentence {number}: {len(gold_tags)} gold tags but {len(predicted_tags)} predicted ones")
         gold_chunks, predicted_chunks = set(chunks(gold_tags)), set(chunks(predicted_tags))
-        right += len(gold_chunks & predicted_chunks)
-        in_gold += len(gold_chunks)
-        in_predicted += len(predicted_chunks)
-    # Without chunks on a side, seqeval's score is 0, not undefined.
-    return {
-        "f1": 100 * 2 * right / (in_gold + in_predicted) if right else 0.0,
-        "precision": 100 * right / in_predicted if right else 0.0,
-        "recall": 100 * right / in_gold if right else 0.0,
-    }
+        found.append([len(gold_chunks & predicted_chunks), len(gold_chunks), len(predicted_chunks)])
+    return np.array(found, float)
+
+
+_NAMES = ("f1", "precision", "recall")
+
+tag_accuracy = Metric(("accuracy",), _words, means("accuracy"))
+"""Share of words with the right tag: how CCG supertagging is scored. It sums (right words, words).
+
+ValueError where the numbers of sentences or words differ.
+"""
+
+entity_f1 = Metric(_NAMES, lambda gold, predicted, language: _chunks(gold, predicted, _entities), f1)
+"""Micro F1, precision and recall of entities. It sums (right, gold, predicted) entities.
+
+Source: conlleval's rule, which is seqeval's default and so XTREME's for PAN-X. Tags are O, B-kind and I-kind, in IOBES
+also S-kind of a single token and E-kind of the last one. Lenient: an I- or E- that continues no entity of its kind
+begins one. Without entities on a side the score is 0, not undefined. ValueError for other tags and where the numbers of
+sentences or tokens differ.
+"""
+
+pos_f1 = Metric(_NAMES, lambda gold, predicted, language: _chunks(gold, predicted, _runs), f1)
+"""Micro F1, precision and recall of part-of-speech chunks: what XTREME reports for udpos. It sums (right, gold,
+predicted) chunks.
+
+XTREME scores bare UPOS tags with seqeval <= 0.0.12, which takes their first letter for an IOBES prefix: a maximal run
+of equal tags is one chunk, except that SCONJ and SYM (S for "single") are one chunk per token. Neither token accuracy
+nor a later seqeval gives the published numbers. Exact for any tags without "-". ValueError where the numbers of
+sentences or tokens differ.
+"""
+
+
+def _single_words(tags: Sequence[str]) -> Iterator[Chunk]:
+    return ((tag, word, word) for word, tag in enumerate(tags))
+
+
+CHUNKS: Mapping[str, Callable[[Sequence[str]], Iterator[Chunk]]] = {
+    "entity_f1": _entities,
+    "pos_f1": _runs,
+    "tag_accuracy": _single_words,
+}
+"""What each metric counts of a sentence's tags: of its statistics the first is what gold and predicted have in common,
+the others are how many gold has and, where the metric asks, how many are predicted.
+"""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from trainables.errors import Problem, nearest
-from trainables.metrics import SCORES
+from trainables.metrics import METRICS
 from trainables.metrics.question_answering import MLQA_LANGUAGES
 from trainables.reports import ERROR_RATE
 from trainables.tasks.task import KINDS, LABELLED, OF_RANKING, UNTRAINED, Task
@@ -117,7 +117,7 @@ def _of_lengths(document: YamlFile, task: Task) -> Iterator[Problem]:
 
 
 def _of_objective(document: YamlFile, task: Task) -> Iterator[Problem]:
-    scores = SCORES[task.metric]
+    scores = METRICS[task.metric].names
     for name in dict.fromkeys(task.objective):
         if name not in scores:
             message = f"metric '{task.metric}' has no score '{name}'"

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 
 from trainables.errors import nearest
-from trainables.metrics import MAIN
+from trainables.metrics import METRICS
 from trainables.spec import content_hash
 from trainables.tasks.layout import FileLayout, HubLayout
 
@@ -64,6 +64,8 @@ class Task:
         parts: the tasks whose examples this one joins (`anli+`); it has no files of its own then.
         holdout: the share of the training examples, the last ones, that serve as development set where the release has
             none of its own. It is cut between passages: all questions on one are on the same side.
+        parallel: whether the examples of its splits are the same in all languages, translated: such are drawn together
+            when scores are resampled, as far as their counts, ids and labels bear it out.
         without: the tasks whose test must not be in the training data: examples that have a passage or sentence of it
             are left out.
         objective: the scores of `metric` whose mean chooses among trials in training; empty: the main one alone.
@@ -96,6 +98,7 @@ class Task:
     translates: str | None = None
     parts: tuple[str, ...] = ()
     holdout: float = 0.0
+    parallel: bool = False
     without: tuple[str, ...] = ()
     objective: tuple[str, ...] = ()
     score_on: str = "test"
@@ -185,7 +188,7 @@ class Task:
     @property
     def main_metric(self) -> str:
         """The number that stands for the task in tables."""
-        return MAIN[self.metric]
+        return METRICS[self.metric].main
 
     @property
     def chosen_by(self) -> tuple[str, ...]:
@@ -209,8 +212,8 @@ OF_RANKING = ("directions", "similarity", "margin", "scale", "learned_scale")
 
 _UNTOLD = frozenset(
     {
-        "objective", "translates", "title", "languages", "without", "files", "hub", "mini", "sizes", "note", "citation",
-        "licence",
+        "objective", "translates", "title", "languages", "parallel", "without", "files", "hub", "mini", "sizes", "note",
+        "citation", "licence",
     }
 )  # fmt: skip
 """What the examples' fingerprint tells, or nothing depends on."""

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 
 from trainables.models.network import Network
 from trainables.models.vocabulary import TrimmedVocabulary
-from trainables.reports import Score
+from trainables.reports import Predicted, Score
 from trainables.training.shares import EVALUATIONS
 
 
@@ -23,11 +23,31 @@ class Verdict:
         objective: what chooses among trials.
         scores: all of them, of all tasks.
         collapsed: whether it is at chance in every task that the objective is about.
+        predictions: those that the scores are of.
     """
 
     objective: float
     scores: tuple[Score, ...]
     collapsed: bool
+    predictions: tuple[Predicted, ...] = field(default=(), repr=False)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON takes it."""
+        scores = [dataclasses.asdict(one) for one in self.scores]
+        predictions = [vars(one) for one in self.predictions]
+        return {**vars(self), "scores": scores, "predictions": predictions}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Verdict:
+        """The inverse of `to_dict`."""
+        scores = tuple(Score(**one) for one in values["scores"])
+        predictions = tuple(_predicted(one) for one in values["predictions"])
+        return cls(**{**values, "scores": scores, "predictions": predictions})
+
+
+def _predicted(values: Mapping[str, Any]) -> Predicted:
+    columns = {name: tuple(values[name]) for name in ("predictions", "confidences")}
+    return Predicted(**{**values, **columns, "statistics": tuple(map(tuple, values["statistics"]))})
 
 
 def evaluation_steps(total: int) -> frozenset[int]:
@@ -77,14 +97,12 @@ class BestWeights:
     @property
     def header(self) -> dict[str, Any]:
         """What else a trial's state must know."""
-        verdict = None if self.verdict is None else dataclasses.asdict(self.verdict)
-        return {"decay": self._decay, "verdict": verdict}
+        return {"decay": self._decay, "verdict": self.verdict and self.verdict.to_dict()}
 
     def restore(self, header: Mapping[str, Any], tensors: Mapping[str, torch.Tensor]) -> None:
         """The inverse of `header` and `tensors`."""
         self._decay, verdict = header["decay"], header["verdict"]
         if verdict is not None:
-            scores = tuple(Score(**one) for one in verdict["scores"])
-            self.verdict = Verdict(verdict["objective"], scores, verdict["collapsed"])
+            self.verdict = Verdict.from_dict(verdict)
         if self._keeps:
             self._weights = {name: one.clone() for name, one in tensors.items()}  # not the file's own memory

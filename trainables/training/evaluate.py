@@ -21,7 +21,7 @@ from trainables.metrics import METRICS
 from trainables.metrics.checklist import Expected, cases
 from trainables.models.network import Network
 from trainables.models.vocabulary import TrimmedVocabulary
-from trainables.reports import ERROR_RATE, PredictionRow, Report, Score, TrialError
+from trainables.reports import ERROR_RATE, Predicted, Report, Score, TrialError
 from trainables.spec import TrialSpec
 from trainables.tasks import Task
 from trainables.training.batching import collate, micro_batches
@@ -41,6 +41,7 @@ class Split(NamedTuple):
     language: str
     examples: Sequence[Example]
     features: Features
+    part: Part = Part()
 
 
 class Evaluation(NamedTuple):
@@ -56,7 +57,7 @@ class Evaluation(NamedTuple):
     main: Score
     objective: float | None
     scores: list[Score]
-    predictions: list[PredictionRow]
+    predicted: Predicted
     collapsed: bool
 
 
@@ -64,7 +65,7 @@ def load_split(spec: TrialSpec, bench: Workbench, task: Task, name: str, languag
     """The examples of a split that a trial's limits leave."""
     part = Part(spec.eval_examples)
     features = bench.features(task, name, language, spec, part)
-    return Split(task, name, language, part.of(bench.examples(task, name, language)), features)
+    return Split(task, name, language, part.of(bench.examples(task, name, language)), features, part)
 
 
 def head_name(task: Task) -> str:
@@ -95,7 +96,7 @@ def evaluate(spec: TrialSpec, bench: Workbench, started: float) -> Iterator[Repo
     ]
     startup, done, seconds, halvings = None, 0, 0.0, bench.halvings
     scores: list[Score] = []
-    predictions: list[PredictionRow] = []
+    predictions: list[Predicted] = []
     unscored: dict[str, str] = {}  # targets, and why
     for position, (task, name, language) in enumerate(work, start=1):
         last = position == len(work)
@@ -112,7 +113,7 @@ def evaluate(spec: TrialSpec, bench: Workbench, started: float) -> Iterator[Repo
             else:
                 done += len(split.features)
                 scores += found.scores
-                predictions += found.predictions
+                predictions.append(found.predicted)
             seconds += time.monotonic() - begun
         report = Report(
             progress=position / len(work),
@@ -122,6 +123,9 @@ def evaluate(spec: TrialSpec, bench: Workbench, started: float) -> Iterator[Repo
             scores=tuple(one for one in scores if one.target not in unscored) if last else (),
             predictions=tuple(one for one in predictions if one.target not in unscored) if last else (),
             device=bench.device_name,
+            host=bench.host,
+            workers=bench.world_size,
+            peak_memory=bench.peak_memory(),
             features=scorer.features,
             tokens=scorer.tokens,
             halvings=bench.halvings - halvings,
@@ -161,9 +165,13 @@ class Scorer:
         self.features = self.tokens = 0
 
     def score(self, split: Split, references: Sequence[Split]) -> Evaluation:
-        """Predicts a split and scores it."""
+        """Predicts a split and scores it. Its examples are kept, too."""
+        kind = kind_of(split.task)
         encoded, known = self._encode(split), [self._encode_once(reference) for reference in references]
-        return scored(split, known, kind_of(split.task).predictions(split.task, encoded, known))
+        predicted = kind.predictions(split.task, encoded, known)
+        place = split.task, split.name, split.language, self._spec, split.part, split.features
+        examples = self._bench.keep_examples(*place, lambda: kind.gold(split.examples, known))
+        return scored(split, known, predicted, examples, kind.confidences(split.task, encoded))
 
     def _encode_once(self, split: Split) -> Encoded:
         place = split.task.name, split.name, split.language
@@ -215,19 +223,32 @@ class Scorer:
         return [found[position] for position in range(len(rows))]
 
 
-def scored(split: Split, references: Sequence[Encoded], predicted: Sequence[Prediction]) -> Evaluation:
-    """What predictions of a split are worth. Without gold labels the score is None."""
+def scored(
+    split: Split,
+    references: Sequence[Encoded],
+    predicted: Sequence[Prediction],
+    examples: str = "",
+    confidences: Sequence[float] = (),
+) -> Evaluation:
+    """What predictions of a split are worth. Without gold labels the score is None.
+
+    Args:
+        examples: under which fingerprint the split's examples are kept.
+        confidences: of each prediction, if the kind has them.
+    """
     task, kind, metric = split.task, kind_of(split.task), METRICS[split.task.metric]
     gold = kind.gold(split.examples, references)
     values: Mapping[str, float | None] = {task.main_metric: None}
     chance = values
     counts: Mapping[str, int] = {}
+    statistics: tuple[tuple[float, ...], ...] = ()
     if gold is not None:
         compared = gold
         if task.metric == ERROR_RATE:
             compared = _expected(split.examples, gold)
             counts = cases(compared)
-        values = metric(compared, predicted, split.language)
+        summed = metric.statistics(compared, predicted, split.language)
+        values, statistics = metric.scores(summed, compared), _rows(summed)
         chance = metric(compared, kind.guesses(task, split.examples, references), split.language)
     scores = [
         Score(
@@ -244,18 +265,22 @@ def scored(split: Split, references: Sequence[Encoded], predicted: Sequence[Pred
         for name, value in values.items()
     ]
     main = next(one for one in scores if one.metric == task.main_metric)
-    shown = [None] * len(predicted) if gold is None else [(one,) if isinstance(one, str) else one for one in gold]
-    rows = [
-        PredictionRow(task.name, split.language, split.name, example.id, _text(prediction), right)
-        for example, prediction, right in zip(split.examples, predicted, shown, strict=True)
-    ]
+    row = Predicted(
+        target=task.name,
+        language=split.language,
+        split=split.name,
+        examples=examples,
+        predictions=tuple(map(_text, predicted)),
+        statistics=statistics,
+        confidences=tuple(confidences),
+    )
     answers = kind.answers(predicted)
     is_constant = len(answers) > 1 and len(set(answers)) == 1
     wrong_somewhere = main.value is not None and not main.is_perfect
     collapsed = main.is_at_chance or (is_constant and wrong_somewhere)
     chosen_by = [one.value for one in scores if one.metric in task.chosen_by and one.value is not None]
     objective = sum(chosen_by) / len(chosen_by) if gold is not None else None
-    return Evaluation(main, objective, scores, rows, collapsed)
+    return Evaluation(main, objective, scores, row, collapsed)
 
 
 def _expected(examples: Sequence[Example], gold: Sequence[tuple[str, ...]]) -> list[Expected]:
@@ -266,3 +291,9 @@ def _expected(examples: Sequence[Example], gold: Sequence[tuple[str, ...]]) -> l
 
 def _text(prediction: Prediction) -> str:
     return prediction if isinstance(prediction, str) else " ".join(prediction)
+
+
+def _rows(statistics: np.ndarray) -> tuple[tuple[float, ...], ...]:
+    """Rows of numbers, of which most are equal to many others: these are one object, also where they are sent."""
+    known: dict[tuple[float, ...], tuple[float, ...]] = {}
+    return tuple(known.setdefault(row, row) for row in map(tuple, statistics.tolist()))

@@ -43,6 +43,7 @@ MAX_GRADIENT_NORM = 1.0
 
 def run_trial(spec: TrialSpec, bench: Workbench, started: float) -> Iterator[Report]:
     """Does what a spec says. `started` is when the trial was sent off, in seconds since the epoch."""
+    bench.begin_trial()
     return evaluate(spec, bench, started) if spec.phase == "evaluate" else fine_tune(spec, bench, started)
 
 
@@ -127,7 +128,8 @@ def fine_tune(spec: TrialSpec, bench: Workbench, started: float) -> Iterator[Rep
 
         kept = verdict(Scorer(network, spec, bench, vocabulary), development)
         loss = mean_over_workers(at.loss / at.step, bench)
-        at = replace(at, epoch=epoch + 1, step=0, loss=0.0, curve=(*at.curve, kept.objective))
+        curve, losses = (*at.curve, kept.objective), (*at.losses, loss)
+        at = replace(at, epoch=epoch + 1, step=0, loss=0.0, curve=curve, losses=losses)
         if best and epoch * steps in best.steps:
             best.offer(kept)
         last = epoch == spec.epochs
@@ -146,9 +148,14 @@ def fine_tune(spec: TrialSpec, bench: Workbench, started: float) -> Iterator[Rep
             startup_seconds=startup,
             examples_per_second=at.features / at.seconds,
             scores=kept.scores if last else (),
+            predictions=kept.predictions if last else (),
             curve=at.curve,
+            losses=at.losses,
             collapsed=last and kept.collapsed,
             device=bench.device_name,
+            host=bench.host,
+            workers=bench.world_size,
+            peak_memory=bench.peak_memory(),
             features=at.features // epoch,
             tokens=at.tokens // epoch,
             steps=epoch * steps,
@@ -226,10 +233,11 @@ def verdict(scorer: Scorer, development: Sequence[Sequence[Split]]) -> Verdict:
     if any(one.objective is None for one in found):
         raise TrialError("the development set has no labels")
     scores = tuple(score for one in found for score in one.scores)
+    predictions = tuple(one.predicted for one in found)
     places = [CHOOSES_LAST.get(split.task.kind, 0) for split, *_ in development]
     counted = [one for one, place in zip(found, places, strict=True) if place == min(places)]
     values = [one.objective for one in counted if one.objective is not None]
-    return Verdict(sum(values) / len(values), scores, all(one.collapsed for one in counted))
+    return Verdict(sum(values) / len(values), scores, all(one.collapsed for one in counted), predictions)
 
 
 def whole_weights(network: Network, vocabulary: TrimmedVocabulary) -> dict[str, torch.Tensor]:

@@ -25,7 +25,7 @@ from trainables.store import state_name
 from trainables.training.best import BestWeights
 from trainables.training.workbench import Workbench
 
-FORMAT = 1
+FORMAT = 2
 """Bumped when other things are saved: older states are then ignored."""
 
 ASKED_EVERY = 10
@@ -42,6 +42,7 @@ class Progress:
         epoch, step: the epoch that is trained, from 1, and the optimizer steps done in it.
         loss: the sum of this worker's losses in it.
         curve: the objective after each epoch before.
+        losses: the mean loss of each of them, over all workers.
         features, tokens, seconds: what all workers have trained so far, and how long.
     """
 
@@ -49,6 +50,7 @@ class Progress:
     step: int = 0
     loss: float = 0.0
     curve: tuple[float, ...] = ()
+    losses: tuple[float, ...] = ()
     features: int = 0
     tokens: int = 0
     seconds: float = 0.0
@@ -109,7 +111,7 @@ class TrialState:
         states = range(len(self._bench.random_state()))
         self._bench.set_random_state(tuple(tensors[f"random.{rank}.{number}"].clone() for number in states))
         progress = Progress(**{**header["progress"], "loss": header["losses"][rank]})
-        return dataclasses.replace(progress, curve=tuple(progress.curve))
+        return dataclasses.replace(progress, curve=tuple(progress.curve), losses=tuple(progress.losses))
 
     def save(self, progress: Progress) -> None:
         """Writes the state over the one before. All workers call it at the same place."""

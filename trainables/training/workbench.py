@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import dataclasses
+import resource
+import socket
+import sys
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, TypeVar
 
+import numpy as np
 import torch
 from torch import distributed
 
-from trainables.data import Source
+from trainables import sealed
+from trainables.data import Source, kept, reference_language, references
 from trainables.data.examples import Example
+from trainables.data.items import Place, places, places_among
 from trainables.data.labels import labels_of
+from trainables.errors import UserError
 from trainables.features import Feature, FeatureCache, Features
 from trainables.kinds import code_hash, kind_of
 from trainables.kinds.mlm import TokenLayers
@@ -74,6 +81,7 @@ class Workbench:
         self._bases, self._token_layers = _Recent(1), _Recent(1)
         self._checkpoints = _Recent(2)
         self._tasks, self._examples, self._features = _Recent(1000), _Recent(1000), _Recent(1000)
+        self._places, self._kept = _Recent(1000), _Recent(1000)
 
     def task(self, name: str) -> Task:
         """A task with its labels: where its file names none, those of its training set's training data."""
@@ -183,6 +191,59 @@ class Workbench:
 
         return self._features.get((place, spec.weights, task.definition), make)  # a spec may change what the task says
 
+    def keep_examples(
+        self,
+        task: Task,
+        split: str,
+        language: str,
+        spec: TrialSpec,
+        part: Part,
+        features: Features,
+        gold: Callable[[], Sequence[Any] | None],
+    ) -> str:
+        """Keeps a part of the examples of a split in the store, unless it is there, and says under which fingerprint.
+
+        Args:
+            features: those of `features` for the same part.
+            gold: what the metric compares with, asked for where they are not kept yet.
+        """
+
+        def keep() -> str:
+            base = self.base(spec)
+            read = [(split, language), *references(self.source, task, split, language)]
+            if (other := self._reference(task, split)) is not None:
+                read.append((split, other))
+            content = [self.source.fingerprint(task, *one) for one in read]
+            place = [task.name, split, language, part, task.parallel]
+            fingerprint = content_hash([kept.VERSION, content, task.definition, base.tokenizer_hash, *place])
+            name = kept.name(fingerprint)
+            if self.rank == 0 and not self.store.exists(name):
+                examples = part.of(self.examples(task, split, language))
+                tokens = np.bincount(features.examples(), features.lengths(), len(examples))
+                drawn = part.of(self._drawn(task, split, language))
+                table = kept.table(task, split, language, examples, drawn, gold(), tokens)
+                self.store.write(name, sealed.write(table))
+            return fingerprint
+
+        return self._kept.get((task.name, split, language, spec.model, spec.weights, part, task.definition), keep)
+
+    def _drawn(self, task: Task, split: str, language: str) -> Sequence[Place]:
+        """What each example of a split is drawn with."""
+
+        def find() -> Sequence[Place]:
+            own, other = self.examples(task, split, language), self._reference(task, split)
+            if other is None:
+                return places(own)
+            try:
+                return places_among(own, language, self.examples(task, split, other))
+            except UserError:  # a trial does not fail of a language that it does not read
+                return places_among(own, language, [])
+
+        return self._places.get((task.name, split, language), find)
+
+    def _reference(self, task: Task, split: str) -> str | None:
+        return reference_language(self.source, self._catalogue[task.name], split)
+
     def drop_state(self, trial_id: str) -> None:
         """Removes what was saved of a trial that will not go on."""
         self.store.delete(state_name(trial_id))
@@ -203,6 +264,30 @@ class Workbench:
         anyone = torch.tensor(float(value), device=self.device)
         distributed.all_reduce(anyone, distributed.ReduceOp.MAX)
         return bool(anyone.item())
+
+    def begin_trial(self) -> None:
+        """Forgets how much memory the trial before had."""
+        if self.device.type == "cuda":
+            torch.cuda.reset_peak_memory_stats(self.device)
+
+    def peak_memory(self) -> int:
+        """The most bytes that any worker had: on its GPU since the trial began; without one, its process since its own
+        beginning. All workers call it at the same place.
+        """
+        if self.device.type == "cuda":
+            own = torch.cuda.max_memory_allocated(self.device)
+        else:
+            own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+        if self.world_size == 1:
+            return own
+        most = torch.tensor(own, device=self.device)
+        distributed.all_reduce(most, distributed.ReduceOp.MAX)
+        return int(most.item())
+
+    @property
+    def host(self) -> str:
+        """The name of this machine."""
+        return socket.gethostname()
 
     @property
     def device_name(self) -> str:

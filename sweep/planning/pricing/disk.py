@@ -155,15 +155,19 @@ def _passing(plan: Plan, studies: list[Study], at_once: Bounds, sizes: _Sizes) -
     chosen_from = [study for study in studies if any(child.joint for child in plan.children(study))]
     one = sizes.checkpoint
     largest = sorted((study.runs * one(study) for study in studies if study not in chosen_from), reverse=True)
-    pairs = max(
-        (len(study.seeds) * one(study) for study in studies if not _stays(study)), default=0
-    )  # scored soon after
+    pairs = max((_scored(plan, study) * one(study) for study in studies), default=0)  # soon after
     standing = sum(study.runs * one(study) for study in chosen_from)
 
     def of(count: float) -> int:
         return standing + sum(largest[: int(count)]) + pairs * int(count)
 
     return Bounds(of(at_once.low), of(at_once.expected), of(at_once.high))
+
+
+def _scored(plan: Plan, study: Study) -> int:
+    """How many checkpoints of a closed search wait to be scored, less those that stay."""
+    others = max((child.top for child in plan.children(study)), default=1) - 1
+    return others + (0 if _stays(study) else len(study.seeds))
 
 
 def _gigabytes(value: float) -> str:

@@ -1,13 +1,9 @@
--- One row per trial and predicted example; `position` is its place in its split. `gold` is a list, null where hidden.
+-- One row per trial and predicted example; `position` is its place in its split, from 0 on. `gold` is a list, null where hidden;
+-- `confidence` is the probability of the prediction, null where the kind of task has none; `statistics` is what the metric sums.
 create view predictions as
-with unnested as (
-    select trial_id, unnest(predictions) as prediction, generate_subscripts(predictions, 1) as position
-    from internal.predicted
-    where status = 'finished' or phase = 'evaluate'
-)
-select experiment, trial_id, condition, regime, seed, chosen, prediction.target, prediction.language, prediction.split,
-       prediction.example, prediction.prediction, prediction.gold, position, phase,
-       phase = 'evaluate' and winner as winner
-from unnested
-join ledger using (trial_id)
-join internal.members using (trial_id);
+select experiment, trial_id, condition, regime, seed, chosen, target, language, split, example, prediction, gold, position, phase,
+       phase = 'evaluate' and winner as winner, rank, confidence, statistics, item, "group", texts, examples
+from internal.predicted
+join (select trial_id, phase, seed from ledger where status = 'finished' or phase = 'evaluate') using (trial_id)
+join internal.members using (trial_id)
+left join internal.examples using (examples, position);

@@ -8,13 +8,14 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 from typing import Literal
 
 import pyarrow as pa
 
 from sweep.console import counted
 from sweep.ledger import FOLDER as LEDGER
-from sweep.ledger import OUTCOME, Ledger, outcome
+from sweep.ledger import OUTCOME, PART, Ledger, outcome, runs
 from sweep.planning import history
 from sweep.planning.history import KeptPlan
 from sweep.planning.weights import RECORD, recorded
@@ -25,6 +26,7 @@ from sweep.search import Outcome, Search
 from trainables.errors import Problem, UserError
 from trainables.features import FOLDER as FEATURES
 from trainables.models.tensors import DamageError, check_tensors
+from trainables.sealed import SealedFile, SealError
 from trainables.spec import TrialSpec
 from trainables.store import DAMAGED, PROBE, PROBES, S3_HINT, Store, checkpoint_name, state_name, trials_in
 
@@ -32,6 +34,8 @@ Cure = Literal["set aside", "remove"]
 """What is done with a file: moved to where a person can look at it, or removed."""
 
 TRAINED_AGAIN = "if something still starts from them, the next `sweep run` trains that trial again"
+
+EXAMPLES = "examples"
 
 PARTS = (LEDGER, history.FOLDER, "checkpoints", "states", lease.NAME, RECORD)
 """What makes a folder a store: any of these."""
@@ -115,6 +119,8 @@ class _Checking:
         running = self._run()
         plans, plans_are_whole = self._plans()
         outcomes, ledger_is_whole = self._ledger(plans)
+        self._runs()
+        self._examples()
         self._models()
         searches = [Search(kept.plan, outcomes) for kept in plans]
         current = {search.plan.experiment: search for search in searches}  # the last plan of each
@@ -177,18 +183,40 @@ class _Checking:
         ledger = Ledger(self._store)
         damaged = ledger.damaged()
         for name, problem in damaged.items():
-            trial = name.removeprefix(f"{LEDGER}/").removesuffix(".parquet")
-            todo = "the next `sweep run` runs its trials again" if trial.startswith("part-") else (
-                f"the next `sweep run` runs trial {trial} again"
+            trial = PurePosixPath(name).stem
+            todo = "the next `sweep run` runs its trials again" if trial.startswith(PART) else (
+                f"the next `sweep run` runs trial {trial.partition('-')[0]} again"
             )  # fmt: skip
             self._wrong("ledger", problem.message, name, todo, "set aside")
         outcomes = [outcome(row) for row in ledger.read(OUTCOME, without=damaged).to_pylist()]
+        incomplete = [] if damaged else ledger.snapshot().incomplete
+        if incomplete:
+            message = f"{counted(len(incomplete), 'trial has', 'trials have')} lost scores or predictions"
+            self._warn("ledger", message, "the next `sweep run` runs them again")
         files = counted(len(ledger.files()) - len(damaged), "file")
         self._fine("ledger", f"{files}, {counted(len(outcomes), 'trial')}")
         if outcomes and not plans:
             trials = counted(len(outcomes), "trial is", "trials are")
             self._warn("plans", f"no plan says what the {trials} for", "run the experiment again")
-        return outcomes, not damaged
+        return outcomes, not damaged and not incomplete
+
+    def _runs(self) -> None:
+        found, unreadable = runs.everything(self._store)
+        for name, problem in unreadable.items():
+            self._wrong("runs", problem.message, name, str(problem.hint), "set aside")
+        self._fine("runs", f"{found.num_rows}")
+
+    def _examples(self) -> None:
+        names = self._store.list(EXAMPLES, ".parquet")
+        for name in names:
+            try:
+                SealedFile(self._store, name).check()
+            except FileNotFoundError:
+                continue
+            except SealError as error:
+                todo = "predictions of them have no texts and no right answers until a trial scores them again"
+                self._wrong("examples", f"is not what was written: {error}", name, todo, "set aside")
+        self._fine("examples", counted(len(names), "file"))
 
     def _models(self) -> None:
         try:

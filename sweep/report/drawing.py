@@ -1,0 +1,146 @@
+"""Figures: Vega-Lite specifications with values, as SVG in a page, as files for papers. No browser, no network.
+
+Names and texts of a ledger stand in the data alone, which Vega draws as text. What it drew is read again as XML, and
+only what a drawing is made of is kept: no scripts, no styles, no links but those within the page.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+from xml.etree import ElementTree
+
+from sweep.console import visible
+from sweep.report.blocks import Figure
+
+CHARTS = Path(__file__).parent / "charts"
+
+Look = Literal["page", "paper"]
+"""Colours that follow the page's, in the light and in the dark; or fixed ones, on white."""
+
+SVG = "http://www.w3.org/2000/svg"
+LINK = "{http://www.w3.org/1999/xlink}href"
+
+ELEMENTS = frozenset(["svg", "g", "path", "text", "tspan", "rect", "line", "circle", "a", "clipPath", "defs"])
+ATTRIBUTES = frozenset(
+    (
+        "width", "height", "viewBox", "transform", "d", "x", "y", "x1", "x2", "y1", "y2", "cx", "cy", "r", "rx", "ry",
+        "dx", "dy", "fill", "fill-opacity", "stroke", "stroke-width", "stroke-opacity", "stroke-dasharray",
+        "stroke-linecap", "stroke-miterlimit", "opacity", "font-size", "font-weight", "font-style", "text-anchor",
+        "clip-path", "display", "id",
+    )
+)  # fmt: skip
+NUMBERS = re.compile(r"-?\d+\.\d+(?:e-?\d+)?")
+
+LETTERS = 300
+"""Of a mark's title. Vega cuts labels where there is no room; the table beside a figure has all of them."""
+
+
+def specification(figure: Figure, look: Look) -> dict[str, Any]:
+    """The Vega-Lite specification of a figure, with its values and colours."""
+    colours = _chart(f"look-{look}")
+    settings = {name: _plain(one) for name, one in figure.settings.items()}
+    spec: dict[str, Any] = _with(_chart(figure.chart), {**colours["settings"], **settings})
+    return {**spec, "config": colours["config"], "data": {"values": [_plain(row) for row in figure.values]}}
+
+
+def svg(figure: Figure) -> str:
+    """A figure as SVG for a page."""
+    import vl_convert
+
+    drawn = vl_convert.vegalite_to_svg(specification(figure, "page"), allowed_base_urls=[])
+    return clean(drawn, figure.name, figure.caption)
+
+
+def drawn(figure: Figure, ending: str) -> bytes:
+    """A figure as a file for a paper: `pdf`, `svg` or `png`."""
+    import vl_convert
+
+    spec = specification(figure, "paper")
+    if ending == "svg":
+        return str(vl_convert.vegalite_to_svg(spec, allowed_base_urls=[])).encode()
+    if ending == "png":
+        return bytes(vl_convert.vegalite_to_png(spec, ppi=300, allowed_base_urls=[]))
+    return bytes(vl_convert.vegalite_to_pdf(spec, allowed_base_urls=[]))
+
+
+def clean(drawn: str, name: str, caption: str) -> str:
+    """What of an SVG a page takes: shapes, text and links to its own anchors. Marks get titles, which browsers show."""
+    ElementTree.register_namespace("", SVG)
+    root = ElementTree.fromstring(drawn)  # noqa: S314 - our own renderer's, and without entities
+    _clean(root, name)
+    root.set("role", "group")
+    root.set("aria-label", visible(caption))
+    return ElementTree.tostring(root, encoding="unicode", short_empty_elements=True)
+
+
+def _clean(element: ElementTree.Element, name: str) -> None:
+    says, link = element.get("aria-label"), element.get(LINK) or ""
+    is_mark = element.get("role") == "graphics-symbol" and element.get("aria-roledescription") != "axis"
+    kept = {key: _short(value, name) for key, value in element.attrib.items() if key in ATTRIBUTES}
+    if "id" in kept:
+        kept["id"] = f"{name}-{kept['id']}"
+    element.attrib.clear()
+    element.attrib.update(kept)
+    if "#" in link:
+        element.set("href", f"#{link.partition('#')[2]}")
+    for child in list(element):
+        if child.tag.removeprefix(f"{{{SVG}}}") not in ELEMENTS or _is_empty(child):
+            element.remove(child)
+        else:
+            _clean(child, name)
+    if says and is_mark:
+        title = ElementTree.Element(f"{{{SVG}}}title")
+        title.text = says[:LETTERS]
+        element.insert(0, title)
+
+
+def _is_empty(element: ElementTree.Element) -> bool:
+    """Frames and backgrounds without a size or a colour, of which Vega draws many."""
+    return element.tag == f"{{{SVG}}}path" and (
+        element.get("display") == "none"
+        or element.get("d") in ("", "M0,0h0v0h0Z")
+        or (element.get("class") == "background" and not element.get("fill") and not element.get("stroke"))
+    )
+
+
+def _short(value: str, name: str) -> str:
+    """Tenths of a pixel are enough; ids are the figure's own."""
+    if value.startswith("url(#"):
+        return f"url(#{name}-{value[5:]}"
+    return NUMBERS.sub(lambda found: f"{float(found[0]):.1f}".removesuffix(".0"), value)
+
+
+def _plain(value: Any) -> Any:
+    """Text in which what cannot be read is spelt out, on one line."""
+    match value:
+        case str():
+            return visible(value).replace("\n", " ")
+        case Mapping():
+            return {key: _plain(one) for key, one in value.items()}
+        case list() | tuple():
+            return [_plain(one) for one in value]
+    return value
+
+
+def _with(node: Any, settings: Mapping[str, Any]) -> Any:
+    """A specification in which `{"setting": name}` is the setting of that name."""
+    if isinstance(node, dict):
+        if set(node) == {"setting"}:
+            return settings[node["setting"]]
+        return {key: _with(one, settings) for key, one in node.items()}
+    return [_with(one, settings) for one in node] if isinstance(node, list) else node
+
+
+@cache
+def _file(name: str) -> str:
+    return (CHARTS / f"{name}.json").read_text(encoding="utf-8")
+
+
+def _chart(name: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(_file(name))
+    return found

@@ -1,0 +1,129 @@
+"""What a report is made from: everything that it asks a store, once, as values."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from sweep.planning import history
+from sweep.planning.history import KeptPlan
+from sweep.planning.plan import Study
+from sweep.report.blocks import Row
+from sweep.results.comparison import Claim, Comparison, compare
+from sweep.results.query import query
+from trainables.store import Store
+
+TRIALS = "from trials order by started_at, trial_id"
+
+BEHIND = """
+with scored as (
+    select regime, condition, target, seed, trial_id, avg(value) as score, count(value) as languages
+    from scores where winner and main group by all
+)
+select seeds.regime, seeds.condition, seeds.target, seeds.seed, seeds.fate, seeds.collapsed, score, languages,
+       scored.trial_id as evaluated, evaluation.parent as trained, training.parent as started_from
+from internal.seeds as seeds
+left join scored using (regime, condition, target, seed)
+left join (select distinct trial_id, parent from trials) as evaluation on evaluation.trial_id = scored.trial_id
+left join (select distinct trial_id, parent from trials) as training on training.trial_id = evaluation.parent
+order by seed, evaluated
+"""
+"""A row per condition, target and seed: the trials that its score comes from."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the report is about; `sweep report --check` asks the same again.
+
+    Attributes:
+        experiment: its name, with `@` and the hash of the plan that answers.
+        baseline: the condition that the others are compared with.
+        claim: None: what the seeds allow.
+    """
+
+    experiment: str
+    baseline: str = "none"
+    claim: Claim | None = None
+
+
+@dataclass(frozen=True)
+class Source:
+    """The answers of a store. Rows are those of the views, or of the SQL that stands in this file.
+
+    Attributes:
+        uri: where the store is.
+        overall, by_language: what the conditions add, by target and by language of a target.
+    """
+
+    uri: str
+    asked: Asked
+    kept: KeptPlan
+    trials: tuple[Row, ...]
+    behind: tuple[Row, ...]
+    overall: Comparison
+    by_language: Comparison
+
+    @cached_property
+    def conditions(self) -> tuple[str, ...]:
+        """In the order of the experiment, the baseline first."""
+        found = dict.fromkeys(study.condition for study in self.kept.plan.studies)
+        return tuple(sorted(found, key=lambda name: name != self.asked.baseline))
+
+    @cached_property
+    def targets(self) -> tuple[str, ...]:
+        """In the order of the experiment."""
+        return tuple(dict.fromkeys(target for study in self._evaluations() for target in study.question.tasks))
+
+    def targets_of(self, regime: str) -> tuple[str, ...]:
+        """Those that are trained so."""
+        found = {target for study in self._evaluations() if study.regime == regime for target in study.question.tasks}
+        return tuple(target for target in self.targets if target in found)
+
+    @cached_property
+    def regimes(self) -> tuple[str, ...]:
+        """In which languages targets are trained, in the order of the plan."""
+        return tuple(dict.fromkeys(study.regime for study in self._evaluations() if study.regime))
+
+    @cached_property
+    def anchors(self) -> Mapping[tuple[str, str, str], str]:
+        """By regime, condition and target: the first row of the trials that its score comes from."""
+        found: dict[tuple[str, str, str], str] = {}
+        for place, row in enumerate(self.behind):
+            found.setdefault((row["regime"], row["condition"], row["target"]), f"behind-{place}")
+        return found
+
+    def _evaluations(self) -> Iterator[Study]:
+        return (study for study in self.kept.plan.studies if study.phase == "evaluate")
+
+
+def anchor(trial_id: str | None) -> str | None:
+    """Where a trial stands in the report."""
+    return None if trial_id is None else f"trial-{trial_id}"
+
+
+def read(store: Store, asked: Asked) -> Source:
+    """Asks everything of the store.
+
+    Raises:
+        UserError: it has no ledger, no such experiment or baseline, several where none is named.
+    """
+    (kept,) = history.current(store, [asked.experiment] if asked.experiment else [])
+    asked = dataclasses.replace(asked, experiment=f"{kept.plan.experiment}@{kept.hash}")
+    only = [asked.experiment]
+
+    def rows(sql: str) -> tuple[Row, ...]:
+        return tuple(query(store, sql, experiments=only).to_pylist())
+
+    places = {study.name: place for place, study in enumerate(kept.plan.studies)}
+    conditions = {study.condition: place for place, study in enumerate(kept.plan.studies)}
+    return Source(
+        uri=store.uri,
+        asked=asked,
+        kept=kept,
+        trials=tuple(sorted(rows(TRIALS), key=lambda row: places[row["study"]])),
+        behind=tuple(sorted(rows(BEHIND), key=lambda row: (conditions[row["condition"]], row["target"]))),
+        overall=compare(store, asked.baseline, "target", asked.claim, only),
+        by_language=compare(store, asked.baseline, "language", asked.claim, only),
+    )

@@ -1,0 +1,318 @@
+"""What the winners of a target answered, as arrays: scores, and what each group of examples does to them.
+
+A target at a time, and of that the main metric and its split alone. Predictions are never objects, and what is kept of
+them is a number for each run, language and group of examples.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from sweep.search import Fate
+from sweep.statistics.influence import Floats, by_group, leave_out
+from trainables.metrics import METRICS
+
+_SCORES = """
+select experiment, condition, regime, target, language, split, metric, value, seed, trial_id, is_source
+from scores
+where winner and main
+order by all
+"""
+
+_SEEDS = """
+select experiment, condition, regime, target, seed, bool_and(fate = 'finished') as finished,
+       bool_or(fate = 'failed') as failed, bool_or(collapsed) as collapsed
+from internal.seeds
+group by all
+order by all
+"""
+
+_NAMES = "select target, list_sort(list(distinct metric)) as names from scores where winner group by target"
+
+_UNTRAINED = "select distinct trial_id from internal.members where role = 'evaluation' and chosen is null"
+
+_EXAMPLES = """
+select distinct language, examples
+from internal.predicted
+where target = $target and split = $split and list_contains($trials, trial_id)
+"""
+
+_GROUPS = """
+select examples, position, coalesce("group", item, example) as key
+from internal.examples
+where list_contains($examples, examples)
+order by examples, position
+"""
+
+_STATISTICS = """
+select trial_id, language, examples, position, statistics
+from internal.predicted
+where target = $target and split = $split and list_contains($trials, trial_id) and len(statistics) > 0
+"""
+
+
+SHARE = 2
+"""Statistics of a metric that counts what is right, among how many."""
+
+
+@dataclass(frozen=True)
+class Seed:
+    """What became of a condition's seed on a target.
+
+    Attributes:
+        trials: by language the one that scored it: where each language has a training of its own, there are several.
+        values: by language the main score that the ledger has; None where the labels are hidden.
+    """
+
+    seed: int
+    fate: Fate
+    collapsed: bool = False
+    trials: Mapping[str, str] = field(default_factory=dict)
+    values: Mapping[str, float | None] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Question:
+    """A target under a regime, as an experiment has scored it.
+
+    Attributes:
+        names: of all scores of the target: they tell the metric.
+        source_language: whose development data chose the winners; None where nothing was trained.
+        conditions: by name, their seeds in order.
+        untrained: the conditions of which nothing was trained on the way: they depend on no seed.
+    """
+
+    experiment: str
+    regime: str
+    target: str
+    metric: str
+    split: str
+    names: tuple[str, ...]
+    source_language: str | None
+    conditions: Mapping[str, tuple[Seed, ...]]
+    untrained: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Answers:
+    """A run on all languages of a sample.
+
+    Attributes:
+        scores: (languages), NaN where it has none.
+        changes: (languages, groups), as `statistics.influence.leave_out` has them.
+        examples: by language the fingerprint of the examples.
+        right: (languages, groups), where an answer is right or wrong and each group is a single one; else None.
+    """
+
+    scores: Floats
+    changes: Floats
+    examples: Mapping[str, str]
+    right: NDArray[np.bool_] | None
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What the winners of a target answered.
+
+    Attributes:
+        present: (languages, groups): which language has which group.
+        counts: (languages): examples.
+        answers: by condition and seed; of those alone that have statistics.
+        lacking: languages left out, as their examples are not in the store.
+    """
+
+    languages: tuple[str, ...]
+    present: NDArray[np.bool_]
+    counts: NDArray[np.int64]
+    answers: Mapping[tuple[str, int], Answers]
+    lacking: tuple[str, ...] = ()
+
+
+def questions(connection: duckdb.DuckDBPyConnection) -> list[Question]:
+    """All targets that were asked for, in the order of their names, whatever became of them."""
+    names = {row["target"]: tuple(row["names"]) for row in _rows(connection, _NAMES)}
+    untrained = {row["trial_id"] for row in _rows(connection, _UNTRAINED)}
+    scored: dict[tuple[str, ...], list[dict[str, Any]]] = defaultdict(list)
+    for row in _rows(connection, _SCORES):
+        scored[row["experiment"], row["regime"], row["target"]].append(row)
+    asked: dict[tuple[str, ...], list[dict[str, Any]]] = defaultdict(list)
+    for row in _rows(connection, _SEEDS):
+        asked[row["experiment"], row["regime"], row["target"]].append(row)
+    return [_question(key, asked[key], scored[key], names.get(key[2], ()), untrained) for key in sorted(asked)]
+
+
+def _question(
+    key: tuple[str, ...],
+    asked: Sequence[Mapping[str, Any]],
+    scored: Sequence[Mapping[str, Any]],
+    names: tuple[str, ...],
+    untrained: set[str],
+) -> Question:
+    found: dict[tuple[str, int], list[Mapping[str, Any]]] = defaultdict(list)
+    for row in scored:
+        found[row["condition"], row["seed"]].append(row)
+    conditions: dict[str, list[Seed]] = defaultdict(list)
+    for row in asked:
+        fate: Fate = "failed" if row["failed"] else "finished" if row["finished"] else "missing"
+        rows = found[row["condition"], row["seed"]] if fate == "finished" else []
+        trials = {one["language"]: one["trial_id"] for one in rows}
+        values = {one["language"]: one["value"] for one in rows}
+        conditions[row["condition"]].append(Seed(row["seed"], fate, bool(row["collapsed"]), trials, values))
+    any_row = scored[0] if scored else {"metric": "", "split": ""}
+    experiment, regime, target = key
+    return Question(
+        experiment,
+        regime,
+        target,
+        any_row["metric"],
+        any_row["split"],
+        names,
+        next((row["language"] for row in scored if row["is_source"]), None),
+        {name: tuple(seeds) for name, seeds in conditions.items()},
+        frozenset(row["condition"] for row in scored if row["trial_id"] in untrained),
+    )
+
+
+def formula_of(names: Iterable[str], scores: Sequence[str]) -> Callable[[Floats], Floats]:
+    """The mean of some scores of a metric as a formula of its sums; the metric is told by the names of all of them.
+
+    Raises:
+        KeyError: no metric has scores of these names.
+    """
+    own = {name.partition("/")[0] for name in names}  # those of a suite's tests are no names of the metric
+    metric = next((one for one in METRICS.values() if set(one.names) == own), None)
+    if metric is None or not set(scores) <= own:
+        raise KeyError(f"no metric has the scores {', '.join(sorted(own))}")
+
+    def formula(sums: Floats) -> Floats:
+        found = metric.formula(sums)
+        return np.asarray(np.mean([found[name] for name in scores], axis=0))
+
+    return formula
+
+
+def sample(connection: duckdb.DuckDBPyConnection, question: Question, scores: Sequence[str]) -> Sample:
+    """The answers of all its conditions.
+
+    Args:
+        scores: the names of those whose mean is compared.
+    """
+    seeds = {(name, one.seed): one for name, of_it in question.conditions.items() for one in of_it if one.trials}
+    trials = sorted({trial for one in seeds.values() for trial in one.trials.values()})
+    of_target = {"target": question.target, "split": question.split}
+    found = _rows(connection, _EXAMPLES, {**of_target, "trials": trials})
+    places, groups = _places(connection, [row["examples"] for row in found])
+    languages = tuple(sorted({row["language"] for row in found if row["examples"] in places}))
+    lacking = tuple(sorted({row["language"] for row in found if row["examples"] not in places}))
+    present = np.zeros((len(languages), groups), dtype=bool)
+    counts = np.zeros(len(languages), dtype=np.int64)
+    answers: dict[tuple[str, int], Answers] = {}
+    formula = formula_of(question.names, scores)
+    for condition in question.conditions:
+        own = {seed: one for (name, seed), one in seeds.items() if name == condition}
+        wanted = sorted({trial for one in own.values() for trial in one.trials.values()})
+        sums = _sums(connection, {**of_target, "trials": wanted}, places, groups)
+        for seed, one in own.items():
+            mine = {language: sums[key] for language, trial in one.trials.items() if (key := (trial, language)) in sums}
+            for language, of_language in mine.items():
+                place = languages.index(language)
+                present[place] |= of_language.examples > 0
+                counts[place] = max(counts[place], of_language.examples.sum())
+            if mine:
+                answers[condition, seed] = _answers(formula, languages, mine, groups)
+    return Sample(languages, present, counts, answers, lacking)
+
+
+@dataclass(frozen=True)
+class _Sums:
+    """A trial's in a language.
+
+    Attributes:
+        sums: (groups, k).
+        examples: (groups): how many there are.
+    """
+
+    fingerprint: str
+    sums: Floats
+    examples: NDArray[np.int64]
+
+
+def _places(
+    connection: duckdb.DuckDBPyConnection, fingerprints: Iterable[str]
+) -> tuple[dict[str, NDArray[np.integer]], int]:
+    """By fingerprint, the group of the example at each position as a number; how many groups there are in all."""
+    table = _table(connection, _GROUPS, {"examples": sorted(set(fingerprints))})
+    groups, of_groups = _encoded(table["key"])
+    names, of_names = _encoded(table["examples"])
+    return {name: of_groups[of_names == place] for place, name in enumerate(names)}, len(groups)
+
+
+def _sums(
+    connection: duckdb.DuckDBPyConnection,
+    wanted: Mapping[str, object],
+    places: Mapping[str, NDArray[np.integer]],
+    groups: int,
+) -> dict[tuple[str, str], _Sums]:
+    """By trial and language. Languages whose examples are not known are left out."""
+    table = _table(connection, _STATISTICS, wanted)
+    if not table.num_rows:
+        return {}
+    trials, of_trials = _encoded(table["trial_id"])
+    languages, of_languages = _encoded(table["language"])
+    fingerprints, of_fingerprints = _encoded(table["examples"])
+    positions = table["position"].to_numpy()
+    statistics = table["statistics"].combine_chunks().flatten().to_numpy().reshape(table.num_rows, -1)
+    parts = of_trials * len(languages) + of_languages
+    order = np.argsort(parts, kind="stable")
+    found = {}
+    for rows in np.split(order, np.flatnonzero(np.diff(parts[order])) + 1):
+        first = rows[0]
+        fingerprint = fingerprints[of_fingerprints[first]]
+        if fingerprint in places:
+            own = places[fingerprint][positions[rows]]
+            sums = by_group(statistics[rows], own, groups)
+            examples = np.bincount(own, minlength=groups)
+            found[trials[of_trials[first]], languages[of_languages[first]]] = _Sums(fingerprint, sums, examples)
+    return found
+
+
+def _answers(
+    formula: Callable[[Floats], Floats], languages: Sequence[str], found: Mapping[str, _Sums], groups: int
+) -> Answers:
+    scores = np.full(len(languages), np.nan)
+    changes = np.zeros((len(languages), groups))
+    right = np.zeros((len(languages), groups), dtype=bool)
+    is_single = True
+    for language, one in found.items():
+        place = languages.index(language)
+        scores[place], changes[place] = leave_out(formula, one.sums)
+        is_share = one.sums.shape[1] == SHARE and np.array_equal(one.sums[:, 1], one.examples)
+        is_single = is_single and is_share and one.examples.max() == 1 and not (one.sums[:, 0] % 1).any()
+        right[place] = one.sums[:, 0] > 0
+    fingerprints = {language: one.fingerprint for language, one in found.items()}
+    return Answers(scores, changes, fingerprints, right if is_single else None)
+
+
+def _encoded(column: pa.ChunkedArray) -> tuple[list[str], NDArray[np.integer]]:
+    """The distinct values, and which of them each row has."""
+    encoded = column.combine_chunks().dictionary_encode()
+    return encoded.dictionary.to_pylist(), encoded.indices.to_numpy().astype(np.int64)
+
+
+def _rows(
+    connection: duckdb.DuckDBPyConnection, sql: str, parameters: Mapping[str, object] | None = None
+) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = _table(connection, sql, parameters).to_pylist()
+    return found
+
+
+def _table(connection: duckdb.DuckDBPyConnection, sql: str, parameters: Mapping[str, object] | None = None) -> pa.Table:
+    return connection.sql(sql, params=parameters).to_arrow_table()

@@ -1,0 +1,48 @@
+"""The report in a browser: Debian's Chromium, driven by playwright. Skipped where either is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sweep.report.page import html, page
+from sweep.report.source import Asked, read
+from tests.browser.opened import Opened, chromium
+from tests.browser.stores import small
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """A headless Chromium."""
+    with chromium() as found:
+        if isinstance(found, str):
+            pytest.skip(found)
+        yield found
+
+
+@pytest.fixture(scope="session")
+def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A report of a small store, in which a trial failed with an error that would be a script."""
+    folder = tmp_path_factory.mktemp("report")
+    made = html(page(read(small(folder), Asked(""))))
+    (folder / "report.html").write_text(made, encoding="utf-8")
+    return folder / "report.html"
+
+
+@pytest.fixture
+def opened(browser: Any, report: Path) -> Iterator[Callable[..., Opened]]:
+    """Opens the report, with what the browser's context takes. Whatever it says or asks for is a failure."""
+    all_opened: list[Opened] = []
+
+    def open_it(**options: Any) -> Opened:
+        all_opened.append(Opened(browser, report, **options))
+        return all_opened[-1]
+
+    yield open_it
+    for one in all_opened:
+        one.close()
+        assert one.complaints == []
+        assert one.requests == [report.as_uri()]
