@@ -94,9 +94,7 @@ def run(
         progress = Progress(console)
         text = find(experiment).read_text(encoding="utf-8")
         with following(console, loaded, log or []) as on_entry, drawn(progress, os.environ.get(VIEW)):
-            summary = sweep_run.run(
-                loaded, progress, start_over, stop, address, retry_failed, text, again(), on_entry
-            )
+            summary = sweep_run.run(loaded, progress, start_over, stop, address, retry_failed, text, again(), on_entry)
         _tell(console, loaded, summary)
     except RayLost as error:
         start_over(str(error))
