@@ -12,8 +12,27 @@ import typer
 from typer.core import TyperGroup
 
 from sweep.cli import (
+<<<<<<< HEAD
     compare, doctor, export, launch, plan, plot, query, report, run, score, status, sync, table, tasks, translate,
 )  # fmt: skip
+=======
+    card,
+    dashboard,
+    doctor,
+    export,
+    launch,
+    plan,
+    plot,
+    query,
+    report,
+    run,
+    score,
+    status,
+    sync,
+    tasks,
+    translate,
+)
+>>>>>>> h6
 from sweep.console import Console
 from trainables.errors import Problem, UserError
 
@@ -57,7 +76,12 @@ app.command("plot")(plot.plot)
 app.command("score")(score.score)
 app.command("export")(export.export)
 app.command("sync")(sync.sync)
+<<<<<<< HEAD
 app.command("table")(table.table)
+=======
+app.command("card")(card.card)
+app.command("dashboard")(dashboard.dashboard)
+>>>>>>> h6
 app.command("tasks")(tasks.tasks)
 app.command("translate")(translate.translate)
 app.command("doctor")(doctor.doctor)
