@@ -28,7 +28,7 @@ class Subject:
     """A condition and the baseline on what a row is about.
 
     Attributes:
-        question: whose experiment, regime and split it has; of a benchmark that of its first task.
+        question: whose experiment and regime it has; of a benchmark that of its first task.
         target: None of a benchmark.
         languages: that the means are over.
         examples: of one side and seed.
@@ -42,6 +42,7 @@ class Subject:
     target: str | None
     name: str
     metric: str
+    split: str
     languages: tuple[str, ...]
     examples: int
     first: Side
@@ -180,6 +181,7 @@ def _of_target(
             question.target,
             name,
             question.metric,
+            question.split,
             languages,
             sum(int(found.counts[found.languages.index(language)]) for language in languages),
             every[condition],
@@ -260,6 +262,7 @@ def _benchmark(whole: benchmark.Benchmark, condition: str, parts: Sequence[Subje
         None,
         whole.name,
         "score",
+        ", ".join(sorted({part.split for part in scored})),
         tuple(sorted({language for part in scored for language in part.languages})),
         sum(part.examples for part in scored),
         joined([part.first for part in scored]) if scored else elsewhere,
