@@ -7,6 +7,7 @@ example, scores are what the tasks' own metrics make of them.
 from __future__ import annotations
 
 import io
+import json
 import math
 import time
 from collections.abc import Callable, Mapping
@@ -386,7 +387,7 @@ class _Split:
             "words": words[self.sorts],
         }
         told = {"task": self.task.name, "kind": self.task.kind, "metric": self.task.metric}
-        about = {**told, "split": self.name, "language": self.language}
+        about = {**told, "split": self.name, "language": self.language, "parts": json.dumps([*form.names])}
         return pa.Table.from_pydict(columns, schema=kept.SCHEMA.with_metadata(about))
 
 

@@ -12,7 +12,9 @@ import typer
 from typer.core import TyperGroup
 
 from sweep.cli import (
+    card,
     compare,
+    dashboard,
     doctor,
     export,
     launch,
@@ -24,6 +26,7 @@ from sweep.cli import (
     score,
     status,
     sync,
+    table,
     tasks,
     translate,
 )
@@ -65,11 +68,14 @@ app.command("launch")(launch.launch)
 app.command("status")(status.status)
 app.command("query", cls=query.SqlCommand)(query.query)
 app.command("compare")(compare.compare)
+app.command("table")(table.table)
 app.command("report")(report.report)
 app.command("plot")(plot.plot)
+app.command("card")(card.card)
 app.command("score")(score.score)
 app.command("export")(export.export)
 app.command("sync")(sync.sync)
+app.command("dashboard")(dashboard.dashboard)
 app.command("tasks")(tasks.tasks)
 app.command("translate")(translate.translate)
 app.command("doctor")(doctor.doctor)

@@ -15,7 +15,7 @@ from sweep.planning import history
 from sweep.results.answer import sentences
 from sweep.results.contrast import Side, contrast
 from sweep.results.difference import Breadth, By, Claim, Difference
-from sweep.results.query import connect
+from sweep.results.query import connected
 from sweep.results.subjects import Order, Subject, subjects
 from sweep.statistics.multiplicity import (
     LEVEL,
@@ -100,7 +100,7 @@ def compare(
     if connection is not None:
         found = [*subjects(connection, by, baseline, order, without)]
     else:
-        with connect(store, "predictions", experiments) as own:
+        with connected(store, experiments) as own:
             found = [*subjects(own, by, baseline, order, without)]
     rows = _adjusted([_row(one, by, baseline, wanted) for one in found])
     family = sum(row.p is not None for row in rows)

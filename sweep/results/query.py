@@ -4,129 +4,186 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 
 import duckdb
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from sweep.console import counted
-from sweep.ledger import OUTCOME, PREDICTIONS, SCORES, TRIALS, Ledger, outcome, runs
+from sweep.ledger import OUTCOME, TABLES, Ledger, Snapshot, outcome, runs
 from sweep.planning import history
+from sweep.results.diagnostics.view import register
+from sweep.results.files import SCHEME, MovedLedger, SealedFiles, scan
 from sweep.results.languages import languages
 from sweep.results.members import members
 from sweep.results.official import official
+from trainables.data import kept
 from trainables.errors import Problem, UserError, nearest
-from trainables.sealed import SealedFile
 from trainables.store import Store
 
 VIEWS_FOLDER = Path(__file__).parent / "views"
 
 VIEWS = (
     "trials", "scores", "examples", "predictions", "counts", "best", "means", "transfer", "trained", "budgets", "runs",
-    "languages", "leaderboard",
+    "languages", "leaderboard", "diagnostics",
 )  # fmt: skip
 """In the order in which they build on each other. `show tables` lists them, and the ledger that they are made of."""
 
-EXAMPLES = pa.schema(
-    [
-        ("examples", pa.string()),
-        ("position", pa.int32()),
-        ("example", pa.string()),
-        ("item", pa.string()),
-        ("group", pa.string()),
-        ("gold", pa.list_(pa.string())),
-        ("texts", pa.list_(pa.string())),
-        ("tokens", pa.int32()),
-        ("words", pa.int32()),
-    ]
-)
-
 READING = (duckdb.StatementType.SELECT, duckdb.StatementType.MULTI)
 """Statements that change nothing. MULTI is what PIVOT is made of."""
+
+WITHOUT = pa.schema([("file", pa.string()), ("trial_id", pa.string()), ("revision", pa.int64())])
+
+COUNTED = """
+anti join internal.without
+    on without.file = file.filename and without.trial_id = file.trial_id and without.revision = file.revision
+"""
+"""Leaves out of files the trials in them that do not count."""
+
+SPEAKING = """
+create table internal.speaking as
+select members.*, phase, seed
+from internal.members
+join ledger using (trial_id)
+where status = 'finished' or phase = 'evaluate'
+"""
+"""Members whose scores and predictions count: an evaluation that failed of one target has those of the others."""
 
 MEMORY = re.compile(r"\d+(\.\d+)? ?[KMGT]i?B", re.IGNORECASE)
 """An amount of it, as DuckDB takes it."""
 
 
-def connect(
-    store: Store, sql: str, experiments: Sequence[str] = (), memory: str | None = None
-) -> duckdb.DuckDBPyConnection:
+ATTEMPTS = 5
+"""How often a question is asked whose files are put together with others while they are read."""
+
+
+@contextmanager
+def connected(
+    store: Store, experiments: Sequence[str] = (), memory: str | None = None
+) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection that sees the views and nothing else: no other file, no network, no setting to change that.
 
-    Predictions are most of a ledger, so they are read only for a statement in which the word occurs.
+    What a statement needs is read when it is asked, and verified as it is read.
+
+    Args:
+        experiments, memory: as `query` has them.
+
+    Raises:
+        DamagedLedger: what was read is not what was written.
+        MovedLedger: ask again.
+        UserError: the store has no results, or not of these experiments.
     """
     plans = history.current(store, experiments)
     names = [one.plan.experiment for one in plans]
     if twice := [name for place, name in enumerate(names) if name in names[:place]]:
         message = f"two plans of experiment '{twice[0]}' are asked for, and their trials would be counted together"
         raise UserError(Problem(message, hint="ask for one plan of an experiment at a time"))
-    ledger, scored, predicted = _ledger(Ledger(store), "predictions" in sql.lower())
-    rows = ledger.select([*dict.fromkeys(["trial_id", "collapsed", *OUTCOME])]).to_pylist()
-    collapsed = {row["trial_id"]: bool(row["collapsed"]) for row in rows}
-    failed = [row["trial_id"] for row in rows if row["status"] == "failed"]
-    found = scored.filter(pc.is_in(scored["trial_id"], pa.array(failed, pa.string())))
-    answered: dict[str, frozenset[str]] = {}
-    for trial_id, target in zip(found["trial_id"].to_pylist(), found["target"].to_pylist(), strict=True):
-        answered[trial_id] = answered.get(trial_id, frozenset()) | {target}
-    of_studies, of_seeds = members(plans, [outcome(row) for row in rows], collapsed, answered)
+    snapshot = Ledger(store).snapshot()
+    opened = {one.name: one.file for portions in snapshot.portions.values() for one in portions}
+    files = SealedFiles(store, opened)
     connection = duckdb.connect()
+    refused: list[UserError] = []
+    try:
+        _prepare(connection, memory)
+        connection.register_filesystem(files)
+        _show_files(connection, snapshot, store.list(kept.FOLDER, ".parquet"))
+        asked = ", ".join(["trial_id", "collapsed", *OUTCOME])
+        rows = connection.sql(f"select {asked} from ledger order by trial_id").to_arrow_table().to_pylist()  # noqa: S608
+        collapsed = {row["trial_id"]: bool(row["collapsed"]) for row in rows}
+        failed = [row["trial_id"] for row in rows if row["status"] == "failed"]
+        answered = _answered(connection, failed) if failed else {}
+        of_studies, of_seeds = members(plans, [outcome(row) for row in rows], collapsed, answered)
+        parts = {
+            "members": of_studies,
+            "seeds": of_seeds,
+            "runs": runs.runs(store),
+            "languages": languages(),
+            "official": official(),
+        }
+        for name, table in parts.items():
+            _show(connection, f"internal.{name}", table)
+        connection.execute(SPEAKING)
+        register(connection, store, partial(connected, store, experiments, memory), refused)
+        for view in VIEWS:
+            connection.execute((VIEWS_FOLDER / f"{view}.sql").read_text(encoding="utf-8"))
+        connection.execute(f"set allowed_directories = ['{SCHEME}']")
+        connection.execute("set enable_external_access = false")
+        connection.execute("set lock_configuration = true")
+        yield connection
+        files.check()
+    except Exception as error:
+        if refused:
+            raise refused[0] from error
+        try:
+            files.check()
+        except UserError as told:
+            raise told from error
+        raise
+    finally:
+        connection.close()
+
+
+def _prepare(connection: duckdb.DuckDBPyConnection, memory: str | None) -> None:
     connection.execute("set TimeZone = 'UTC'")
     connection.execute("set temp_directory = ''")  # nothing is written, not even what has no room in memory
+    connection.execute("set enable_progress_bar = false")  # it would stand in the midst of the answer
+    connection.execute("set preserve_insertion_order = false")
+    connection.execute("set enable_external_file_cache = false")
+    connection.execute("set prefetch_all_parquet_files = true")  # a few large reads instead of many small ones
     if memory is not None:
         connection.execute("set memory_limit = $memory", {"memory": memory})
-    connection.register("ledger", ledger)
     connection.execute("create schema internal")
-    parts = {
-        "members": of_studies,
-        "seeds": of_seeds,
-        "scored": scored,
-        "predicted": predicted,
-        "examples": _examples(store)
-        if "predictions" in sql.lower() or "examples" in sql.lower()
-        else EXAMPLES.empty_table(),
-        "runs": runs.runs(store),
-        "languages": languages(),
-        "official": official(),
+
+
+def _show_files(connection: duckdb.DuckDBPyConnection, snapshot: Snapshot, examples: Sequence[str]) -> None:
+    """The tables of the ledger, and the examples, each in files that are read when they are asked for."""
+    without = [
+        {"file": f"{SCHEME}{one.name}", "trial_id": trial_id, "revision": revision}
+        for portions in snapshot.portions.values()
+        for one in portions
+        for trial_id, revision in one.without
+    ]
+    _show(connection, "internal.without", pa.Table.from_pylist(without, schema=WITHOUT))
+    for name, table in (("ledger", "trials"), ("internal.scored", "scores"), ("internal.predicted", "predictions")):
+        portions, columns = snapshot.portions[table], [f"file.{column}" for column in TABLES[table].names]
+        whole = [one.name for one in portions if not one.without]
+        partly = [one.name for one in portions if one.without]
+        scans = [scan(whole, columns)] if whole else []
+        scans += [scan(partly, columns, COUNTED)] if partly else []
+        _show_scan(connection, name, scans, TABLES[table])
+    columns = ["parse_filename(filename, true) as examples", *(f'file."{column}"' for column in kept.SCHEMA.names)]
+    schema = pa.schema([("examples", pa.string()), *kept.SCHEMA])
+    _show_scan(connection, "internal.examples", [scan(examples, columns)] if examples else [], schema)
+
+
+def _show_scan(connection: duckdb.DuckDBPyConnection, name: str, scans: Sequence[str], schema: pa.Schema) -> None:
+    if scans:
+        connection.execute(f"create view {name} as {' union all '.join(scans)}")
+    else:
+        _show(connection, name, schema.empty_table())
+
+
+def _show(connection: duckdb.DuckDBPyConnection, name: str, table: pa.Table) -> None:
+    connection.register("part", table)
+    connection.execute(f"create table {name} as from part")
+    connection.unregister("part")
+
+
+def _answered(connection: duckdb.DuckDBPyConnection, failed: Sequence[str]) -> dict[str, frozenset[str]]:
+    """By trial that failed, the targets that it has scores of all the same."""
+    sql = """
+    select trial_id, list(distinct target) as targets
+    from internal.scored
+    where trial_id in (select unnest($failed))
+    group by trial_id
+    """
+    return {
+        trial_id: frozenset(targets) for trial_id, targets in connection.execute(sql, {"failed": failed}).fetchall()
     }
-    for name, table in parts.items():
-        connection.register("part", table)
-        connection.execute(f"create table internal.{name} as from part")
-        connection.unregister("part")
-    for view in VIEWS:
-        connection.execute((VIEWS_FOLDER / f"{view}.sql").read_text(encoding="utf-8"))
-    connection.execute("set enable_external_access = false")
-    connection.execute("set lock_configuration = true")
-    return connection
-
-
-def _ledger(ledger: Ledger, with_predictions: bool) -> tuple[pa.Table, pa.Table, pa.Table]:
-    """The three tables of one moment."""
-    while True:
-        try:
-            snapshot = ledger.snapshot()
-            trials, scores = (
-                ledger.rows(snapshot, name, schema.names) for name, schema in (("trials", TRIALS), ("scores", SCORES))
-            )
-            predictions = (
-                ledger.rows(snapshot, "predictions", PREDICTIONS.names)
-                if with_predictions
-                else PREDICTIONS.empty_table()
-            )
-        except FileNotFoundError:  # it became part of another one meanwhile
-            continue
-        return trials, scores, predictions
-
-
-def _examples(store: Store) -> pa.Table:
-    tables = [EXAMPLES.empty_table()]
-    for name in store.list("examples", ".parquet"):
-        fingerprint = name.removeprefix("examples/").removesuffix(".parquet")
-        table = SealedFile(store, name).table(EXAMPLES.names[1:], pa.schema([*EXAMPLES][1:]))
-        tables.append(table.add_column(0, "examples", [pa.array([fingerprint] * table.num_rows)]))
-    return pa.concat_tables(tables)
 
 
 def query(
@@ -154,14 +211,28 @@ def query(
     if not store.exists("ledger"):
         hint = "is this the path after 'store:' in the experiment, and has a trial finished?"
         raise UserError(Problem(f"there is no ledger in '{store.uri}'", hint=hint))
+    for _ in range(ATTEMPTS - 1):
+        with suppress(MovedLedger):
+            return _answer(store, sql, parameters, experiments, memory, timeout)
+    return _answer(store, sql, parameters, experiments, memory, timeout)
+
+
+def _answer(
+    store: Store,
+    sql: str,
+    parameters: Mapping[str, object] | None,
+    experiments: Sequence[str],
+    memory: str | None,
+    timeout: float | None,
+) -> pa.Table:
     try:
-        connection = connect(store, sql, experiments, memory)
-        statements = connection.extract_statements(sql)
-        if not statements:
-            raise UserError(Problem("the SQL is empty", hint='for example "from best", or "show tables"'))
-        if len(statements) != 1 or statements[0].type not in READING:
-            raise UserError(Problem("give one SELECT (or PIVOT) statement: the ledger is never changed by a query"))
-        table = _run(connection, statements[0].query, parameters, timeout)
+        with connected(store, experiments, memory) as connection:
+            statements = connection.extract_statements(sql)
+            if not statements:
+                raise UserError(Problem("the SQL is empty", hint='for example "from best", or "show tables"'))
+            if len(statements) != 1 or statements[0].type not in READING:
+                raise UserError(Problem("give one SELECT (or PIVOT) statement: the ledger is never changed by a query"))
+            table = _run(connection, statements[0].query, parameters, timeout)
     except duckdb.CatalogException as error:
         text = str(error).splitlines()[0]
         wrong = text.partition("Table with name ")[2].partition(" ")[0]

@@ -17,7 +17,7 @@ from sweep.results.query import query
 from sweep.scoring import benchmark
 from tests.unit.test_driver import Rig
 from tests.unit.test_views import failing, play
-from trainables.metrics import SCORES
+from trainables.metrics import METRICS
 from trainables.reports import Report, Score
 from trainables.spec import TrialSpec
 from trainables.tasks import Catalogue
@@ -57,7 +57,7 @@ def scoring(
             for language in TASKS[task].languages
             if language != without
             for split in ("dev", "test")
-            for place, metric in enumerate(SCORES[TASKS[task].metric])
+            for place, metric in enumerate(METRICS[TASKS[task].metric].names)
         )  # fmt: skip
         return {"report": Report(1.0, scores=scores)}
 
@@ -88,7 +88,7 @@ def test_groups_and_overall_are_those_of_the_official_aggregation(full: Rig, con
                 {
                     (task.name, language): {
                         metric: made_up(task.name, language, metric, seeds[task.name], condition)
-                        for metric in SCORES[task.metric]
+                        for metric in METRICS[task.metric].names
                     }
                     for task in known.tasks
                     for language in task.languages

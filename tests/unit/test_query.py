@@ -52,8 +52,8 @@ def test_columns_of_one_name_are_all_kept(store: Path, tmp_path: Path) -> None:
 def test_show_tables_lists_what_there_is_to_query(store: Path) -> None:
     listed = ask(store, "show tables", "--format", "csv").stdout.split()[1:]
     assert listed == [
-        "best", "budgets", "counts", "examples", "languages", "leaderboard", "ledger", "means", "predictions", "runs",
-        "scores", "trained",
+        "best", "budgets", "counts", "diagnostics", "examples", "languages", "leaderboard", "ledger", "means",
+        "predictions", "runs", "scores", "trained",
         "transfer", "trials",
     ]  # fmt: skip
     for name in listed:

@@ -14,9 +14,10 @@ import pytest
 
 from sweep.planning import history
 from sweep.planning.plan import Study
-from sweep.results.query import EXAMPLES, VIEWS, query
+from sweep.results.query import VIEWS, query
 from tests.unit.test_driver import Rig
 from trainables import sealed
+from trainables.data import kept
 from trainables.errors import UserError
 from trainables.reports import Predicted, Report, Score, Trained
 from trainables.spec import TrialSpec
@@ -45,7 +46,7 @@ def play(
     metric: str = "f1",
 ) -> Rig:
     """Runs a rig to its end. `ends` says how a trial ends other than well, `metric` is the main one."""
-    rig.store.write("examples/feed.parquet", sealed.write(pa.Table.from_pylist([EXAMPLE], schema=EXAMPLES.remove(0))))
+    rig.store.write("examples/feed.parquet", sealed.write(pa.Table.from_pylist([EXAMPLE], schema=kept.SCHEMA)))
     while (found := rig.start()) is not None:
         spec = found[0]
         study = rig.driver.search.running[spec.trial_id][0]
@@ -117,6 +118,8 @@ def test_views_have_the_promised_columns(rig: Rig) -> None:
         "trained": "trial_id study condition task language steps examples tokens winner seed",
         "budgets": "condition languages steps examples tokens seconds trials",
         "leaderboard": "condition regime benchmark task_group score std tasks of_tasks missing seeds failed collapsed",
+        "diagnostics": "condition regime target language split metric attribute bucket lower upper "
+        "score low high n groups seeds",
     }
     for view in {*VIEWS} - {"languages"}:  # which are the same for all experiments
         names = query(rig.store, f"from {view}").column_names

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -23,6 +24,7 @@ from trainables.data.examples import (
 )
 from trainables.data.items import Place
 from trainables.data.words import words
+from trainables.reports import ERROR_RATE
 from trainables.tasks import Task
 
 FOLDER = "examples"
@@ -58,7 +60,8 @@ def table(
     gold: Sequence[Any] | None,
     tokens: np.ndarray,
 ) -> pa.Table:
-    """Examples with SCHEMA, and in the schema's metadata which ones they are: task, kind, metric, split, language.
+    """Examples with SCHEMA, and in the schema's metadata which ones they are: task, kind, metric, split, language;
+    and as JSON the parts of the metric that have scores of their own (`Metric.parts`), in the order of its statistics.
 
     Args:
         gold: what the metric compares with (`Kind.gold`).
@@ -78,7 +81,15 @@ def table(
             for one, own in zip(examples, read, strict=True)
         ],
     }
-    about = {"task": task.name, "kind": task.kind, "metric": task.metric, "split": split, "language": language}
+    tests = [one.test or "" for one in examples if isinstance(one, Question)] if task.metric == ERROR_RATE else []
+    about = {
+        "task": task.name,
+        "kind": task.kind,
+        "metric": task.metric,
+        "split": split,
+        "language": language,
+        "parts": json.dumps([*dict.fromkeys(tests)]),
+    }
     return pa.Table.from_pydict(columns, schema=SCHEMA.with_metadata(about))
 
 

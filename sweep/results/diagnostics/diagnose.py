@@ -9,24 +9,24 @@ from __future__ import annotations
 import dataclasses
 import functools
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import duckdb
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 
 from sweep.results.diagnostics.attributes import MEASURED, OF_KIND
 from sweep.results.diagnostics.buckets import Bucket, categories, cut
-from sweep.results.diagnostics.parts import Part, Tagged, of_examples
+from sweep.results.diagnostics.parts import Part, Places, Tagged, of_examples
 from sweep.results.diagnostics.reading import Answered, read
 from sweep.results.diagnostics.scores import BucketScore, Run, Scoring, scored
 from sweep.results.languages import languages
-from sweep.results.samples import Question, formula_of
+from sweep.results.samples import Question
 from sweep.statistics.multiplicity import benjamini_hochberg
-from trainables.metrics.tagging import CHUNKS
+from trainables.metrics import METRICS
+from trainables.metrics.tagging import CHUNKS, Chunk
 from trainables.reports import ERROR_RATE
 from trainables.store import Store
 
@@ -38,6 +38,9 @@ TEST = "test"
 
 PRETRAINING = "pretraining_gib"
 """How much text of a language XLM-R's pre-training had: an attribute of languages."""
+
+PartsOf = Callable[[int], Mapping[str, Part]]
+"""From the number of a bucket to what of it is in each language."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +70,7 @@ def diagnose(
     """The diagnostics of a target.
 
     Args:
-        connection: one of `sweep.results.query.connect` that has predictions.
+        connection: one of `sweep.results.query.connected`.
         question: the target (`sweep.results.samples.questions`).
         asked: some attributes; None: all that its kind of task has.
         by_language: whether single languages are asked for as well.
@@ -81,18 +84,21 @@ def diagnose(
     found = read(connection, store, question, with_predictions=tagged) if question.metric else None
     if found is None:
         return Diagnostics(*own, (), ("no winner has answered examples whose labels are known",))
+    formula = METRICS[found.metric].formula
     names = [name for name in attributes(found.kind, found.metric) if asked is None or name in asked]
     scoring = Scoring(
         target=question.target,
         split=question.split,
         metric=question.metric,
-        formula=formula_of(question.names, [question.metric]),
+        formula=lambda sums: formula(sums)[question.metric],
         errors=found.metric == ERROR_RATE,
         baseline=baseline,
         by_language=by_language,
     )
     rows = assess(scoring, found.metric, names, found.runs, found.answered)
-    return Diagnostics(*own, tuple(rows), found.notes)
+    buckets = Counter(attribute for attribute, _ in {(row.attribute, row.bucket) for row in rows})
+    told = [row for row in rows if buckets[row.attribute] > 1]  # what is the same for all examples tells nothing apart
+    return Diagnostics(*own, tuple(adjusted(told)), found.notes)
 
 
 def attributes(kind: str, metric: str) -> tuple[str, ...]:
@@ -109,29 +115,28 @@ def assess(
     runs: Sequence[Run],
     answered: Mapping[str, Answered],
 ) -> list[BucketScore]:
-    """The rows of some attributes. Neither the order of the languages nor that of examples changes them.
+    """The rows of some attributes. Neither the order of the languages nor that of their examples changes them.
 
     Args:
         metric: the key of METRICS.
         runs: in the order of the answers'.
         answered: by language.
     """
-    codes = sorted(answered)
-    groups = _joined([answered[code].examples.table["group"] for code in codes])
+    in_order = {code: answered[code] for code in sorted(answered)}
+    groups = _joined([one.examples.table["group"] for one in in_order.values()])
     rows: list[BucketScore] = []
     for attribute in asked:
-        found = (
-            _by_kind(metric, codes, answered, groups)
-            if attribute == KINDS_OF.get(metric)
-            else _by_example(attribute, codes, answered, groups)
-        )
+        if attribute == KINDS_OF.get(metric):
+            buckets, parts_of = _by_kind(metric, in_order, groups)
+        else:
+            buckets, parts_of = _by_example(attribute, in_order, groups)
         own = scoring if attribute != PRETRAINING else dataclasses.replace(scoring, by_language=False)
-        for bucket, parts in found:
-            rows += scored(own, attribute, bucket, parts, runs)
-    return _adjusted(rows)
+        for number, bucket in enumerate(buckets):
+            rows += scored(own, attribute, bucket, parts_of(number), runs)
+    return rows
 
 
-def _joined(groups: Sequence[pa.ChunkedArray]) -> list[NDArray[np.int64]]:
+def _joined(groups: Sequence[pa.ChunkedArray]) -> list[Places]:
     """Numbers for the groups of all languages: what they have in common has the same in all."""
     coded = pa.chunked_array([chunk for one in groups for chunk in one.chunks], pa.string()).combine_chunks()
     numbers = coded.dictionary_encode().indices.to_numpy().astype(np.int64)
@@ -139,53 +144,48 @@ def _joined(groups: Sequence[pa.ChunkedArray]) -> list[NDArray[np.int64]]:
 
 
 def _by_example(
-    attribute: str, codes: Sequence[str], answered: Mapping[str, Answered], groups: Sequence[NDArray[np.int64]]
-) -> Iterator[tuple[Bucket, dict[str, Part]]]:
-    in_order = [answered[code] for code in codes]
+    attribute: str, answered: Mapping[str, Answered], groups: Sequence[Places]
+) -> tuple[Sequence[Bucket], PartsOf]:
     if attribute == PRETRAINING:
-        sizes = cut([pa.array([_gib().get(code)], pa.float64()) for code in codes])
-        buckets = sizes.buckets
-        places = [np.repeat(one, len(own)) for one, own in zip(sizes.places, groups, strict=True)]
+        found = cut([pa.array([_gib().get(code)], pa.float64()) for code in answered])
+        places = [np.repeat(one, len(own)) for one, own in zip(found.places, groups, strict=True)]
     else:
-        values = [_tests(own) if attribute == TEST else MEASURED[attribute](own.examples) for own in in_order]
-        found = cut(values)
-        buckets, places = found.buckets, [*found.places]
-    for number, bucket in enumerate(buckets):
-        yield (
-            bucket,
-            {
-                code: of_examples(np.flatnonzero(own == number), of_group, answered[code].statistics)
-                for code, own, of_group in zip(codes, places, groups, strict=True)
-            },
-        )
+        measure = _test if attribute == TEST else lambda one: MEASURED[attribute](one.examples)
+        found = cut([measure(one) for one in answered.values()])
+        places = [*found.places]
+
+    def parts_of(bucket: int) -> dict[str, Part]:
+        return {
+            code: of_examples(np.flatnonzero(own == bucket), of_group, one.statistics)
+            for (code, one), own, of_group in zip(answered.items(), places, groups, strict=True)
+        }
+
+    return found.buckets, parts_of
 
 
 def _by_kind(
-    metric: str, codes: Sequence[str], answered: Mapping[str, Answered], groups: Sequence[NDArray[np.int64]]
-) -> Iterator[tuple[Bucket, dict[str, Part]]]:
+    metric: str, answered: Mapping[str, Answered], groups: Sequence[Places]
+) -> tuple[Sequence[Bucket], PartsOf]:
     chunks = functools.cache(lambda text: tuple(CHUNKS[metric](text.split(" "))))
-    tagged: dict[str, Tagged] = {}
+    tagged = {code: _tagged(one, chunks) for code, one in answered.items()}
     counts: Counter[str] = Counter()
-    for code in codes:
-        own = answered[code]
-        if own.predictions is not None:
-            gold = pc.binary_join(own.examples.table["gold"].combine_chunks(), " ").to_pylist()
-            tagged[code] = Tagged(gold, own.predictions, own.texts, chunks, own.statistics.shape[-1])
-            counts.update(tagged[code].in_gold)
+    for one in tagged.values():
+        counts.update(one.in_gold)
     buckets, of_kind = categories(counts)
-    for number, bucket in enumerate(buckets):
-        kinds = [kind for kind, own in of_kind.items() if own == number]
-        yield (
-            bucket,
-            {
-                code: tagged[code].of_kinds(kinds, of_group)
-                for code, of_group in zip(codes, groups, strict=True)
-                if code in tagged
-            },
-        )
+
+    def parts_of(bucket: int) -> dict[str, Part]:
+        kinds = [kind for kind, own in of_kind.items() if own == bucket]
+        return {code: one.of_kinds(kinds, own) for (code, one), own in zip(tagged.items(), groups, strict=True)}
+
+    return buckets, parts_of
 
 
-def _tests(answered: Answered) -> pa.Array:
+def _tagged(answered: Answered, chunks: Callable[[str], Sequence[Chunk]]) -> Tagged:
+    gold = pc.binary_join(answered.examples.table["gold"].combine_chunks(), " ").to_pylist()
+    return Tagged(gold, answered.predictions, answered.texts, chunks, answered.statistics.shape[-1])
+
+
+def _test(answered: Answered) -> pa.Array:
     """The test of each case: the one in whose columns it has statistics."""
     cases = answered.statistics[0, :, 1::2]
     return pa.array(answered.parts, pa.string()).take(pa.array(cases.argmax(axis=1)))
@@ -198,7 +198,7 @@ def _gib() -> Mapping[str, float]:
     return dict(zip(known["language"].to_pylist(), known["xlmr_gib"].to_pylist(), strict=True))
 
 
-def _adjusted(rows: Sequence[BucketScore]) -> list[BucketScore]:
+def adjusted(rows: Sequence[BucketScore]) -> list[BucketScore]:
     """With p adjusted: of the means over languages in one family, of single languages in another."""
     found = [*rows]
     for is_mean in (True, False):

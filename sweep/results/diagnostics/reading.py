@@ -19,15 +19,15 @@ from sweep.results.samples import Question
 from sweep.statistics.influence import Floats
 from trainables.data import kept
 from trainables.errors import Problem, UserError
+from trainables.metrics import METRICS
 from trainables.reports import ERROR_RATE
-from trainables.sealed import SealedFile, SealError
+from trainables.sealed import Reader, SealedFile, SealError
 from trainables.store import Store
 
 _ANSWERS = """
 select trial_id, language, examples, position, statistics, {prediction} as prediction
 from internal.predicted
 where target = $target and split = $split and list_contains($trials, trial_id) and len(statistics) > 0
-order by trial_id, language, examples, position
 """
 
 
@@ -37,14 +37,14 @@ class Answered:
 
     Attributes:
         statistics: (runs, n, k): what the metric sums, of each example.
-        predictions: (runs, n): which of `texts` they predict; None where that was not asked for.
+        predictions: (runs, n): which of `texts` they predict.
         parts: what the columns of a metric of several parts are about (`Metric.parts`).
     """
 
     examples: Examples
     statistics: Floats
-    predictions: NDArray[np.int64] | None = None
-    texts: Sequence[str] = ()
+    predictions: NDArray[np.int64]
+    texts: Sequence[str]
     parts: Sequence[str] = ()
 
 
@@ -105,13 +105,20 @@ def read(
     tables: dict[str, tuple[pa.Table, Mapping[str, str]]] = {}
     for language, fingerprint in sorted(party):
         try:
-            tables[language] = load(store, fingerprint)
+            table, about = load(store, fingerprint)
         except FileNotFoundError:
             notes.append(f"{language} is left out: its examples are not in the store")
+            continue
+        if about.get("metric") not in METRICS:
+            notes.append(f"{language} is left out: by which metric it was scored is not known here")
+        elif {len(found[run][language, fingerprint].statistics) for run in runs} != {len(table)}:
+            notes.append(f"{language} is left out: there are not as many predictions as examples")
+        else:
+            tables[language] = table, about
     if not tables:
         return None
     english = tables[SOURCE][0] if SOURCE in tables else None
-    names, answered = [*texts], {}
+    texts_in_order, answered = [*texts], {}
     for language, fingerprint in sorted(party):
         if language in tables:
             table, about = tables[language]
@@ -120,8 +127,8 @@ def read(
             answered[language] = Answered(
                 Examples(language, table, english),
                 np.stack([one.statistics for one in own]),
-                predicted.reshape(len(own), -1) if with_predictions else None,
-                [names[place] for place in used.tolist()],
+                predicted.reshape(len(own), -1),
+                [texts_in_order[place] for place in used.tolist()],
                 json.loads(about.get("parts", "[]")),
             )
     if about["metric"] == ERROR_RATE:
@@ -141,39 +148,50 @@ def _of_condition(
     trials = sorted({trial for one in seeds for trial in one.trials.values()})
     sql = _ANSWERS.format(prediction="prediction" if with_predictions else "''")
     wanted = {"target": question.target, "split": question.split, "trials": trials}
-    table: pa.Table = connection.execute(sql, wanted).to_arrow_table()
+    table: pa.Table = connection.sql(sql, params=wanted).to_arrow_table()
     names = [table[name].combine_chunks().dictionary_encode() for name in ("trial_id", "language", "examples")]
-    codes = np.stack([one.indices.to_numpy() for one in names])
-    starts = np.flatnonzero(np.any(np.diff(codes, axis=1, prepend=-1), axis=0))
-    predictions, statistics = table["prediction"].combine_chunks().dictionary_encode(), table["statistics"]
-    numbers = np.array([texts.setdefault(text, len(texts)) for text in predictions.dictionary.to_pylist()], np.int64)
-    predicted = numbers[predictions.indices.to_numpy()]
+    codes = np.stack([one.indices.to_numpy() for one in names]).astype(np.int64)
+    parts: NDArray[np.int64] = np.asarray(
+        np.ravel_multi_index(tuple(codes), [len(one.dictionary) + 1 for one in names])
+    )
+    order = np.lexsort((table["position"].to_numpy(), parts))
+    predictions, lists = (table[name].combine_chunks() for name in ("prediction", "statistics"))
+    coded = predictions.dictionary_encode()
+    numbers = np.array([texts.setdefault(text, len(texts)) for text in coded.dictionary.to_pylist()], np.int64)
+    predicted = numbers[coded.indices.to_numpy()]
+    sums, starts = lists.values.to_numpy(), lists.offsets.to_numpy()[:-1]
+    widths = np.diff(lists.offsets.to_numpy())
     blocks: dict[tuple[str, str], tuple[str, _Answer]] = {}
-    for start, end in zip(starts.tolist(), [*starts[1:].tolist(), table.num_rows], strict=True):
-        trial, language, fingerprint = (one.dictionary[one.indices[start].as_py()].as_py() for one in names)
-        sums = statistics.slice(start, end - start).combine_chunks().flatten().to_numpy().reshape(end - start, -1)
-        blocks[trial, language] = fingerprint, _Answer(sums, predicted[start:end])
+    for rows in np.split(order, np.flatnonzero(np.diff(parts[order])) + 1) if len(order) else []:
+        own = codes[:, rows[0]].tolist()
+        trial, language, fingerprint = (one.dictionary[code].as_py() for one, code in zip(names, own, strict=True))
+        statistics = sums[np.add.outer(starts[rows], np.arange(widths[rows[0]]))]  # not as many in all languages
+        blocks[trial, language] = fingerprint, _Answer(statistics, predicted[rows])
     for seed in seeds:
-        own = {key: blocks[trial, key] for key, trial in seed.trials.items() if (trial, key) in blocks}
+        answers = {key: blocks[trial, key] for key, trial in seed.trials.items() if (trial, key) in blocks}
         trained = condition not in question.untrained
         run = Run(question.experiment, condition, question.regime, seed.seed, trained, seed.collapsed)
-        yield run, {(language, fingerprint): answer for language, (fingerprint, answer) in own.items()}
+        yield run, {(language, fingerprint): answer for language, (fingerprint, answer) in answers.items()}
 
 
 def _cases(answered: Answered) -> Answered:
     """What is true of a case stands at one of its questions: the others are no examples of their own."""
     inside = answered.statistics.any(axis=(0, 2))
     examples = replace(answered.examples, table=answered.examples.table.filter(pa.array(inside)))
-    return replace(answered, examples=examples, statistics=answered.statistics[:, inside], predictions=None)
+    return replace(
+        answered,
+        examples=examples,
+        statistics=answered.statistics[:, inside],
+        predictions=answered.predictions[:, inside],
+    )
 
 
 def load(store: Store, fingerprint: str) -> tuple[pa.Table, Mapping[str, str]]:
     """Examples with `trainables.data.kept.SCHEMA`, and what is said of them. Raises FileNotFoundError, UserError."""
     name = kept.name(fingerprint)
     try:
-        file = SealedFile(store, name)
-        about = pq.read_schema(pa.PythonFile(file, "r")).metadata or {}
-        table = file.table(kept.SCHEMA.names, kept.SCHEMA)
+        file = pq.ParquetFile(pa.PythonFile(Reader(SealedFile(store, name)), "r"))
+        about, table = file.schema_arrow.metadata or {}, file.read(kept.SCHEMA.names)
     except (SealError, pa.ArrowException) as error:
         hint = "set the file aside and evaluate again: the same examples are kept anew"
         raise UserError(Problem(f"examples are damaged: {error}", store.path(name), hint=hint)) from error

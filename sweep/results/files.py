@@ -1,0 +1,118 @@
+"""A store's sealed files as DuckDB reads them: those that a statement needs, and of these the columns and rows that it
+needs, each block verified before DuckDB sees it.
+
+What is wrong with a file is kept here as well as raised: whatever DuckDB makes of an error, nobody gets an answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from threading import Lock
+from typing import Any, TypeVar
+
+from fsspec.spec import AbstractFileSystem
+
+from sweep.ledger import DamagedLedger
+from trainables.errors import Problem, UserError
+from trainables.sealed import Reader, SealedFile, SealError
+from trainables.store import Store
+
+SCHEME = "sealed://"
+
+EVER = datetime(2000, 1, 1, tzinfo=UTC)
+"""When a file was changed: they never are."""
+
+
+T = TypeVar("T")
+
+
+class MovedLedger(UserError):  # noqa: N818 - what has happened to it
+    """Files became part of others while they were read."""
+
+
+class SealedFiles(AbstractFileSystem):  # type: ignore[misc]
+    """Some files of a store, read-only.
+
+    Attributes:
+        opened: those that were read, by name.
+        problems: what is wrong with them, by name.
+        gone: those that are not there any more.
+    """
+
+    protocol = "sealed"
+    cachable = False
+
+    def __init__(self, store: Store, opened: Mapping[str, SealedFile]) -> None:
+        super().__init__()
+        self.store, self.opened = store, dict(opened)
+        self.problems: dict[str, Problem] = {}
+        self.gone: set[str] = set()
+        self._opening = Lock()
+
+    def open(self, path: str, mode: str = "rb", **_: Any) -> _Watched:
+        """A file for DuckDB."""
+        return _Watched(self, path.removeprefix(SCHEME))
+
+    def info(self, path: str, **_: Any) -> dict[str, Any]:
+        """What DuckDB asks of a file before it opens it."""
+        name = path.removeprefix(SCHEME)
+        return {"name": name, "size": self.file(name).size, "type": "file"}
+
+    def exists(self, path: str, **_: Any) -> bool:
+        return path.removeprefix(SCHEME) in self.opened
+
+    def glob(self, path: str, **_: Any) -> list[str]:
+        return [path]
+
+    def modified(self, path: str) -> datetime:
+        return EVER
+
+    def file(self, name: str) -> SealedFile:
+        """A file, opened once. Raises as SealedFile does."""
+        with self._opening:
+            if name not in self.opened:
+                self.opened[name] = self.watched(name, lambda: SealedFile(self.store, name))
+            return self.opened[name]
+
+    def watched(self, name: str, read: Callable[[], T]) -> T:
+        """What is read of a file; what goes wrong is kept."""
+        try:
+            return read()
+        except SealError as error:
+            hint = "`sweep doctor STORE --mend` sets it aside; `sweep run` makes it again"
+            self.problems[name] = Problem(f"is not what was written: {error}", self.store.path(name), hint=hint)
+            raise
+        except OSError:
+            if not self.store.exists(name):
+                self.gone.add(name)
+            raise
+
+    def check(self) -> None:
+        """Raises DamagedLedger or MovedLedger where something was wrong with what was read."""
+        if self.problems:
+            raise DamagedLedger(self.problems.values())
+        if self.gone:
+            names = ", ".join(sorted(self.gone))
+            raise MovedLedger(Problem(f"became part of another file while it was read: {names}", hint="ask again"))
+
+
+class _Watched(Reader):
+    """What DuckDB reads a file through."""
+
+    def __init__(self, files: SealedFiles, name: str) -> None:
+        super().__init__(files.file(name))
+        self._files, self._name = files, name
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        return self._files.watched(self._name, lambda: super(_Watched, self).read(size))
+
+
+def scan(files: Sequence[str], columns: Sequence[str], also: str = "") -> str:
+    """SQL that reads some columns of files."""
+    names = ", ".join(_quoted(f"{SCHEME}{name}") for name in files)
+    return f"select {', '.join(columns)} from read_parquet([{names}], filename = true) as file {also}"  # noqa: S608 - quoted
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"

@@ -1,0 +1,1 @@
+"""Tables as papers print them: numbers of `sweep compare` in rows and columns, and the words that go with them."""
