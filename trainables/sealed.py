@@ -103,7 +103,14 @@ class SealedFile:
 
     def table(self, columns: Sequence[str], schema: pa.Schema) -> pa.Table:
         """Some columns: those of the schema that it does not have are null."""
-        return pq.read_table(pa.PythonFile(Reader(self), "r"), columns=[*columns], schema=schema)
+        is_large = self._tail_start > 0
+        file = pq.ParquetFile(pa.PythonFile(Reader(self), "r"), pre_buffer=is_large)
+        there = set(file.schema_arrow.names)
+        found = file.read([name for name in columns if name in there], use_threads=is_large)
+        for name in columns:
+            if name not in there:
+                found = found.append_column(name, pa.nulls(found.num_rows, schema.field(name).type))
+        return found.select(columns).cast(pa.schema([schema.field(name) for name in columns]))
 
     def check(self) -> None:
         """Reads all of it. Raises SealError."""

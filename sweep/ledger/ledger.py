@@ -16,7 +16,6 @@ import hashlib
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
 from pathlib import PurePosixPath
 from typing import TypeVar
 
@@ -36,6 +35,9 @@ PART = "part-"
 
 PART_TRIALS = 256
 """How many files of one trial are put together into a part."""
+
+PART_BYTES = 1 << 24
+"""How much of them at most: a part is made in memory, where it is twenty times as large."""
 
 READERS = 8
 """Files that are read at the same time: on S3 each takes a while to begin."""
@@ -111,7 +113,7 @@ class Ledger:
             if table.num_rows:
                 said = counts if name == "trials" else [table.num_rows]
                 file = _name(name, f"{trial_id}-{revision}" if revision else trial_id)
-                self.store.write(file, _written(name, table, [[trial_id, revision, *said]]))
+                self.store.write(file, written(name, table, [[trial_id, revision, *said]]))
         self._revisions[trial_id] = revision
 
     def files(self) -> list[str]:
@@ -204,13 +206,17 @@ class Ledger:
                 self.store.delete(name)
             single = [one for one in snapshot.portions[table] if not PurePosixPath(one.name).name.startswith(PART)]
             if len(single) >= at_least:
-                for start in range(0, len(single), PART_TRIALS):
-                    self._put_together(table, single[start : start + PART_TRIALS])
+                for portions in _parted(single):
+                    self._put_together(table, portions)
 
     def _put_together(self, table: str, portions: Sequence[Portion]) -> None:
         """Writes a part, looks whether it is what was written, and only then removes what it was made of."""
         schema = TABLES[table]
-        read = {one: self._read(one.name, partial(one.file.table, schema.names, schema)) for one in portions}
+        with ThreadPoolExecutor(READERS) as readers:
+            tables = readers.map(
+                lambda one: self._read(one.name, lambda: one.file.table(schema.names, schema)), portions
+            )
+            read = dict(zip(portions, tables, strict=True))
         whole = {one: rows for one, rows in read.items() if isinstance(rows, pa.Table)}
         if not whole:
             return
@@ -218,10 +224,11 @@ class Ledger:
         said = [entry for one in whole for entry in one.file.about["trials"]]
         digest = hashlib.sha256(repr(said).encode()).hexdigest()[:16]
         name = _name(table, f"{PART}{digest}")
-        self.store.write(name, _written(table, rows.sort_by([(one, "ascending") for one in SORTED[table]]), said))
+        self.store.write(name, written(table, rows.sort_by([(one, "ascending") for one in SORTED[table]]), said))
         SealedFile(self.store, name).check()
-        for one in whole:
-            self.store.delete(one.name)
+        with ThreadPoolExecutor(READERS) as readers:
+            for _ in readers.map(self.store.delete, [one.name for one in whole]):
+                pass
 
     def _opened(self) -> dict[str, SealedFile | Problem]:
         """Every file, or what is wrong with it, in the order of `files`."""
@@ -279,11 +286,24 @@ def _away(error: OSError) -> UserError:
     return UserError(Problem(str(error), hint="is the store reachable?"))
 
 
+def _parted(single: Sequence[Portion]) -> Iterator[list[Portion]]:
+    """Which files become a part; a file that is as large as one stays."""
+    part: list[Portion] = []
+    for one in single:
+        if part and (len(part) == PART_TRIALS or sum(of.file.size for of in part) + one.file.size > PART_BYTES):
+            yield part
+            part = []
+        if one.file.size <= PART_BYTES // 2:
+            part.append(one)
+    if part:
+        yield part
+
+
 def _name(table: str, file: str) -> str:
     return f"{FOLDER}/{table}/{file}.parquet"
 
 
-def _written(table: str, rows: pa.Table, trials: Sequence[Sequence[str | int]]) -> bytes:
+def written(table: str, rows: pa.Table, trials: Sequence[Sequence[str | int]]) -> bytes:
     """A file, which says of every trial in it the revision and how many rows of it there are.
 
     The trials' own say how many the others have of it.

@@ -44,6 +44,15 @@ anti join internal.without
 """
 """Leaves out of files the trials in them that do not count."""
 
+SPEAKING = """
+create table internal.speaking as
+select members.*, phase, seed
+from internal.members
+join ledger using (trial_id)
+where status = 'finished' or phase = 'evaluate'
+"""
+"""Members whose scores and predictions count: an evaluation that failed of one target has those of the others."""
+
 MEMORY = re.compile(r"\d+(\.\d+)? ?[KMGT]i?B", re.IGNORECASE)
 """An amount of it, as DuckDB takes it."""
 
@@ -73,8 +82,7 @@ def connected(
     if twice := [name for place, name in enumerate(names) if name in names[:place]]:
         message = f"two plans of experiment '{twice[0]}' are asked for, and their trials would be counted together"
         raise UserError(Problem(message, hint="ask for one plan of an experiment at a time"))
-    ledger = Ledger(store)
-    snapshot = ledger.snapshot()
+    snapshot = Ledger(store).snapshot()
     opened = {one.name: one.file for portions in snapshot.portions.values() for one in portions}
     files = SealedFiles(store, opened)
     connection = duckdb.connect()
@@ -83,7 +91,8 @@ def connected(
         _prepare(connection, memory)
         connection.register_filesystem(files)
         _show_files(connection, snapshot, store.list(kept.FOLDER, ".parquet"))
-        rows = ledger.rows(snapshot, "trials", ["trial_id", "collapsed", *OUTCOME]).to_pylist()
+        asked = ", ".join(["trial_id", "collapsed", *OUTCOME])
+        rows = connection.sql(f"select {asked} from ledger order by trial_id").to_arrow_table().to_pylist()  # noqa: S608
         collapsed = {row["trial_id"]: bool(row["collapsed"]) for row in rows}
         failed = [row["trial_id"] for row in rows if row["status"] == "failed"]
         answered = _answered(connection, failed) if failed else {}
@@ -97,6 +106,7 @@ def connected(
         }
         for name, table in parts.items():
             _show(connection, f"internal.{name}", table)
+        connection.execute(SPEAKING)
         register(connection, store, partial(connected, store, experiments, memory), refused)
         for view in VIEWS:
             connection.execute((VIEWS_FOLDER / f"{view}.sql").read_text(encoding="utf-8"))
@@ -120,6 +130,7 @@ def connected(
 def _prepare(connection: duckdb.DuckDBPyConnection, memory: str | None) -> None:
     connection.execute("set TimeZone = 'UTC'")
     connection.execute("set temp_directory = ''")  # nothing is written, not even what has no room in memory
+    connection.execute("set enable_progress_bar = false")  # it would stand in the midst of the answer
     connection.execute("set preserve_insertion_order = false")
     connection.execute("set enable_external_file_cache = false")
     connection.execute("set prefetch_all_parquet_files = true")  # a few large reads instead of many small ones

@@ -53,6 +53,7 @@ class Search:
         self.outcomes: dict[str, Outcome] = {}
         self.running: dict[str, tuple[Study, TrialSpec]] = {}
         self.suggestions: dict[str, str] = {}  # by trial: the hash of what it was suggested from
+        self._made: dict[tuple[str, int, str | None], TrialSpec] = {}  # specs are asked for often, and ids are hashes
         self._lost: dict[str, tuple[Study, TrialSpec]] = {}
         self._sequences: dict[str, _Sequence] = defaultdict(_Sequence)
         self._suggested: dict[str, Parameters | None] = {}
@@ -221,7 +222,10 @@ class Search:
         winner = self.winner(self.plan.study(study.parent), seed) if study.parent is not None else None
         if winner is None and study.parent is not None:
             return None
-        return study.after(seed, winner.spec if winner else None)
+        key = (study.name, seed, winner.spec.trial_id if winner else None)
+        if key not in self._made:
+            self._made[key] = study.after(seed, winner.spec if winner else None)
+        return self._made[key]
 
     def _fate_of_winner(self, study: Study, seed: int) -> Fate:
         if study.goes_on:
@@ -373,7 +377,10 @@ class Search:
             outcome = self.outcomes.get(parent.trial_id) if parent else None
             if outcome is None or outcome.status != "finished":
                 return None
-        return dataclasses.replace(spec, seed=seed, parent=parent.trial_id if parent else None)
+        key = (spec.trial_id, seed, parent.trial_id if parent else None)
+        if key not in self._made:
+            self._made[key] = dataclasses.replace(spec, seed=seed, parent=key[2])
+        return self._made[key]
 
     def _best(self, study: Study) -> Outcome | None:
         ranking = self._ranking(study)

@@ -4,6 +4,5 @@ create view predictions as
 select experiment, trial_id, condition, regime, seed, chosen, target, language, split, example, prediction, gold, position, phase,
        phase = 'evaluate' and winner as winner, rank, confidence, statistics, item, "group", texts, examples
 from internal.predicted
-join (select trial_id, phase, seed from ledger where status = 'finished' or phase = 'evaluate') using (trial_id)
-join internal.members using (trial_id)
+join internal.speaking using (trial_id)
 left join internal.examples using (examples, position);

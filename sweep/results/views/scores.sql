@@ -4,11 +4,10 @@
 -- the winner; null for trials of training, and for plans of before, which do not say. `seen`: the model was trained in that
 -- language, in whatever task. An evaluation that failed of one target has the scores of the others.
 create view scores as
-select experiment, trial_id, condition, regime, target, members.training_set, language, split, metric, value, n, seed, chosen,
+select experiment, trial_id, condition, regime, target, speaking.training_set, language, split, metric, value, n, seed, chosen,
        main, chance, phase, phase = 'evaluate' and winner as winner, rank,
-       if(members.training_set is not null and source_language is null, null,
+       if(speaking.training_set is not null and source_language is null, null,
           language is not distinct from source_language) as is_source,
        list_contains(trained_in, language) as seen
 from internal.scored
-join (select trial_id, phase, seed from ledger where status = 'finished' or phase = 'evaluate') using (trial_id)
-join internal.members using (trial_id);
+join internal.speaking using (trial_id);

@@ -1,16 +1,29 @@
 -- What a condition adds to the baseline, per regime, target and language, in the metric and on the split that stand for the target.
 -- A difference is only as good as its seeds: those of both sides stand beside it. It is
 -- zero-shot where the language was not `seen` in training. `gain` is the difference for the better: of error rates, of which
--- less is better, that with its sign changed.
-create view transfer as
+-- less is better, that with its sign changed. `transfer` is about the baseline `none`; `from transfer_from('mnli')` has the same
+-- columns with another condition as the baseline.
+create macro transfer_from(other) as table
+with known as (
+    from best where main = true  -- which DuckDB pushes down to the scan
+),
+baselines as (
+    from known
+    where condition = other
+        and (other in (select condition from counts)
+             or error(format('no condition ''{}'': known are {}', other,
+                             (select string_agg(distinct condition, ', ' order by condition) from counts))))
+)
 select best.experiment, best.condition, best.regime, best.target, best.language, best.split, best.metric, best.mean as value,
        baseline.mean as baseline, best.mean - baseline.mean as delta,
        if(best.metric = 'error_rate', -delta, delta) as gain, best.seeds, baseline.seeds as baseline_seeds,
        best.collapsed, baseline.collapsed as baseline_collapsed, best.is_source,
        best.seen, baseline.seen as baseline_seen
-from best
-join best as baseline
-    on baseline.condition = 'none' and baseline.experiment = best.experiment and baseline.target = best.target
-    and baseline.regime = best.regime
+from known as best
+join baselines as baseline
+    on baseline.experiment = best.experiment and baseline.target = best.target and baseline.regime = best.regime
     and baseline.language = best.language and baseline.split = best.split and baseline.metric = best.metric
-where best.main and baseline.main and best.condition <> 'none';
+where best.condition <> other;
+
+create view transfer as
+from transfer_from('none');
