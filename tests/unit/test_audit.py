@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from sweep.planning.plan import Study
 from sweep.results import audit
 from sweep.results.audit.alarms import together
-from sweep.results.query import connect
+from sweep.results.query import connected
 from sweep.statistics.crossed import Runs, pooled
 from sweep.statistics.expected_best import expected_best, last_gain
 from sweep.statistics.replays import of_split_seeds, of_swapped_labels, rate
@@ -135,11 +135,8 @@ Read = Callable[[duckdb.DuckDBPyConnection], Any]
 
 
 def read(simulation: Simulation, what: Read) -> Any:
-    connection = connect(simulation.store, "from predictions")
-    try:
+    with connected(simulation.store) as connection:
         return what(connection)
-    finally:
-        connection.close()
 
 
 @pytest.fixture(scope="module")
