@@ -18,7 +18,7 @@ from sweep.results.comparison import Comparison, compare
 from sweep.results.diagnostics.diagnose import Diagnostics, diagnose
 from sweep.results.difference import By, Claim
 from sweep.results.query import connected
-from sweep.results.samples import questions
+from sweep.results.samples import Samples, questions
 from trainables.store import Store
 
 TRIALS = "from trials order by started_at, trial_id"
@@ -146,8 +146,10 @@ def read(store: Store, asked: Asked) -> Source:
             found: list[dict[str, Any]] = connection.sql(sql).to_arrow_table().to_pylist()
             return found
 
+        samples = Samples(connection)
+
         def compared(by: By) -> Comparison:
-            return compare(store, asked.baseline, by, asked.claim, only, connection=connection)
+            return compare(store, asked.baseline, by, asked.claim, only, samples=samples)
 
         def placed(condition: str, target: str) -> tuple[int, str]:
             return conditions[condition], target
