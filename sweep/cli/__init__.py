@@ -12,8 +12,24 @@ import typer
 from typer.core import TyperGroup
 
 from sweep.cli import (
-    compare, doctor, export, launch, plan, plot, query, report, run, score, status, sync, table, tasks, translate,
-)  # fmt: skip
+    card,
+    compare,
+    dashboard,
+    doctor,
+    export,
+    launch,
+    plan,
+    plot,
+    query,
+    report,
+    run,
+    score,
+    status,
+    sync,
+    table,
+    tasks,
+    translate,
+)
 from sweep.console import Console
 from trainables.errors import Problem, UserError
 
@@ -52,12 +68,14 @@ app.command("launch")(launch.launch)
 app.command("status")(status.status)
 app.command("query", cls=query.SqlCommand)(query.query)
 app.command("compare")(compare.compare)
+app.command("table")(table.table)
 app.command("report")(report.report)
 app.command("plot")(plot.plot)
+app.command("card")(card.card)
 app.command("score")(score.score)
 app.command("export")(export.export)
 app.command("sync")(sync.sync)
-app.command("table")(table.table)
+app.command("dashboard")(dashboard.dashboard)
 app.command("tasks")(tasks.tasks)
 app.command("translate")(translate.translate)
 app.command("doctor")(doctor.doctor)

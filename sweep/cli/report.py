@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
 from sweep.cli.query import ExperimentOption, StoreArgument
+from sweep.results.difference import Claim
 
 SHOWN = 20
 """Differences that are listed; more are counted."""
@@ -15,7 +16,7 @@ SHOWN = 20
 
 BaselineOption = Annotated[str, typer.Option(help="The condition that the others are compared with.")]
 ClaimOption = Annotated[
-    Literal["models", "recipe"] | None,
+    Claim | None,
     typer.Option(help="models: these, as they are; recipe: training it again would show it, too."),
 ]
 

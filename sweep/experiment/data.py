@@ -43,14 +43,15 @@ def read_all_data(experiment: Experiment) -> list[Problem]:
     compared = _Compared(source)
     for task, split, language in uses(experiment):
         try:
-            mark = _mark(source.fingerprint(task, split, language), compared.fingerprint(task, split, language))
+            told = source.fingerprint(task, split, language), compared.fingerprint(task, split, language)
+            mark = _mark(*told, str(task.grouped_by))
             if mark.exists() and not task.learns_labels:
                 with suppress(OSError, ValueError):
                     odd += [Problem(message, hint=hint) for message, hint in json.loads(mark.read_text("utf-8"))]
                 continue
             examples = source.examples(task, split, language)
-            told = source.left_out(task, split, language) or hopeless(task, split, language, examples)
-            found = [*_told(task, told), *_told_apart(compared.reason(task, split, language, examples))]
+            odd_ones = source.left_out(task, split, language) or hopeless(task, split, language, examples)
+            found = [*_told(task, odd_ones), *_told_apart(compared.reason(task, split, language, examples))]
         except UserError as error:
             problems.update(dict.fromkeys(error.problems))
             continue

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from sweep.experiment.regimes import ZERO_SHOT
 from sweep.report.blocks import Block, Cell, Figure, Heading, Section, Table, Text, chance, columns, number, slug, text
 from sweep.report.source import Source
-from sweep.results.comparison import Difference
+from sweep.results.difference import Difference
 
 SIGNS = {"better": "▲", "worse": "▼", "not decided": "○", "no scores": "–"}
 """A shape beside each verdict, for whoever sees no colours."""
@@ -15,36 +15,20 @@ SIGNS = {"better": "▲", "worse": "▼", "not decided": "○", "no scores": "�
 STEPS = (1.0, 3.0)
 """Points from which on a colour is stronger. Fixed, so that reports look alike."""
 
-CLAIMS = {
-    "models": "These are statements about the trained models as they are: other seeds may give other results.",
-    "recipe": "These are statements about the recipes: training again with other seeds is taken into account.",
-}
-
 
 def section(source: Source) -> Section:
     """The answer."""
     comparison = source.overall
-    blocks: list[Block] = [
-        Text(tuple(comparison.sentences()), "lead"),
-        Text((f"{CLAIMS[comparison.claim]} {correction(comparison.rows)}".strip(),)),
-    ]
-    if comparison.notes:
-        blocks.append(Text(tuple(comparison.notes), "note"))
+    blocks: list[Block] = [Text(tuple(comparison.sentences()), "lead")]
     for regime in source.regimes:
         if len(source.regimes) > 1:
             blocks.append(Heading(f"Targets trained {regime}", slug("answer", regime)))
         blocks.append(heat_map(source, regime))
     blocks.append(_legend())
+    if comparison.notes:
+        blocks.append(Text(tuple(comparison.notes), "list"))
     blocks.append(_table(source))
     return Section("answer", "What helped", tuple(blocks))
-
-
-def correction(rows: tuple[Difference, ...]) -> str:
-    """How p values are adjusted."""
-    names = {"holm": "Holm", "bh": "Benjamini and Hochberg"}
-    used = sorted({names[row.correction] for row in rows if row.p is not None})
-    tested = sum(row.p is not None for row in rows)
-    return f"Intervals are 95 %; p values are adjusted for {tested} comparisons ({used[0]})." if used else ""
 
 
 def heat_map(source: Source, regime: str) -> Table:

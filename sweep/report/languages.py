@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from sweep.report.answer import SIGNS, interval
 from sweep.report.blocks import Block, Figure, Heading, Row, Section, Table, Text, chance, columns, number, slug, text
 from sweep.report.source import Source
-from sweep.results.comparison import Difference
+from sweep.results.difference import Difference
 
 ROOM = 900
 """Pixels for all conditions beside each other, as far as each has at least LEAST."""

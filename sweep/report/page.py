@@ -17,14 +17,14 @@ from jinja2.utils import htmlsafe_json_dumps
 from markupsafe import Markup
 
 from sweep.console import counted, visible
-from sweep.report import answer, blocks, commands, languages, runs, searching, trials, tuning
+from sweep.report import answer, audits, blocks, buckets, changed, commands, languages, runs, searching, trials, tuning
 from sweep.report.blocks import Figure, Section, Table
 from sweep.report.drawing import svg
 from sweep.report.source import Source
 
 TEMPLATES = Path(__file__).parent / "templates"
 
-SECTIONS = (answer, languages, tuning, searching, runs, commands, trials)
+SECTIONS = (answer, languages, tuning, searching, audits, buckets, changed, runs, commands, trials)
 """In the order of the page; each is made of the source by its `section`."""
 
 FORMAT = 1

@@ -6,13 +6,19 @@ from collections.abc import Iterator, Sequence
 from itertools import accumulate
 
 from sweep.console import counted
-from sweep.report.blocks import Block, Figure, Row, Section, Table, columns, number, text
+from sweep.report.blocks import Block, Figure, Row, Section, Table, Text, columns, number, text
 from sweep.report.source import Source, anchor
+
+WORDS = (
+    "Each line of the first figure is one search as it went; of the second what the same scores let expect of fewer "
+    "trials, drawn in any order (Dodge et al. 2019). Where a line still climbs at its end, more trials would have "
+    "found more: the table says how much one more would bring, at most."
+)
 
 
 def section(source: Source) -> Section:
     """The best score after each trial, study by study."""
-    blocks: list[Block] = [*figures(source), _table(source)]
+    blocks: list[Block] = [Text((WORDS,)), *figures(source), _table(source)]
     return Section("search", "How the searches went", tuple(blocks))
 
 
@@ -22,7 +28,7 @@ def searched(source: Source) -> list[Row]:
 
 
 def figures(source: Source) -> Iterator[Figure]:
-    """How the best score grew."""
+    """How the best score grew, and what was to be expected of fewer trials."""
     values: list[Row] = []
     for (training_set, condition), trials in scored(source).items():
         best = accumulate((row["objective"] for row in trials), max)
@@ -46,6 +52,35 @@ def figures(source: Source) -> Iterator[Figure]:
             settings={"interpolate": "step-after", "columns": width(values)},
             source="select study, trial_id, objective from trials where role = 'search' order by study, started_at",
         )
+    yield from _one_more(source)
+
+
+def _one_more(source: Source) -> Iterator[Figure]:
+    """What so many trials are expected to find."""
+    values: list[Row] = []
+    for one in source.searches:
+        if one.training_set is None or len(one.curve) < 2:
+            continue
+        values += [
+            {
+                "training_set": one.training_set,
+                "condition": one.condition,
+                "trials": place,
+                "score": score,
+                "says": f"{one.condition}: {score:.1f} expected of {counted(place, 'trial')}",
+                "link": "#studies",
+            }
+            for place, score in enumerate(one.curve, 1)
+        ]
+    if values:
+        yield Figure(
+            name="expected-best",
+            chart="progress",
+            caption="The best English development score to be expected of so many trials, a line for each condition",
+            values=tuple(values),
+            settings={"interpolate": "linear", "columns": width(values)},
+            source="sweep.results.audit.searches(connection)",
+        )
 
 
 def scored(source: Source) -> dict[tuple[str, str], list[Row]]:
@@ -67,6 +102,7 @@ def _table(source: Source) -> Table:
     for row in source.trials:
         if row["role"] == "search":
             studies.setdefault(row["study"], []).append(row)
+    gains = {one.study: one.next_gain for one in source.searches}
     rows = []
     for name, trials in studies.items():
         scores = sorted((row["objective"] for row in trials if row["objective"] is not None), reverse=True)
@@ -80,7 +116,7 @@ def _table(source: Source) -> Table:
                 number(sum(bool(row["collapsed"]) for row in trials), 0),
                 number(scores[0] if scores else None, 2),
                 number(scores[0] - scores[1] if len(scores) > 1 else None, 2),
-                number(scores[len(scores) // 2] if scores else None, 2),
+                number(gains.get(name), 2),
                 text(None if winner is None else _hyper(winner)),
             )
         )
@@ -95,7 +131,7 @@ def _table(source: Source) -> Table:
             "#at chance",
             "#best score",
             "#ahead of the second",
-            "#median",
+            "#one more trial brings at most",
             "winner",
         ),
         rows=tuple(rows),

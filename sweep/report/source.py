@@ -6,13 +6,19 @@ import dataclasses
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 from sweep.planning import history
 from sweep.planning.history import KeptPlan
 from sweep.planning.plan import Study
 from sweep.report.blocks import Row
-from sweep.results.comparison import Claim, Comparison, compare
-from sweep.results.query import query
+from sweep.results.audit import FalseAlarms, SearchAudit, SelectionAudit, false_alarms, searches, selections
+from sweep.results.changes import Changes, changes
+from sweep.results.comparison import Comparison, compare
+from sweep.results.diagnostics.diagnose import Diagnostics, diagnose
+from sweep.results.difference import By, Claim
+from sweep.results.query import connected
+from sweep.results.samples import questions
 from trainables.store import Store
 
 TRIALS = "from trials order by started_at, trial_id"
@@ -31,6 +37,14 @@ left join (select distinct trial_id, parent from trials) as training on training
 order by seed, evaluated
 """
 """A row per condition, target and seed: the trials that its score comes from."""
+
+
+RUNS = """
+select runs.*, count(distinct trial_id) as trials
+from runs join trials using (run)
+group by all
+order by started_at
+"""
 
 
 @dataclass(frozen=True)
@@ -54,7 +68,13 @@ class Source:
 
     Attributes:
         uri: where the store is.
+        provenance: the runs that made the trials.
         overall, by_language: what the conditions add, by target and by language of a target.
+        searches: what each would have found with fewer trials.
+        selections: whether other development examples would have chosen other winners.
+        alarms: replays of the comparisons in which there is nothing to be found.
+        changes: what of the examples each condition answers otherwise than the baseline.
+        buckets: scores by what the examples give, a target each.
     """
 
     uri: str
@@ -62,8 +82,14 @@ class Source:
     kept: KeptPlan
     trials: tuple[Row, ...]
     behind: tuple[Row, ...]
+    provenance: tuple[Row, ...]
     overall: Comparison
     by_language: Comparison
+    searches: tuple[SearchAudit, ...]
+    selections: tuple[SelectionAudit, ...]
+    alarms: tuple[FalseAlarms, ...]
+    changes: tuple[Changes, ...]
+    buckets: tuple[Diagnostics, ...]
 
     @cached_property
     def conditions(self) -> tuple[str, ...]:
@@ -111,19 +137,42 @@ def read(store: Store, asked: Asked) -> Source:
     """
     (kept,) = history.current(store, [asked.experiment] if asked.experiment else [])
     asked = dataclasses.replace(asked, experiment=f"{kept.plan.experiment}@{kept.hash}")
-    only = [asked.experiment]
-
-    def rows(sql: str) -> tuple[Row, ...]:
-        return tuple(query(store, sql, experiments=only).to_pylist())
-
     places = {study.name: place for place, study in enumerate(kept.plan.studies)}
     conditions = {study.condition: place for place, study in enumerate(kept.plan.studies)}
-    return Source(
-        uri=store.uri,
-        asked=asked,
-        kept=kept,
-        trials=tuple(sorted(rows(TRIALS), key=lambda row: places[row["study"]])),
-        behind=tuple(sorted(rows(BEHIND), key=lambda row: (conditions[row["condition"]], row["target"]))),
-        overall=compare(store, asked.baseline, "target", asked.claim, only),
-        by_language=compare(store, asked.baseline, "language", asked.claim, only),
-    )
+    only = [asked.experiment]
+    with connected(store, only) as connection:
+
+        def rows(sql: str) -> list[dict[str, Any]]:
+            found: list[dict[str, Any]] = connection.sql(sql).to_arrow_table().to_pylist()
+            return found
+
+        def compared(by: By) -> Comparison:
+            return compare(store, asked.baseline, by, asked.claim, only, connection=connection)
+
+        def placed(condition: str, target: str) -> tuple[int, str]:
+            return conditions[condition], target
+
+        return Source(
+            uri=store.uri,
+            asked=asked,
+            kept=kept,
+            trials=tuple(sorted(rows(TRIALS), key=lambda row: places[row["study"]])),
+            behind=tuple(sorted(rows(BEHIND), key=lambda row: placed(row["condition"], row["target"]))),
+            provenance=tuple(rows(RUNS)),
+            overall=compared("target"),
+            by_language=compared("language"),
+            searches=searches(connection),
+            selections=tuple(
+                sorted(selections(connection, asked.baseline), key=lambda one: placed(one.condition, one.target))
+            ),
+            alarms=tuple(
+                sorted(false_alarms(connection, asked.baseline), key=lambda one: placed(one.condition, one.target))
+            ),
+            changes=tuple(
+                sorted(changes(connection, asked.baseline), key=lambda one: placed(one.condition, one.target))
+            ),
+            buckets=tuple(
+                diagnose(connection, store, question, by_language=False, baseline=asked.baseline)
+                for question in questions(connection)
+            ),
+        )

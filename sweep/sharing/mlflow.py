@@ -81,6 +81,9 @@ class MlFlow:
         self.client.set_terminated(made, "FAILED" if run.error else "KILLED" if run.status == "pruned" else None, ended)
         self.client.log_batch(made, tags=[RunTag(DIGEST, run.digest)])
 
+    def flush(self) -> None:
+        """Each run is there once it is put."""
+
     def _experiment(self, name: str) -> str:
         """MLflow's id of an experiment, which is made where there is none."""
         if name not in self._experiments:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -22,11 +21,14 @@ DEVELOPMENT, LOSS = "development score", "training loss"
 TAGGED = ("experiment", "condition", "study", "phase", "training_set", "regime", "role", "seed", "winner", "collapsed")
 """The columns of `trials` that runs are told apart by. Where a trial is part of several studies, each says its own."""
 
-MEASURED = ("objective", "seconds", "examples_per_second", "steps", "tokens")
+MEASURED = ("objective", "seconds", "examples_per_second", "steps", "tokens", "gpu_hours", "peak_memory")
 """Its numbers beside the scores."""
 
-DESCRIBED = ("model", "tasks", "languages", "precision", "parent", "train_examples", "eval_examples", "dropout")
-"""What of its spec is shown beside the hyper-parameters, where it is said."""
+DESCRIBED = (
+    "seed", "model", "weights", "tasks", "languages", "precision", "dropout", "lora", "recipe", "parent", "data",
+    "train_examples", "eval_examples",
+)  # fmt: skip
+"""What is shown beside the hyper-parameters, where it is said."""
 
 
 @dataclass(frozen=True)
@@ -94,10 +96,7 @@ def runs(store: Store, experiments: Sequence[str] = ()) -> list[Run]:
 def _run(rows: Sequence[Row], scores: Mapping[str, float]) -> Run:
     """The run of a trial from its rows, one a study."""
     row = rows[0]
-    spec = json.loads(row["spec"])
-    described = {name: spec[name] for name in DESCRIBED if spec.get(name) is not None}
-    searched = {name: row[name] for name in SEARCHED if row[name] is not None}
-    curves = {DEVELOPMENT: row["curve"], LOSS: row.get("losses")}
+    curves = {DEVELOPMENT: row["curve"], LOSS: row["losses"]}
     return Run(
         trial_id=row["trial_id"],
         experiment=row["experiment"],
@@ -106,7 +105,7 @@ def _run(rows: Sequence[Row], scores: Mapping[str, float]) -> Run:
         error=row["error"],
         started_at=row["started_at"],
         finished_at=row["finished_at"],
-        parameters={name: _plain(value) for name, value in {**searched, **described, "seed": row["seed"]}.items()},
+        parameters={name: _plain(row[name]) for name in (*SEARCHED, *DESCRIBED) if row[name] is not None},
         tags={name: text for name in TAGGED if (text := _joined(row[name] for row in rows))},
         curves={name: tuple(values) for name, values in curves.items() if values},
         scores=scores,

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from sweep.sharing.run import Run
 from sweep.sharing.tracker import Tracker
 
+AT_ONCE = 50
+"""Runs that are written before it is waited for them."""
+
 
 @dataclass(frozen=True)
 class Synced:
@@ -27,10 +30,14 @@ def sync(tracker: Tracker, runs: Sequence[Run], is_there: Callable[[str], object
         Exception: whatever the tracker's package raises; what was written until then stays, and is not written again.
     """
     held = {name: tracker.held(name) for name in sorted({run.experiment for run in runs})}
-    written = 0
-    for run in runs:
-        if held[run.experiment].get(run.trial_id) != run.digest:
+    other = [run for run in runs if held[run.experiment].get(run.trial_id) != run.digest]
+    for one in {run.trial_id for run in runs} - {run.trial_id for run in other}:
+        is_there(one)
+    for start in range(0, len(other), AT_ONCE):
+        some = other[start : start + AT_ONCE]
+        for run in some:
             tracker.put(run)
-            written += 1
-        is_there(run.trial_id)
-    return Synced(written, len(runs) - written)
+        tracker.flush()
+        for run in some:
+            is_there(run.trial_id)
+    return Synced(len(other), len(runs) - len(other))

@@ -52,6 +52,9 @@ class TensorBoard:
             if one != file:
                 one.unlink()
 
+    def flush(self) -> None:
+        """Each run is there once it is put."""
+
 
 def _events(run: Run) -> Iterator[Event]:
     """The same bytes for the same run: times are those of the trial."""

@@ -46,7 +46,11 @@ class Tracker(Protocol):
         ...
 
     def put(self, run: Run) -> None:
-        """Writes a run in the place of all that is there of that trial. A half-written one counts as not there."""
+        """Writes a run in the place of all that is there of that trial. It is there for certain after `flush`."""
+        ...
+
+    def flush(self) -> None:
+        """Waits until all that was put is there. What was not waited for may count as not there, and is put again."""
         ...
 
 

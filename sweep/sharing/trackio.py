@@ -52,6 +52,9 @@ class Trackio:
             run_id=run.trial_id,
         )
 
+    def flush(self) -> None:
+        """Each run is there once it is put."""
+
 
 def open_tracker(place: str) -> Trackio:
     return Trackio(Path(place))

@@ -27,6 +27,7 @@ class Wandb:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._unsure: dict[Path, str] = {}  # folders of runs that may not be on the disk yet, and their digests
         self.shown_by = f"wandb sync {shlex.quote(str(folder))}/*/wandb/offline-run-*"
 
     def held(self, experiment: str) -> Mapping[str, str]:
@@ -36,6 +37,8 @@ class Wandb:
     def put(self, run: Run) -> None:
         for folder in self._folders(run.experiment):
             if _trial(folder) == run.trial_id:
+                if folder in self._unsure:
+                    self.flush()
                 shutil.rmtree(folder)
         place = self.folder / run.experiment
         place.mkdir(parents=True, exist_ok=True)
@@ -69,7 +72,14 @@ class Wandb:
                 written.log(values, step=step)
             written.summary.update({"status": run.status, **({"error": run.error} if run.error else {})})
             written.finish(exit_code=1 if run.error else 0)
-        (where / DIGEST).write_text(run.digest, encoding="utf-8")
+        self._unsure[where] = run.digest
+
+    def flush(self) -> None:
+        """Ends wandb's own process: it writes on when a run has long been finished, and nothing else waits for that."""
+        wandb.teardown()
+        for folder, digest in self._unsure.items():
+            (folder / DIGEST).write_text(digest, encoding="utf-8")
+        self._unsure.clear()
 
     def _folders(self, experiment: str) -> list[Path]:
         return sorted((self.folder / experiment / "wandb").glob("offline-run-*"))

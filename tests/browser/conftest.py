@@ -11,7 +11,7 @@ import pytest
 from sweep.report.page import html, page
 from sweep.report.source import Asked, read
 from tests.browser.opened import Opened, chromium
-from tests.browser.stores import small
+from tests.browser.stores import nasty, small
 
 
 @pytest.fixture(scope="session")
@@ -25,10 +25,11 @@ def browser() -> Iterator[Any]:
 
 @pytest.fixture(scope="session")
 def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A report of a small store, in which a trial failed with an error that would be a script."""
+    """A report of a small store; beside it `nasty.html`, whose ledger somebody has filled with scripts."""
     folder = tmp_path_factory.mktemp("report")
-    made = html(page(read(small(folder), Asked(""))))
-    (folder / "report.html").write_text(made, encoding="utf-8")
+    source = read(small(folder), Asked(""))
+    for name, one in (("report", source), ("nasty", nasty(source))):
+        (folder / f"{name}.html").write_text(html(page(one)), encoding="utf-8")
     return folder / "report.html"
 
 
@@ -37,12 +38,12 @@ def opened(browser: Any, report: Path) -> Iterator[Callable[..., Opened]]:
     """Opens the report, with what the browser's context takes. Whatever it says or asks for is a failure."""
     all_opened: list[Opened] = []
 
-    def open_it(**options: Any) -> Opened:
-        all_opened.append(Opened(browser, report, **options))
+    def open_it(name: str = "report", **options: Any) -> Opened:
+        all_opened.append(Opened(browser, report.with_name(f"{name}.html"), **options))
         return all_opened[-1]
 
     yield open_it
     for one in all_opened:
         one.close()
         assert one.complaints == []
-        assert one.requests == [report.as_uri()]
+        assert one.requests == [one.file.as_uri()]

@@ -35,12 +35,14 @@ class Opened:
     """A file in a browser.
 
     Attributes:
+        file: what was opened.
         page: playwright's.
         complaints: what was written to the console, and errors that nobody caught.
         requests: the URLs that were asked for, its own among them.
     """
 
     def __init__(self, browser: Any, file: Path, **options: Any) -> None:
+        self.file = file.resolve()
         self._context = browser.new_context(**{"viewport": WIDE, **options})
         self.page = self._context.new_page()
         self.page.set_default_timeout(10_000)
@@ -49,7 +51,7 @@ class Opened:
         self.page.on("console", lambda message: self.complaints.append(message.text))
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
         self.page.on("request", lambda request: self.requests.append(request.url.partition("#")[0]))
-        self.page.goto(file.resolve().as_uri())
+        self.page.goto(self.file.as_uri())
 
     def close(self) -> None:
         """Closes it."""

@@ -22,7 +22,7 @@ def test_the_answer_comes_first(opened: Open) -> None:
     assert page.title() == "english-or-not: what helped"
     first = page.locator("main section").first
     assert first.locator("h2").inner_text() == "What helped"
-    assert "mnli" in first.locator(".lead").inner_text()
+    assert "mnli: better than none on xnli" in first.locator(".lead").inner_text()
     cells = first.locator("#differences td").all_inner_texts()
     assert len(cells) == 2 * 3
     assert all(any(verdict in cell for verdict in ("better", "worse", "not decided")) for cell in cells)
@@ -155,8 +155,8 @@ CONTRAST = """() => {
 
 
 def test_what_a_ledger_holds_runs_nowhere(opened: Open) -> None:
-    """The error of a trial is a script, an image and an order to the terminal: it is shown, letter by letter."""
-    page = opened().page
+    """Every name, error and text is a script, an image and an order to the terminal: shown, letter by letter."""
+    page = opened("nasty").page
     shown = page.locator("#failures td").last.inner_text()
     assert "<script>alert(1)</script><img src=x onerror=alert(2)> ]]> javascript:alert(3)" in shown
     assert "\\u202e" in shown

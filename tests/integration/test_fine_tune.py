@@ -17,7 +17,7 @@ from datasets import ClassLabel
 
 from tests import hub_mirror
 from tests.toy import TABLE
-from trainables import sealed, tasks
+from trainables import tasks
 from trainables.data import Source, kept, open_source
 from trainables.data.examples import Example
 from trainables.errors import Problem, UserError
@@ -27,12 +27,13 @@ from trainables.models.checkpoint import load_checkpoint, save_checkpoint
 from trainables.models.network import Network, load_base, new_network
 from trainables.models.vocabulary import TrimmedVocabulary
 from trainables.reports import Predicted, Report, Score, TrialError
+from trainables.sealed import SealedFile
 from trainables.spec import TrialSpec
 from trainables.store import Store
 from trainables.training import fine_tune as module
 from trainables.training.batching import collate
 from trainables.training.best import BestWeights, Verdict
-from trainables.training.evaluate import Scorer
+from trainables.training.evaluate import Scorer, load_split
 from trainables.training.fine_tune import run_trial
 from trainables.training.mixture import Step
 from trainables.training.workbench import Workbench
@@ -395,8 +396,7 @@ def test_a_suite_of_tests_is_answered_by_the_head_of_what_it_tests(bench: Workbe
 
 def kept_examples(bench: Workbench, predicted: Predicted) -> list[dict[str, Any]]:
     """The examples that predictions are of, from the store."""
-    table = sealed.read(bench.store.read(kept.name(predicted.examples)), kept.SCHEMA.names, kept.SCHEMA)
-    return table.to_pylist()
+    return SealedFile(bench.store, kept.name(predicted.examples)).table(kept.SCHEMA.names, kept.SCHEMA).to_pylist()
 
 
 @pytest.mark.parametrize("task", ["mini-pos", "mini-nli", "mini-qa", "copa", "lareqa"])
@@ -451,6 +451,32 @@ def test_examples_are_kept_once_under_the_name_of_what_they_are(
     run(dataclasses.replace(SPEC, eval_examples=10), fresh)
     run(dataclasses.replace(SPEC, max_length=64), fresh)  # other tokens of the same
     assert len(set(bench.store.list(kept.FOLDER, ".parquet")) - {first}) == 2
+
+
+def test_translations_are_kept_as_the_same_item_whatever_the_limit(tmp_path: Path) -> None:
+    """Also where only one language is scored; where the other one cannot be read, nothing is shared."""
+    (tmp_path / "xnli").mkdir()
+    for language, premise in (("en", "It rains"), ("de", "Es regnet")):
+        rows = (f"{premise} {row // 3}\t{row}\tneutral\n" for row in range(6))
+        (tmp_path / "xnli" / f"dev-{language}.tsv").write_text("".join(rows))
+    bench = Workbench(Store(str(tmp_path)), open_source({"files": str(tmp_path)}))
+    found = []
+    for limit in (5, 2):
+        spec = dataclasses.replace(SPEC, eval_examples=limit)
+        split = load_split(spec, bench, bench.task("xnli"), "dev", "de")
+        place = split.task, "dev", "de", split.part, bench.base(spec).tokenizer_hash, split.features
+        fingerprint = bench.kept.keep(*place, lambda: ["neutral"] * limit)  # noqa: B023 - called at once
+        file = SealedFile(bench.store, kept.name(fingerprint))
+        found.append(file.table(["example", "item", "group", "tokens"], kept.SCHEMA).to_pylist())
+    assert [one["example"] for one in found[0]] == [f"dev-de-{row}" for row in range(5)]
+    assert [one["item"] for one in found[0]] == [f"dev-en-{row}" for row in range(5)]
+    assert [one["group"] for one in found[0]] == ["dev-en-0"] * 3 + ["dev-en-3"] * 2
+    assert found[1] == found[0][:2]
+    (tmp_path / "xnli" / "dev-en.tsv").write_text("broken\n")
+    fresh = Workbench(bench.store, open_source({"files": str(tmp_path)}))
+    fingerprint = fresh.kept.keep(*place, lambda: ["neutral"] * 2)
+    file = SealedFile(bench.store, kept.name(fingerprint))
+    assert [one["item"] for one in file.table(["item"], kept.SCHEMA).to_pylist()] == ["de/dev-de-0", "de/dev-de-1"]
 
 
 def test_a_target_that_cannot_be_scored_leaves_the_scores_of_the_others(

@@ -1,4 +1,4 @@
-"""The audits: the luck of searches and of choosing, false alarms. By hand where that can be, else from a known truth."""
+"""The audits: the luck of searches and of choosing, and false alarms. By hand where that can be."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from sweep.planning.plan import Study
 from sweep.results import audit
 from sweep.results.audit.alarms import together
-from sweep.results.query import connect
+from sweep.results.query import connected
 from sweep.statistics.crossed import Runs, pooled
 from sweep.statistics.expected_best import expected_best, last_gain
 from sweep.statistics.replays import of_split_seeds, of_swapped_labels, rate
@@ -135,25 +135,28 @@ Read = Callable[[duckdb.DuckDBPyConnection], Any]
 
 
 def read(simulation: Simulation, what: Read) -> Any:
-    connection = connect(simulation.store, "from predictions")
-    try:
+    with connected(simulation.store) as connection:
         return what(connection)
-    finally:
-        connection.close()
 
 
-def test_searches_of_a_store(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Simulation:
+    """All trials are scored on all targets; in one search some fail."""
+
     def ends(study: Study, spec: TrialSpec) -> End:
-        is_worst = study.name == "target/none/mini-nli" and spec.epochs == 1
-        return "failed" if is_worst else "well"
+        return "failed" if study.name == "target/none/mini-nli" and spec.epochs == 1 else "well"
 
-    simulation = simulated(tmp_path, ends=ends, **TRIALS)
-    found = {one.study: one for one in read(simulation, audit.searches)}
-    assert set(found) == {study.name for study in simulation.plan.studies if study.phase != "evaluate"}
-    for study in simulation.plan.studies:
+    truth = Truth(gains={"mini-nli": 20.0}, level=60.0)
+    return simulated(tmp_path_factory.mktemp("audit"), truth, 200, ends=ends, evaluate={"top": 6}, **TRIALS)
+
+
+def test_searches_of_a_store(store: Simulation) -> None:
+    found = {one.study: one for one in read(store, audit.searches)}
+    assert set(found) == {study.name for study in store.plan.studies if study.phase != "evaluate"}
+    for study in store.plan.studies:
         if study.phase == "evaluate":
             continue
-        one, winner = found[study.name], simulation.search.winner(study, 1)
+        one, winner = found[study.name], store.search.winner(study, 1)
         assert winner is not None
         assert one.curve[-1] == pytest.approx(winner.objective)
         assert one.trials + one.left_out == study.trials
@@ -163,15 +166,15 @@ def test_searches_of_a_store(tmp_path: Path) -> None:
     assert f"without {fallen.left_out} trial" in fallen.note
 
 
-def test_selections_of_a_store(tmp_path: Path) -> None:
-    simulation = simulated(tmp_path, Truth(gains={"mini-nli": 20.0}, level=60.0), 200, evaluate={"top": 6}, **TRIALS)
-    found = {(one.condition, one.target): one for one in read(simulation, audit.selections)}
+def test_selections_of_a_store(store: Simulation) -> None:
+    found = {(one.condition, one.target): one for one in read(store, audit.selections)}
     # The untouched model is scored on mini-bitext, and nothing was chosen for it.
     assert set(found) == {(c, t) for c in ("none", "mini-nli") for t in TRIALS["targets"]} - {("none", "mini-bitext")}
     for (condition, target), one in found.items():
         assert one.kept is not None
         assert one.kept + sum(share for _, share in one.rivals) == pytest.approx(1)
-        assert one.scored == one.trials == (3 if target == "mini-bitext" else 6)
+        study = store.plan.study(f"target/{condition}/{target}" if target != "mini-bitext" else "intermediate/mini-nli")
+        assert one.scored == one.trials == sum(outcome.objective is not None for outcome in store.search.ended(study))
         assert (one.examples, one.groups) == (200, 67)
         assert one.score is not None and one.oracle is not None and one.mean is not None
         assert one.cost == pytest.approx(one.oracle - one.score)
@@ -186,14 +189,11 @@ def test_selections_of_a_store(tmp_path: Path) -> None:
         assert one.note == ""
 
 
-def test_scores_that_tell_are_those_of_the_ledger(tmp_path: Path) -> None:
-    simulation = simulated(tmp_path, Truth(), 100, evaluate={"top": 3}, **TRIALS)
-    one = next(one for one in read(simulation, audit.selections) if (one.condition, one.target) == ("none", "mini-qa"))
-    connection = connect(simulation.store, "from predictions")
+def test_scores_that_tell_are_those_of_the_ledger(store: Simulation) -> None:
+    one = next(one for one in read(store, audit.selections) if (one.condition, one.target) == ("none", "mini-qa"))
     of_it = "main and rank is not null and condition = 'none' and target = 'mini-qa'"
     sql = f"select avg(value) from scores where {of_it} group by rank order by rank"
-    scores = [value for (value,) in connection.sql(sql).fetchall()]
-    connection.close()
+    scores = [value for (value,) in read(store, lambda connection: connection.sql(sql).fetchall())]
     assert one.score == pytest.approx(scores[0])
     assert one.oracle == pytest.approx(max(scores))
     assert one.mean == pytest.approx(np.mean(scores))

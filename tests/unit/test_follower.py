@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from sweep.console import counted
 from sweep.sharing import follower as module
 from sweep.sharing.follower import Follower
 from sweep.sharing.run import Run
@@ -33,11 +34,15 @@ class Kept:
         self.before()
         self.runs[run.trial_id] = run
 
+    def flush(self) -> None:
+        """It is there."""
+
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "LEAST_PAUSE", 0.01)
-    monkeypatch.setattr(module, "GRACE", 1.0)
+    monkeypatch.setattr(module, "SHARE", 0.0)
+    monkeypatch.setattr(module, "GRACE", 60.0)
 
 
 def followed(folder: Path, open_tracker: Callable[[], Tracker]) -> tuple[Rig, Follower]:
@@ -113,8 +118,9 @@ def test_a_package_that_cannot_be_opened_is_as_one_that_raises(tmp_path: Path) -
 
 
 @pytest.mark.parametrize("place", ["open", "put"])
-def test_a_tracker_that_hangs_holds_nobody_up(tmp_path: Path, place: str) -> None:
+def test_a_tracker_that_hangs_holds_nobody_up(tmp_path: Path, place: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The run takes as long as without it, and its end at most the grace longer."""
+    monkeypatch.setattr(module, "GRACE", 1.0)
     for_ever = threading.Event()
 
     def hanging() -> Tracker:
@@ -132,16 +138,23 @@ def test_a_tracker_that_hangs_holds_nobody_up(tmp_path: Path, place: str) -> Non
     for_ever.set()
 
 
-def test_a_slow_tracker_takes_what_it_can_and_the_rest_is_counted(tmp_path: Path) -> None:
-    kept = Kept(lambda: time.sleep(0.3))
+def test_a_slow_tracker_takes_what_it_can_and_the_rest_is_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "GRACE", 0.1)
+    monkeypatch.setattr("sweep.sharing.sync.AT_ONCE", 1)
+    some = threading.Semaphore(3)  # so many it takes at once, and no more before the end
+    kept = Kept(lambda: some.acquire(timeout=60))
     rig, follower = followed(tmp_path, lambda: kept)
-    begun = time.monotonic()
     play(rig)
+    until = time.monotonic() + 20
+    while len(kept.runs) < 3:
+        assert time.monotonic() < until
+        time.sleep(0.01)
     ended = len(rig.trials("select distinct trial_id from trials"))
-    calls = time.monotonic() - begun
-    missing = follower.close()
-    assert calls < 0.3 * ended  # nobody waited for it meanwhile
-    assert missing is None or f"{ended - len(kept.runs)} trial" in missing
+    assert ended > 3
+    assert str(follower.close()).startswith(f"{counted(ended - 3, 'trial')} of this run")
+    some.release(ended)
 
 
 def test_a_tracker_that_comes_back_has_all_of_it(tmp_path: Path) -> None:

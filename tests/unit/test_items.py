@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -147,3 +148,34 @@ def test_official_files_are_parallel_where_tasks_say_so(shared_data: Path) -> No
     assert {name for name, *_ in seen} >= {"xnli", "pawsx", "xquad", "mlqa", "xcopa", "lareqa", "ntrex"}
     # Here one language's cut of a file may hold other rows than another's: that is told, and these are not joined.
     assert {one[:3] for one in seen if one[3]} == {("pawsx", "test", "de"), ("pawsx", "test", "zh")}
+
+
+GROUPED = """\
+name: mine
+kind: multiple_choice
+title: Mine
+metric: accuracy
+labels: ["0", "1"]
+languages: [en]
+training_set: mine
+score_on: dev
+files:
+  - format: jsonl
+    columns: {context: "{text} {asked}", choices: [a, b], label: y, COLUMN}
+    dev: [dev.jsonl]
+"""
+
+
+def test_a_column_says_what_examples_are_a_part_of_and_changes_nothing_else(tmp_path: Path) -> None:
+    rows = [{"text": text, "asked": "?" * at, "a": "x", "b": "y", "y": "0"} for at, text in enumerate("ppq")]
+    (tmp_path / "dev.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    found = {}
+    for column in ("id: other", "id: other, group: text", "id: other, group: nowhere"):
+        (tmp_path / "mine.yaml").write_text(GROUPED.replace("COLUMN", column))
+        task, source = tasks.parse(tmp_path / "mine.yaml"), open_source({"files": str(tmp_path)})
+        found[column] = source.examples(task, "dev", "en"), source.fingerprint(task, "dev", "en"), task.definition
+    plain, grouped, nowhere = found.values()
+    assert plain[1:] == grouped[1:] == nowhere[1:]
+    assert [one.group for one in places(plain[0])] == ["dev-0", "dev-1", "dev-2"]
+    assert [one.group for one in places(grouped[0])] == ["dev-0", "dev-0", "dev-2"]
+    assert nowhere[0] == plain[0]

@@ -10,7 +10,6 @@ import dataclasses
 import hashlib
 import json
 import re
-from collections.abc import Mapping
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -28,7 +27,7 @@ from sweep.report.languages import LEAST
 from sweep.report.page import html, page
 from sweep.report.plot import figures, plot
 from sweep.report.source import Asked, Source, read
-from tests.browser.stores import NASTY, small
+from tests.browser.stores import nasty, small
 from tests.unit.test_driver import Rig
 from tests.unit.test_views import ONE_TARGET, play
 from trainables.errors import UserError
@@ -113,41 +112,6 @@ def test_scripts_styles_and_attributes_are_the_project_s_own(content: str) -> No
     attributes = {name for _, of in elements for name in of}
     assert {name for name in attributes if name.startswith("on") or name in ("style", "src", "srcdoc")} == set()
     assert all(of["href"].startswith("#") for tag, of in elements if "href" in of)
-
-
-WORDS = (
-    "condition",
-    "target",
-    "language",
-    "subject",
-    "error",
-    "device",
-    "training_set",
-    "study",
-    "note",
-    "metric",
-    "regime",
-)
-"""Fields of rows that hold somebody's words."""
-
-
-def nasty(value: Any, name: str = "") -> Any:
-    """A value with something nasty at the end of each word of somebody's."""
-    if isinstance(value, str):
-        return f"{value} {NASTY}" if name in WORDS or name in ("conditions", "targets", "notes") else value
-    if isinstance(value, Mapping):
-        return {key: nasty(one, key) for key, one in value.items()}
-    if isinstance(value, tuple):
-        return tuple(nasty(one, name) for one in value)
-    if (
-        dataclasses.is_dataclass(value)
-        and not isinstance(value, type)
-        and type(value).__name__ not in ("KeptPlan", "Asked")
-    ):
-        return dataclasses.replace(
-            value, **{one.name: nasty(getattr(value, one.name), one.name) for one in dataclasses.fields(value)}
-        )
-    return value
 
 
 def test_nothing_in_a_ledger_can_run_or_break_out_of_its_place(source: Source, content: str) -> None:
@@ -254,7 +218,7 @@ def test_a_changed_number_is_named(store: Store, content: str, tmp_path: Path) -
     told["tables"]["differences"]["rows"][0][1] += 0.5
     found = check(store, written(content.replace(numbers, htmlsafe_json_dumps(told)), tmp_path))
     (line,) = found.different
-    assert re.fullmatch(r"differences, row 1 \(mnli\), xnli f1: .* in the report, .* from the ledger", line)
+    assert re.fullmatch(r"differences, row 1 \(mnli\), xnli accuracy: .* in the report, .* from the ledger", line)
 
 
 def test_a_number_that_was_changed_where_it_is_shown_is_named(store: Store, content: str, tmp_path: Path) -> None:

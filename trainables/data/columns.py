@@ -12,6 +12,7 @@ from typing import Any
 from trainables.data.findings import Findings
 from trainables.data.tables import Record
 from trainables.errors import nearest
+from trainables.tasks.layout import GROUP
 
 GOLD = frozenset({"label", "tags", "answers"})
 """What a whole table may lack where it is hidden, which it is not where models are trained and chosen."""
@@ -32,15 +33,15 @@ class Columns:
         is_hidden: whether the table may lack its gold.
 
     Raises:
-        UserError: a needed column is not there. An id, and gold that may be hidden, may be missing if no other column
-            has a similar name or, if it is an index, where it would be the next column.
+        UserError: a needed column is not there. An id, a group, and gold that may be hidden, may be missing if no other
+            column has a similar name or, if it is an index, where it would be the next column.
     """
 
     def __init__(
         self, columns: Mapping[str, Any], keys: Collection[str | int], findings: Findings, is_hidden: bool = True
     ) -> None:
         self._columns, self._keys, self._findings = columns, keys, findings
-        may_be_absent = {"id", *GOLD} if is_hidden else {"id"}
+        may_be_absent = {"id", GROUP, *GOLD} if is_hidden else {"id", GROUP}
         self.absent = {name for name in columns if name in may_be_absent and self._is_nowhere(columns[name])}
         for name, column in columns.items():
             for one in column if isinstance(column, list) else [column]:

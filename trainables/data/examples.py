@@ -1,4 +1,8 @@
-"""What a task's data consists of, whatever file or generator it came from: one value class per shape of example."""
+"""What a task's data consists of, whatever file or generator it came from: one value class per shape of example.
+
+A `group` is what an example is a part of, where the release says it: whoever resamples draws all of it or nothing. It
+changes no result, and is not printed: the embedded benchmark is pinned as it is printed.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +17,7 @@ class TextPair:
     text_a: str
     text_b: str
     label: str | None
+    group: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +27,7 @@ class LabelledText:
     id: str
     text: str
     label: str | None
+    group: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +38,7 @@ class MultipleChoice:
     context: str
     choices: tuple[str, ...]
     label: str | None
+    group: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +48,7 @@ class TaggedSentence:
     id: str
     tokens: tuple[str, ...]
     tags: tuple[str, ...] | None
+    group: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +71,9 @@ class Question:
     question: str
     context: str
     answers: tuple[Answer, ...] | None
-    test: str | None = field(default=None, repr=False)  # unprinted: the embedded benchmark is pinned as it is printed
+    test: str | None = field(default=None, repr=False)
     case: str | None = field(default=None, repr=False)
+    group: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +122,7 @@ class Query:
     text: str
     key: str | None
     passage: Passage | None = None
+    group: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +131,7 @@ class PlainText:
 
     id: str
     text: str
+    group: str | None = field(default=None, repr=False)
 
 
 Example = (

@@ -23,7 +23,7 @@ from trainables.errors import Problem
 from trainables.mirror import Folder
 from trainables.spec import content_hash
 from trainables.tasks import FileLayout, Task
-from trainables.tasks.layout import CANDIDATES, CANDIDATES_KEY
+from trainables.tasks.layout import CANDIDATES, CANDIDATES_KEY, telling
 
 Found = tuple[FileLayout, tuple[Path, ...]]
 
@@ -54,7 +54,7 @@ class ReleaseFolder:
         layout, paths = found
         self.folder.fetch(paths)
         digests = [digest(path, path.stat().st_size, path.stat().st_mtime_ns) for path in paths]
-        return content_hash([digests, layout.format, layout.options, split, language])
+        return content_hash([digests, layout.format, telling(layout.options), split, language])
 
     def where(self, task: Task, split: str, language: str) -> str:
         found = self._present(task, split, language)

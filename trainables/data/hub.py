@@ -14,7 +14,7 @@ from trainables.data.tables import Table
 from trainables.errors import Problem, nearest
 from trainables.spec import content_hash
 from trainables.tasks import HubLayout, Task
-from trainables.tasks.layout import CANDIDATES
+from trainables.tasks.layout import CANDIDATES, telling
 
 
 class Hub:
@@ -53,7 +53,9 @@ class Hub:
         layout = _layout(task, split, language)
         assert layout is not None, "callers ask `holds` first"
         dataset, names = self._dataset(layout, language), layout.splits[split.removesuffix(CANDIDATES)]
-        return content_hash([dataset.name, dataset.config, names, dataset.version(names), split, layout.options])
+        return content_hash(
+            [dataset.name, dataset.config, names, dataset.version(names), split, telling(layout.options)]
+        )
 
     def where(self, task: Task, split: str, language: str) -> str:
         layout = _layout(task, split, language)

@@ -105,6 +105,8 @@ def _groups(examples: Sequence[Example]) -> list[str]:
 
 def _drawn_with(example: Example) -> Hashable:
     """What is equal for examples that are drawn as one."""
+    if (group := getattr(example, "group", None)) is not None:
+        return "group", group
     match example:
         case Question(case=str(case), test=test):
             return test, case

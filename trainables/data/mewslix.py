@@ -19,7 +19,8 @@ def read_mentions(path: Path, options: Mapping[str, Any], language: str) -> list
     """The mentions in `language` of `wikinews_mentions-*.jsonl` or, with their entities, of `wikipedia_pairs-*.jsonl`.
 
     A query's text is "Smith: The verdict came back for { Smith }, who stepped down.": the mention, then the sentence
-    that holds it with the mention marked; its key is the QID of the entity. Option: `encoding`.
+    that holds it with the mention marked; its key is the QID of the entity, its group the whole text. Option:
+    `encoding`.
     Source: `preprocess_mention` in google-research/xtreme, third_party/utils_mewslix.py.
 
     Raises:
@@ -65,7 +66,7 @@ def _mentions(values: Mapping[Any, Any], language: str) -> Iterator[Query]:
         return
     for mention in pair["mentions"] if "mentions" in pair else [pair["mention"]]:
         text = _query(context, mention["mention_span"])
-        yield Query(_id(mention, "example_id"), text, _id(mention, "entity_id"), entity)
+        yield Query(_id(mention, "example_id"), text, _id(mention, "entity_id"), entity, context["text"])
 
 
 def _query(context: Mapping[str, Any], mention: Mapping[str, Any]) -> str:

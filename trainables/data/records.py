@@ -23,7 +23,7 @@ from trainables.data.squad import aligned, spans_of
 from trainables.data.tables import Record
 from trainables.errors import nearest
 from trainables.tasks import Task
-from trainables.tasks.layout import CASE, TEST
+from trainables.tasks.layout import CASE, GROUP, TEST
 
 _LABEL_NAMES = frozenset({"label", "labels", "gold_label", "class", "category", "target", "is_duplicate"})
 _HIDDEN = frozenset({"", "-1"})  # how XTREME and GLUE blank labels
@@ -148,6 +148,10 @@ class _Reader:
         """The record's own id, or a running one."""
         return self.columns.label(record, "id") or f"{self._stem}-{number}"
 
+    def group(self, record: Record) -> str | None:
+        """What a row is a part of, if it says so."""
+        return self.columns.label(record, GROUP) or None if GROUP in self.columns else None
+
     def list(self, record: Record, name: str) -> list[Any]:
         """A column that holds a list."""
         value = self.columns.value(record, name)
@@ -187,13 +191,14 @@ def _pair(reader: _Reader, record: Record, number: int) -> TextPair | None:
     if reader.is_dropped(record):
         return None
     text_a, text_b = reader.columns.text(record, "text_a"), reader.columns.text(record, "text_b")
-    return TextPair(reader.id(record, number), text_a, text_b, reader.label(record))
+    return TextPair(reader.id(record, number), text_a, text_b, reader.label(record), reader.group(record))
 
 
 def _labelled(reader: _Reader, record: Record, number: int) -> LabelledText | None:
     if reader.is_dropped(record):
         return None
-    return LabelledText(reader.id(record, number), reader.columns.text(record, "text"), reader.label(record))
+    text = reader.columns.text(record, "text")
+    return LabelledText(reader.id(record, number), text, reader.label(record), reader.group(record))
 
 
 def _choice(reader: _Reader, record: Record, number: int) -> MultipleChoice | None:
@@ -204,13 +209,13 @@ def _choice(reader: _Reader, record: Record, number: int) -> MultipleChoice | No
     if label is not None and label not in map(str, range(len(choices))):
         hint = "labels are the positions of the choices, from 0: translate those of the data with label_map"
         reader.findings.add(f"label '{label}' is none of the {len(choices)} choices", record.line, hint)
-    return MultipleChoice(reader.id(record, number), context, choices, label)
+    return MultipleChoice(reader.id(record, number), context, choices, label, reader.group(record))
 
 
 def _tagged(reader: _Reader, record: Record, number: int) -> TaggedSentence:
     tokens = tuple(_tokens(reader, record))
     if not reader.is_told:
-        return TaggedSentence(reader.id(record, number), tokens, None)
+        return TaggedSentence(reader.id(record, number), tokens, None, reader.group(record))
     tags = reader.list(record, "tags")
     if len(tags) != len(tokens):
         reader.findings.add(f"tokens: {len(tokens)}, tags: {len(tags)}", record.line)
@@ -221,7 +226,7 @@ def _tagged(reader: _Reader, record: Record, number: int) -> TaggedSentence:
             reader.findings.add(f"tag {place} is no text, but {tag!r}", record.line)
         else:
             named.append(reader.named(text, record.line, "tag"))
-    return TaggedSentence(reader.id(record, number), tokens, tuple(named))
+    return TaggedSentence(reader.id(record, number), tokens, tuple(named), reader.group(record))
 
 
 def _tokens(reader: _Reader, record: Record) -> Iterator[str]:
@@ -250,7 +255,8 @@ def _question(reader: _Reader, record: Record, number: int) -> Question:
         reader.findings.add("has no answers", record.line, "where there are none: an empty list; hidden: none at all")
     answers = tuple(aligned(context, text, start) for text, start in spans) if reader.is_told else None
     asked = reader.columns.text(record, "question")
-    return Question(reader.id(record, number), asked, context, answers, *_tested(reader, record))
+    told = *_tested(reader, record), reader.group(record)
+    return Question(reader.id(record, number), asked, context, answers, *told)
 
 
 def _tested(reader: _Reader, record: Record) -> tuple[str | None, str | None]:
@@ -269,7 +275,7 @@ def _translation(reader: _Reader, record: Record, number: int) -> Translation:
 
 def _plain(reader: _Reader, record: Record, number: int) -> PlainText | None:
     text = reader.columns.text(record, "text").strip()
-    return PlainText(reader.id(record, number), text) if text else None
+    return PlainText(reader.id(record, number), text, reader.group(record)) if text else None
 
 
 _MAKERS: Mapping[str, Callable[[_Reader, Record, int], Any]] = {

@@ -58,9 +58,6 @@ TRIED = (
 )
 """Texts that both models are given."""
 
-CLOSE = {"rtol": 1e-4, "atol": 1e-5}
-"""How near to each other outputs must be."""
-
 
 @dataclass(frozen=True)
 class Plain:
@@ -171,19 +168,20 @@ def _is_the_same(found: Plain, network: Network, head: str, task: Task) -> bool:
     pairs = [TRIED[1:], TRIED[:-1]] if found.vector is None else [TRIED]
     batch = found.tokenizer(*map(list, pairs), padding=True, return_tensors="pt")
     expected = network(head, batch["input_ids"], batch["attention_mask"])
-    if found.vector is not None:
-        vectors = (functional.normalize(one, dim=-1) for one in (found.model(**batch).pooler_output, expected))
-        return torch.allclose(*vectors, **CLOSE)
     if task.kind == "multiple_choice":  # a question with several choices
-        return torch.allclose(
-            found.model(**{name: one[None] for name, one in batch.items()}).logits[0][:, None], expected, **CLOSE
-        )
+        outputs = found.model(**{name: one[None] for name, one in batch.items()}).logits[0][:, None]
+        return _is_close(outputs, expected)
     told = found.model(**batch)
-    outputs: Tensor = (
-        torch.stack([told.start_logits, told.end_logits], dim=-1) if task.kind == "span_qa" else told.logits
-    )
+    if found.vector is not None:
+        return _is_close(functional.normalize(told.pooler_output, dim=-1), functional.normalize(expected, dim=-1))
+    is_span = task.kind == "span_qa"
+    outputs = torch.stack([told.start_logits, told.end_logits], dim=-1) if is_span else told.logits
     is_text = batch["attention_mask"].bool() if outputs.dim() == 3 else ...
-    return torch.allclose(outputs[is_text], expected[is_text], **CLOSE)
+    return _is_close(outputs[is_text], expected[is_text])
+
+
+def _is_close(one: Tensor, other: Tensor) -> bool:
+    return one.shape == other.shape and torch.allclose(one, other, rtol=1e-4, atol=1e-5)
 
 
 def _refused(task: Task, network: Network, why: str) -> UserError:

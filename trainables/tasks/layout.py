@@ -55,20 +55,31 @@ TOGETHER: Mapping[str, tuple[int, ...]] = {"parallel": (2,), "bucc": (2, 3)}
 HUB_OPTIONS = frozenset({"columns", "label_map", "drop_labels", "language_of_id"})
 
 COLUMNS: Mapping[str, tuple[frozenset[str], frozenset[str]]] = {
-    "pair_classification": (frozenset({"text_a", "text_b"}), frozenset({"label", "id", "language"})),
-    "text_classification": (frozenset({"text"}), frozenset({"label", "id", "language"})),
-    "multiple_choice": (frozenset({"context", "choices"}), frozenset({"label", "id", "language"})),
-    "tagging": (frozenset({"tokens"}), frozenset({"tags", "id", "language"})),
-    "span_qa": (frozenset({"question", "context"}), frozenset({"answers", "id", "language"})),
+    "pair_classification": (frozenset({"text_a", "text_b"}), frozenset({"label", "id", "language", "group"})),
+    "text_classification": (frozenset({"text"}), frozenset({"label", "id", "language", "group"})),
+    "multiple_choice": (frozenset({"context", "choices"}), frozenset({"label", "id", "language", "group"})),
+    "tagging": (frozenset({"tokens"}), frozenset({"tags", "id", "language", "group"})),
+    "span_qa": (frozenset({"question", "context"}), frozenset({"answers", "id", "language", "group"})),
     "bitext_retrieval": (frozenset({"text", "english"}), frozenset()),
     "bitext_ranking": (frozenset({"text", "english"}), frozenset()),
-    "mlm": (frozenset({"text"}), frozenset({"id", "language"})),
+    "mlm": (frozenset({"text"}), frozenset({"id", "language", "group"})),
     "retrieval": (frozenset({"question", "context"}), frozenset({"answers", "id", "language"})),
 }
 """For each kind of task that tables can hold: the columns that must be named, and those that may be."""
 
+GROUP = "group"
+"""The column of what examples are a part of. It changes none of them."""
+
 TEST, CASE = "test", "case"
 """Further columns of tasks that are scored by error rates: which test a question is of, and which case of it."""
+
+
+def telling(options: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The options that change examples, for fingerprints."""
+    columns = options.get("columns", {})
+    if GROUP not in columns:
+        return options
+    return {**options, "columns": {name: column for name, column in columns.items() if name != GROUP}}
 
 
 @dataclass(frozen=True)

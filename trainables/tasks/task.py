@@ -11,7 +11,7 @@ from fractions import Fraction
 from trainables.errors import nearest
 from trainables.metrics import METRICS
 from trainables.spec import content_hash
-from trainables.tasks.layout import FileLayout, HubLayout
+from trainables.tasks.layout import GROUP, FileLayout, HubLayout
 
 KINDS: Mapping[str, tuple[str, ...]] = {
     "pair_classification": ("accuracy", "accuracy_f1"),
@@ -142,6 +142,11 @@ class Task:
     def compared(self) -> str | None:
         """What of its examples is compared with another task's, to tell whether they are the same; None: nothing."""
         return "passages" if self.kind == "span_qa" else "sentences" if self.kind.startswith("bitext_") else None
+
+    @property
+    def grouped_by(self) -> tuple[str | int | None, ...]:
+        """The columns that say what examples are a part of, of each layout. No other fingerprint tells them."""
+        return tuple(one.options.get("columns", {}).get(GROUP) for layouts in (self.files, self.hub) for one in layouts)
 
     def size(self, split: str, language: str) -> int | None:
         """How many examples a split has, less what a `holdout` takes or holds back; None where that is not known.

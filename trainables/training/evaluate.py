@@ -169,8 +169,8 @@ class Scorer:
         kind = kind_of(split.task)
         encoded, known = self._encode(split), [self._encode_once(reference) for reference in references]
         predicted = kind.predictions(split.task, encoded, known)
-        place = split.task, split.name, split.language, self._spec, split.part, split.features
-        examples = self._bench.keep_examples(*place, lambda: kind.gold(split.examples, known))
+        place = split.task, split.name, split.language, split.part, self._bench.base(self._spec).tokenizer_hash
+        examples = self._bench.kept.keep(*place, split.features, lambda: kind.gold(split.examples, known))
         return scored(split, known, predicted, examples, kind.confidences(split.task, encoded))
 
     def _encode_once(self, split: Split) -> Encoded:

@@ -7,21 +7,16 @@ import resource
 import socket
 import sys
 import threading
-from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, TypeVar
+from typing import Any
 
-import numpy as np
 import torch
 from torch import distributed
 
-from trainables import sealed
-from trainables.data import Source, kept, reference_language, references
+from trainables.data import Source
 from trainables.data.examples import Example
-from trainables.data.items import Place, places, places_among
 from trainables.data.labels import labels_of
-from trainables.errors import UserError
 from trainables.features import Feature, FeatureCache, Features
 from trainables.kinds import code_hash, kind_of
 from trainables.kinds.mlm import TokenLayers
@@ -34,9 +29,9 @@ from trainables.reports import MachineLeaves
 from trainables.spec import TrialSpec, content_hash
 from trainables.store import Store, state_name
 from trainables.tasks import Catalogue, Task
+from trainables.training.kept_examples import KeptExamples
+from trainables.training.recent import Recent
 from trainables.training.shares import Part
-
-T = TypeVar("T")
 
 TOKENISED_AT_ONCE = 20_000
 """Examples whose features are Python objects at the same time."""
@@ -55,6 +50,7 @@ class Workbench:
         gradient_checkpointing: whether layers are computed again in the backward pass instead of kept: the same
             gradients, in less memory and a third more time.
         noticed: set, by another thread, when a machine of the trial is about to go away.
+        kept: what was scored, in the store.
     """
 
     def __init__(
@@ -78,10 +74,10 @@ class Workbench:
         self.noticed = threading.Event()
         self._catalogue = catalogue or Catalogue()
         self._feature_cache = FeatureCache(store)
-        self._bases, self._token_layers = _Recent(1), _Recent(1)
-        self._checkpoints = _Recent(2)
-        self._tasks, self._examples, self._features = _Recent(1000), _Recent(1000), _Recent(1000)
-        self._places, self._kept = _Recent(1000), _Recent(1000)
+        self._bases, self._token_layers = Recent(1), Recent(1)
+        self._checkpoints = Recent(2)
+        self._tasks, self._examples, self._features = Recent(1000), Recent(1000), Recent(1000)
+        self.kept = KeptExamples(store, source, self.examples, writes=rank == 0)
 
     def task(self, name: str) -> Task:
         """A task with its labels: where its file names none, those of its training set's training data."""
@@ -191,59 +187,6 @@ class Workbench:
 
         return self._features.get((place, spec.weights, task.definition), make)  # a spec may change what the task says
 
-    def keep_examples(
-        self,
-        task: Task,
-        split: str,
-        language: str,
-        spec: TrialSpec,
-        part: Part,
-        features: Features,
-        gold: Callable[[], Sequence[Any] | None],
-    ) -> str:
-        """Keeps a part of the examples of a split in the store, unless it is there, and says under which fingerprint.
-
-        Args:
-            features: those of `features` for the same part.
-            gold: what the metric compares with, asked for where they are not kept yet.
-        """
-
-        def keep() -> str:
-            base = self.base(spec)
-            read = [(split, language), *references(self.source, task, split, language)]
-            if (other := self._reference(task, split)) is not None:
-                read.append((split, other))
-            content = [self.source.fingerprint(task, *one) for one in read]
-            place = [task.name, split, language, part, task.parallel]
-            fingerprint = content_hash([kept.VERSION, content, task.definition, base.tokenizer_hash, *place])
-            name = kept.name(fingerprint)
-            if self.rank == 0 and not self.store.exists(name):
-                examples = part.of(self.examples(task, split, language))
-                tokens = np.bincount(features.examples(), features.lengths(), len(examples))
-                drawn = part.of(self._drawn(task, split, language))
-                table = kept.table(task, split, language, examples, drawn, gold(), tokens)
-                self.store.write(name, sealed.write(table))
-            return fingerprint
-
-        return self._kept.get((task.name, split, language, spec.model, spec.weights, part, task.definition), keep)
-
-    def _drawn(self, task: Task, split: str, language: str) -> Sequence[Place]:
-        """What each example of a split is drawn with."""
-
-        def find() -> Sequence[Place]:
-            own, other = self.examples(task, split, language), self._reference(task, split)
-            if other is None:
-                return places(own)
-            try:
-                return places_among(own, language, self.examples(task, split, other))
-            except UserError:  # a trial does not fail of a language that it does not read
-                return places_among(own, language, [])
-
-        return self._places.get((task.name, split, language), find)
-
-    def _reference(self, task: Task, split: str) -> str | None:
-        return reference_language(self.source, self._catalogue[task.name], split)
-
     def drop_state(self, trial_id: str) -> None:
         """Removes what was saved of a trial that will not go on."""
         self.store.delete(state_name(trial_id))
@@ -267,7 +210,7 @@ class Workbench:
 
     def begin_trial(self) -> None:
         """Forgets how much memory the trial before had."""
-        if self.device.type == "cuda":
+        if self.device.type == "cuda" and torch.cuda.is_initialized():
             torch.cuda.reset_peak_memory_stats(self.device)
 
     def peak_memory(self) -> int:
@@ -308,22 +251,3 @@ class Workbench:
     def autocast(self, spec: TrialSpec) -> AbstractContextManager[Any]:
         """The arithmetic that a trial asks for."""
         return torch.autocast(self.device.type, torch.bfloat16, enabled=spec.precision == "bf16")
-
-
-class _Recent:
-    """Keeps the results that were used last."""
-
-    def __init__(self, size: int) -> None:
-        self._size, self._kept = size, OrderedDict[Hashable, Any]()
-
-    def drop(self, key: Hashable) -> None:
-        del self._kept[key]
-
-    def get(self, key: Hashable, make: Callable[[], T]) -> T:
-        if key not in self._kept:
-            while len(self._kept) >= self._size:
-                self._kept.popitem(last=False)
-            self._kept[key] = make()
-        self._kept.move_to_end(key)
-        result: T = self._kept[key]
-        return result

@@ -48,7 +48,7 @@ def false_alarms(
     """Both ways, for every condition and target that has scores.
 
     Args:
-        connection: of `sweep.results.query.connect`, for a statement with the word predictions.
+        connection: of `sweep.results.query.connected`.
         replays: of each comparison with swapped labels.
         seed: of the swapping.
     """

@@ -44,7 +44,7 @@ class SearchAudit:
 
 
 def searches(connection: duckdb.DuckDBPyConnection) -> tuple[SearchAudit, ...]:
-    """All searches of which a trial has ended. `connection` is one of `sweep.results.query.connect`."""
+    """All searches of which a trial has ended. `connection`: of `sweep.results.query.connected`."""
     table = connection.sql(_TRIALS).to_arrow_table()
     studies: dict[tuple[str, str], list[dict[str, object]]] = {}
     for row in table.to_pylist():

@@ -88,7 +88,7 @@ def selections(
     """A row per experiment, condition, regime and target for which something was chosen.
 
     Args:
-        connection: of `sweep.results.query.connect`, for a statement with the word predictions.
+        connection: of `sweep.results.query.connected`.
         samples: of development examples.
         seed: of the sampling.
     """

@@ -28,7 +28,6 @@ _ANSWERS = """
 select trial_id, language, examples, position, statistics, {prediction} as prediction
 from internal.predicted
 where target = $target and split = $split and list_contains($trials, trial_id) and len(statistics) > 0
-order by trial_id, language, examples, position
 """
 
 
@@ -151,22 +150,28 @@ def _of_condition(
     wanted = {"target": question.target, "split": question.split, "trials": trials}
     table: pa.Table = connection.sql(sql, params=wanted).to_arrow_table()
     names = [table[name].combine_chunks().dictionary_encode() for name in ("trial_id", "language", "examples")]
-    codes = np.stack([one.indices.to_numpy() for one in names])
-    starts = np.flatnonzero(np.any(np.diff(codes, axis=1, prepend=-1), axis=0))
-    predictions, statistics = table["prediction"].combine_chunks().dictionary_encode(), table["statistics"]
-    numbers = np.array([texts.setdefault(text, len(texts)) for text in predictions.dictionary.to_pylist()], np.int64)
-    predicted = numbers[predictions.indices.to_numpy()]
+    codes = np.stack([one.indices.to_numpy() for one in names]).astype(np.int64)
+    parts: NDArray[np.int64] = np.asarray(
+        np.ravel_multi_index(tuple(codes), [len(one.dictionary) + 1 for one in names])
+    )
+    order = np.lexsort((table["position"].to_numpy(), parts))
+    predictions, lists = (table[name].combine_chunks() for name in ("prediction", "statistics"))
+    coded = predictions.dictionary_encode()
+    numbers = np.array([texts.setdefault(text, len(texts)) for text in coded.dictionary.to_pylist()], np.int64)
+    predicted = numbers[coded.indices.to_numpy()]
+    sums, starts = lists.values.to_numpy(), lists.offsets.to_numpy()[:-1]
+    widths = np.diff(lists.offsets.to_numpy())
     blocks: dict[tuple[str, str], tuple[str, _Answer]] = {}
-    ends = [*starts[1:].tolist(), table.num_rows]
-    for start, end in zip(starts.tolist(), ends, strict=False):  # of no rows there is no start
-        trial, language, fingerprint = (one.dictionary[one.indices[start].as_py()].as_py() for one in names)
-        sums = statistics.slice(start, end - start).combine_chunks().flatten().to_numpy().reshape(end - start, -1)
-        blocks[trial, language] = fingerprint, _Answer(sums, predicted[start:end])
+    for rows in np.split(order, np.flatnonzero(np.diff(parts[order])) + 1) if len(order) else []:
+        own = codes[:, rows[0]].tolist()
+        trial, language, fingerprint = (one.dictionary[code].as_py() for one, code in zip(names, own, strict=True))
+        statistics = sums[np.add.outer(starts[rows], np.arange(widths[rows[0]]))]  # not as many in all languages
+        blocks[trial, language] = fingerprint, _Answer(statistics, predicted[rows])
     for seed in seeds:
-        own = {key: blocks[trial, key] for key, trial in seed.trials.items() if (trial, key) in blocks}
+        answers = {key: blocks[trial, key] for key, trial in seed.trials.items() if (trial, key) in blocks}
         trained = condition not in question.untrained
         run = Run(question.experiment, condition, question.regime, seed.seed, trained, seed.collapsed)
-        yield run, {(language, fingerprint): answer for language, (fingerprint, answer) in own.items()}
+        yield run, {(language, fingerprint): answer for language, (fingerprint, answer) in answers.items()}
 
 
 def _cases(answered: Answered) -> Answered:
