@@ -8,14 +8,13 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-import duckdb
 import numpy as np
 
 from sweep.planning.plan import Plan
 from sweep.results.contrast import Side, joined, side
 from sweep.results.difference import By
 from sweep.results.languages import languages as known_languages
-from sweep.results.samples import Question, Sample, questions, sample
+from sweep.results.samples import Question, Sample, Samples
 from sweep.scoring import benchmark
 from trainables.errors import Problem, UserError
 
@@ -28,7 +27,7 @@ class Subject:
     """A condition and the baseline on what a row is about.
 
     Attributes:
-        question: whose experiment, regime and split it has; of a benchmark that of its first task.
+        question: whose experiment and regime it has; of a benchmark that of its first task.
         target: None of a benchmark.
         languages: that the means are over.
         examples: of one side and seed.
@@ -42,6 +41,7 @@ class Subject:
     target: str | None
     name: str
     metric: str
+    split: str
     languages: tuple[str, ...]
     examples: int
     first: Side
@@ -70,7 +70,7 @@ class Order:
 
 
 def subjects(
-    connection: duckdb.DuckDBPyConnection,
+    samples: Samples,
     by: By,
     baseline: str,
     order: Mapping[str, Order],
@@ -91,15 +91,16 @@ def subjects(
         own = order[one.experiment]
         return experiments.index(one.experiment), own.regimes.index(one.regime), own.targets.index(one.target)
 
-    asked = sorted(questions(connection), key=place)
+    asked = sorted(samples.questions, key=place)
     if by == "benchmark":
-        yield from _of_benchmarks(connection, asked, baseline, order, without)
+        yield from _of_benchmarks(samples, asked, baseline, order, without)
         return
     for question in asked:
-        found = sample(connection, question, [question.metric]) if question.metric else EMPTY
+        found = samples.sample(question, [question.metric]) if question.metric else EMPTY
+        target = Target(question, found, baseline, without.get(question.experiment))
         for condition in order[question.experiment].conditions:
             if condition != baseline and condition in question.conditions:
-                yield from _of_target(question, found, by, condition, baseline, without.get(question.experiment))
+                yield from target.subjects(by, condition)
 
 
 EMPTY = Sample((), np.zeros((0, 0), dtype=bool), np.zeros(0, dtype=np.int64), {})
@@ -126,67 +127,79 @@ class _Common:
         return [f"without {', '.join(names)}: {why}" for why, names in reasons.items()]
 
 
-def _common(question: Question, found: Sample, condition: str, baseline: str, without: int | None) -> _Common:
-    """Languages in which all runs of both sides are scored, on the same examples."""
-    scored: dict[str, dict[str, set[str]]] = {}
-    known: set[str] = set()
-    for name in (condition, baseline):
-        runs = [
-            one
-            for one in question.conditions.get(name, ())
-            if one.fate == "finished" and (name in question.untrained or one.seed != without)
-        ]
-        known |= {language for one in runs for language in one.values}
-        answers = [there for one in runs if (there := found.answers.get((name, one.seed))) is not None]
-        languages = set.intersection(*(set(one.examples) for one in answers)) if answers else set()
-        scored[name] = {language: {one.examples[language] for one in answers} for language in languages}
-    common, others = [], {}
-    for language in sorted(known):
-        sides = [scored[name].get(language) for name in (condition, baseline)]
-        if all(sides) and len(set.union(*(one or set() for one in sides))) == 1:
-            common.append(language)
-        elif all(sides):
-            others[language] = "their examples are not the same on both sides"
-        elif any(sides):
-            others[language] = f"{condition if sides[0] else baseline} alone has scores"
-        elif language in found.lacking:
-            others[language] = "their examples are not in the store"
-        else:
-            others[language] = _why_unscored(question, (condition, baseline), language)
-    return _Common(tuple(common), others)
+class Target:
+    """A target's conditions against the baseline. Each is looked at once for the same languages.
+
+    Args:
+        without: the seed of the search, where it is to be left out.
+    """
+
+    def __init__(self, question: Question, found: Sample, baseline: str, without: int | None) -> None:
+        self.question, self.baseline = question, baseline
+        self._found, self._without = found, without
+        self._sides: dict[tuple[str, ...], dict[str, Side]] = {}
+
+    def subjects(self, by: By, condition: str, among: Sequence[str] | None = None) -> Iterator[Subject]:
+        """The rows of a condition; of languages that are not `among` them nothing is said."""
+        question, counts = self.question, dict(zip(self._found.languages, self._found.counts.tolist(), strict=True))
+        for name, languages, notes in _parts(question, by, self._common(condition).among(among)):
+            every = self._every(languages)
+            yield Subject(
+                question,
+                condition,
+                question.target,
+                name,
+                question.metric,
+                question.split,
+                languages,
+                sum(counts[language] for language in languages),
+                every[condition],
+                every[self.baseline],
+                [*every.values()],
+                notes,
+            )
+
+    def _every(self, languages: tuple[str, ...]) -> Mapping[str, Side]:
+        if languages not in self._sides:
+            self._sides[languages] = {
+                one: side(self.question, self._found, one, languages, self._without) for one in self.question.conditions
+            }
+        return self._sides[languages]
+
+    def _common(self, condition: str) -> _Common:
+        """Languages in which all runs of both sides are scored, on the same examples."""
+        question, found, names = self.question, self._found, (condition, self.baseline)
+        scored: dict[str, dict[str, set[str]]] = {}
+        known: set[str] = set()
+        for name in names:
+            runs = [
+                one
+                for one in question.conditions.get(name, ())
+                if one.fate == "finished" and (name in question.untrained or one.seed != self._without)
+            ]
+            known |= {language for one in runs for language in one.values}
+            answers = [there for one in runs if (there := found.answers.get((name, one.seed))) is not None]
+            languages = set.intersection(*(set(one.examples) for one in answers)) if answers else set()
+            scored[name] = {language: {one.examples[language] for one in answers} for language in languages}
+        common, others = [], {}
+        for language in sorted(known):
+            sides = [scored[name].get(language) for name in names]
+            if all(sides) and len(set.union(*(one or set() for one in sides))) == 1:
+                common.append(language)
+            elif all(sides):
+                others[language] = "their examples are not the same on both sides"
+            elif any(sides):
+                others[language] = f"{names[0] if sides[0] else names[1]} alone has scores"
+            elif language in found.lacking:
+                others[language] = "their examples are not in the store"
+            else:
+                others[language] = _why_unscored(question, names, language)
+        return _Common(tuple(common), others)
 
 
 def _why_unscored(question: Question, names: Sequence[str], language: str) -> str:
     values = [one.values[language] for name in names for one in question.conditions[name] if language in one.values]
     return "their labels are hidden" if all(one is None for one in values) else "what their metric sums is not known"
-
-
-def _of_target(
-    question: Question,
-    found: Sample,
-    by: By,
-    condition: str,
-    baseline: str,
-    without: int | None,
-    among: Sequence[str] | None = None,
-) -> Iterator[Subject]:
-    """Its rows for one condition; of languages that are not `among` them nothing is said."""
-    common = _common(question, found, condition, baseline, without).among(among)
-    for name, languages, notes in _parts(question, by, common):
-        every = {one: side(question, found, one, languages, without) for one in question.conditions}
-        yield Subject(
-            question,
-            condition,
-            question.target,
-            name,
-            question.metric,
-            languages,
-            sum(int(found.counts[found.languages.index(language)]) for language in languages),
-            every[condition],
-            every[baseline],
-            [*every.values()],
-            notes,
-        )
 
 
 def _parts(question: Question, by: By, common: _Common) -> Iterator[tuple[str, tuple[str, ...], list[str]]]:
@@ -209,7 +222,7 @@ def _parts(question: Question, by: By, common: _Common) -> Iterator[tuple[str, t
 
 
 def _of_benchmarks(
-    connection: duckdb.DuckDBPyConnection,
+    samples: Samples,
     asked: Sequence[Question],
     baseline: str,
     order: Mapping[str, Order],
@@ -226,15 +239,13 @@ def _of_benchmarks(
     for question in asked:
         wanted = {one.name: tasks[key] for one in known if (key := (one.name, question.target)) in tasks}
         for scores in dict.fromkeys(task.score for task in wanted.values()):
-            found = sample(connection, question, scores) if question.metric else EMPTY
+            found = samples.sample(question, scores) if question.metric else EMPTY
+            target = Target(question, found, baseline, without.get(question.experiment))
             for name, task in wanted.items():
-                if task.score != scores:
-                    continue
-                for condition in order[question.experiment].conditions:
+                for condition in order[question.experiment].conditions if task.score == scores else ():
                     if condition != baseline and condition in question.conditions:
-                        seed = without.get(question.experiment)
                         own = (question.experiment, question.regime, name, condition)
-                        parts[own] += _of_target(question, found, "target", condition, baseline, seed, task.languages)
+                        parts[own] += target.subjects("target", condition, task.languages)
     for (*_, name, condition), of_tasks in parts.items():
         yield _benchmark(benchmark.load(name), condition, of_tasks)
 
@@ -260,6 +271,7 @@ def _benchmark(whole: benchmark.Benchmark, condition: str, parts: Sequence[Subje
         None,
         whole.name,
         "score",
+        ", ".join(sorted({part.split for part in scored})),
         tuple(sorted({language for part in scored for language in part.languages})),
         sum(part.examples for part in scored),
         joined([part.first for part in scored]) if scored else elsewhere,
