@@ -44,10 +44,10 @@ def test_the_expected_best_grows_ever_more_slowly_up_to_the_best(scores: list[fl
     assert last_gain(scores) == (None if len(scores) < 2 else pytest.approx(gains[-1], abs=1e-9))
 
 
-def test_a_search_of_thousands_of_trials_has_numbers() -> None:
-    curve = expected_best(np.arange(3000.0).tolist())
+def test_a_search_of_a_thousand_trials_has_numbers() -> None:
+    curve = expected_best(np.arange(1200.0).tolist())
     assert np.isfinite(curve).all()
-    assert curve[0] == pytest.approx(1499.5)
+    assert curve[0] == pytest.approx(599.5)
 
 
 def accuracy(sums: np.ndarray) -> np.ndarray:
