@@ -72,6 +72,17 @@ def test_of_two_trials_that_are_right_on_other_examples_each_is_chosen_as_often_
     assert np.mean(chosen[0] == 1) == pytest.approx(1 / 4, abs=0.02)
 
 
+def test_of_two_equally_good_trials_the_lucky_one_is_kept_in_three_of_four_samples() -> None:
+    """And not in two: the samples are drawn around the lead that was seen."""
+    random, kept = np.random.default_rng(2), []
+    for _ in range(200):
+        sums = accuracy_sums(random.integers(0, 2, (2, 400)).tolist())
+        if sums[0, :, 0].sum() < sums[1, :, 0].sum():
+            sums = sums[::-1]
+        kept.append(np.mean(choices([Block([sums], accuracy)], 100, random)[0] == 0))
+    assert np.mean(kept) == pytest.approx(0.75, abs=0.03)
+
+
 def test_all_studies_see_the_same_samples_and_blocks_are_averaged() -> None:
     sums = accuracy_sums(np.random.default_rng(0).integers(0, 2, (4, 30)).tolist())
     chosen = choices([Block([sums, sums], accuracy)], 300, np.random.default_rng(1))
