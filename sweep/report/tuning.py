@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from sweep.report.blocks import Block, Figure, Row, Section, Text
-from sweep.report.searching import searched, width
+from sweep.report.searching import room, searched
 from sweep.report.source import Source, anchor
 
 SQL = """
@@ -55,7 +55,7 @@ def figures(source: Source) -> Iterator[Figure]:
                 "scale": scale,
                 "format": form,
                 "ticks": tried if scale == "linear" else None,
-                "columns": width(values),
+                **room(values),
             },
             source=SQL,
         )
