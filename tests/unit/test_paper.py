@@ -191,6 +191,20 @@ def test_by_language_a_target_has_its_languages_and_their_mean(store: Store) -> 
         make.languages(make.Question(store), "xnlu")
 
 
+def test_many_languages_stand_below_each_other(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    usual = make.languages(make.Question(store), "xnli")
+    monkeypatch.setattr(make, "MOST_LANGUAGES", 2)
+    turned = make.languages(make.Question(store), "xnli")
+    assert [line.label for line in turned.sections[0].lines] == ["de", "en (source)", "fr", make.AVERAGE]
+    assert [column.name for column in turned.columns] == ["none", "mnli", NAME]
+    assert cells(turned) == {
+        (f"{column} (source)" if column == "en" else column, condition): cell
+        for (condition, column), cell in cells(usual).items()
+    }
+    assert "First column: scores of none" in str(turned.caption[0])
+    assert "the best of its row" in str(turned.caption[0])
+
+
 def test_the_leaderboard_is_that_of_the_view(store: Store) -> None:
     table = make.leaderboard(make.Question(store))
     assert "xtreme, zero-shot: without all of" in "\n".join(table.notes)

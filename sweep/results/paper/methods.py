@@ -39,15 +39,20 @@ def scored(rows: Sequence[Difference]) -> Mapping[str, Scored]:
     return found
 
 
-def caption(plan: Plan, compared: Comparison, what: str) -> Prose:
-    """What the table shows, and how to read its marks."""
+def caption(plan: Plan, compared: Comparison, what: str, ways: tuple[str, str] = ("column", "row")) -> Prose:
+    """What the table shows, and how to read its marks.
+
+    Args:
+        ways: how what is compared stands, targets or languages, and how a condition does.
+    """
+    across, along = ways
     first, second = STARS
     turned = " Of error rates less is better." if any(row.metric == ERROR_RATE for row in compared.rows) else ""
     correction = CORRECTIONS[compared.rows[0].correction]
     return (
-        f"{what} First row: scores of {compared.baseline}; other rows: differences to it, in points, for the better "
+        f"{what} First {along}: scores of {compared.baseline}; others: differences to it, in points, for the better "
         f"positive (experiment {plan.experiment}).{turned} "
-        "Bold: not distinguishable from the best of its column, at the 5 % level. "
+        f"Bold: not distinguishable from the best of its {across}, at the 5 % level. "
         f"* p < {first}, ** p < {second}, adjusted for {counted(compared.family, 'comparison')} by {correction}. "
         f"{_claimed(compared)}",
     )
