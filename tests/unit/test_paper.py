@@ -154,6 +154,7 @@ def test_the_words_say_how_the_numbers_came_about(printed: Printed) -> None:
         "development data in en", "Satterthwaite", "8 comparisons", "Holm", "(Conneau et al. 2018)", "recipe",
     ):  # fmt: skip
         assert words in text, words
+    assert "of tasks of XTREME (Hu et al. 2020)" in text
     for key in printed.cited:
         assert f"{{{key}," in text
 
@@ -291,7 +292,8 @@ def test_the_command_writes_each_format(store: Store, tmp_path: Path) -> None:
     )
     assert "--layout languages --target xnli" in ask(store, "--target", "xnli", code=2).stderr
     assert "has no oracle" in ask(store, "--layout", "leaderboard", "--oracle", code=2).stderr
-    assert "no condition 'mnlu'" in ask(store, "--baseline", "mnlu", code=2).stderr
+    for layout in ("paper", "leaderboard"):
+        assert "no condition 'mnlu'" in ask(store, "--layout", layout, "--baseline", "mnlu", code=2).stderr
 
 
 def test_another_baseline_stands_in_the_first_row(store: Store) -> None:

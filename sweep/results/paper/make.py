@@ -125,7 +125,7 @@ def _transfer(asked: Question, comparisons: Comparisons, with_oracle: bool) -> P
         sections=(*differences.sections(shown, layout, against), *oracles.sections),
         caption=methods.caption(asked.plan, compared, "Transfer after intermediate training."),
         notes=(*differences.notes(shown, layout, names), *oracles.notes),
-        methods=methods.methods(asked.plan, compared, targets),
+        methods=methods.methods(asked.plan, compared, targets, known),
     )
 
 
@@ -166,7 +166,7 @@ def _languages(asked: Question, comparisons: Comparisons, chosen: str, with_orac
         sections=(*differences.sections(both, layout, against), *oracles.sections),
         caption=methods.caption(asked.plan, compared, what, ("row", "column") if turned else ("column", "row")),
         notes=(*differences.notes(both, layout, {MEAN: AVERAGE}), *oracles.notes),
-        methods=methods.methods(asked.plan, compared, targets),
+        methods=methods.methods(asked.plan, compared, targets, _benchmark([chosen])),
     )
     return table.turned("language") if turned else table
 
@@ -174,6 +174,9 @@ def _languages(asked: Question, comparisons: Comparisons, chosen: str, with_orac
 def leaderboard(asked: Question) -> Printed:
     """Conditions by the groups of each benchmark, as it aggregates; no number where a task is missing."""
     rows = query(asked.store, "from leaderboard", experiments=asked.experiments).to_pylist()
+    names = sorted({row["condition"] for row in rows})
+    if names and asked.baseline not in names:
+        raise UserError(Problem(f"there is no condition '{asked.baseline}'", hint=nearest(asked.baseline, names)))
     if not rows:
         raise UserError(Problem("no target of this experiment belongs to a benchmark", hint="try --layout paper"))
     known = [benchmark.load(name) for name in sorted({row["benchmark"] for row in rows})]

@@ -12,6 +12,7 @@ from sweep.results.comparison import Comparison
 from sweep.results.difference import Claim, Difference
 from sweep.results.paper import references
 from sweep.results.paper.printed import STARS, Prose
+from sweep.scoring.benchmark import Benchmark
 from trainables.reports import ERROR_RATE
 
 CORRECTIONS = {"holm": "Holm's step-down procedure", "bh": "the procedure of Benjamini and Hochberg"}
@@ -63,9 +64,9 @@ def of_training(plan: Plan) -> Prose:
     return (*_trained(plan), *_selected(plan), *_limits(plan))
 
 
-def methods(plan: Plan, compared: Comparison, targets: Mapping[str, Scored]) -> Prose:
+def methods(plan: Plan, compared: Comparison, targets: Mapping[str, Scored], known: Benchmark) -> Prose:
     """A paragraph: model, training, selection, seeds, scores and test."""
-    return (*_trained(plan), *_selected(plan), *_scores(targets), *_limits(plan), *_tested(compared))
+    return (*_trained(plan), *_selected(plan), *_scores(targets, known), *_limits(plan), *_tested(compared))
 
 
 def _trained(plan: Plan) -> Prose:
@@ -117,8 +118,11 @@ def _seeds(plan: Plan) -> str:
     return f"Winners are trained with {len(seeds)} seeds ({numbers}; the search was on the first). "
 
 
-def _scores(targets: Mapping[str, Scored]) -> Prose:
-    text: list[Prose] = [("Scores, on the 0-100 scale, are means over languages (unweighted), then over seeds: ",)]
+def _scores(targets: Mapping[str, Scored], known: Benchmark) -> Prose:
+    text: list[Prose] = [("Scores, on the 0-100 scale, are means over languages (unweighted), then over seeds",)]
+    if {task.name for task in known.tasks} & {*targets}:
+        text.append((f", of tasks of {references.name(known.name)}", *references.cite("benchmarks", [known.name])))
+    text.append((": ",))
     for place, (target, of) in enumerate(targets.items()):
         what = f"{'; ' if place else ''}{references.name(target)}"
         how = f" ({of.metric}, {of.split} split, {counted(of.languages, 'language')})"
