@@ -139,7 +139,7 @@ def _table(source: Source) -> Table:
             number(row.n, 0),
             text(row.metric),
             text(row.split),
-            text(row.note),
+            text(row.note, tone="wide"),
         )
         for row in source.overall.rows
     )

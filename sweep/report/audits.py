@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from statistics import median
 from typing import Literal
 
-from sweep.report.blocks import Block, Heading, Section, Table, Text, columns, joined, number, text
-from sweep.report.source import Source
-from sweep.report.trials import short
-from sweep.results.audit import together
+from sweep.console import counted
+from sweep.report.blocks import Block, Cell, Heading, Section, Table, Text, columns, joined, number, text
+from sweep.report.source import Source, anchor
+from sweep.results.audit.alarms import together
 
 SELECTION = (
     "The development examples that chose the winners are drawn again, with replacement. 'Same winner' says in how many "
@@ -16,6 +18,9 @@ SELECTION = (
     "that turns the conclusion round. The oracle is the trial that is best on the target: nobody may choose it, and "
     "what it has more is the cost of choosing by English."
 )
+
+LITTLE = 0.05
+"""The share of draws in which a sign may change without a word."""
 
 METHODS: tuple[Literal["swapped labels", "split seeds"], ...] = ("swapped labels", "split seeds")
 
@@ -31,7 +36,9 @@ def section(source: Source) -> Section:
     blocks: list[Block] = [
         Heading("Would other English development examples have chosen another winner?", "selection"),
         Text((SELECTION,)),
-        _selections(source) if source.selections else Text(("No search has development predictions.",), "note"),
+    ]
+    blocks += [_in_words(source), _selections(source)] if source.selections else [Text(("Nothing was chosen.",))]
+    blocks += [
         Heading("How often is a difference found where there is none?", "false-alarms"),
         Text((ALARMS,)),
     ]
@@ -41,35 +48,63 @@ def section(source: Source) -> Section:
     return Section("audits", "How far to trust it", tuple(blocks))
 
 
+def _in_words(source: Source) -> Text:
+    """How firmly winners were chosen, and whether it matters."""
+    kept = [one.kept for one in source.selections if one.kept is not None]
+    if not kept:
+        return Text(("How firmly winners were chosen is not known.",))
+    told = [
+        f"In the median over {counted(len(kept), 'choice')} the same trial wins in {100 * median(kept):.0f} % of the "
+        f"draws; {counted(sum(one < 0.5 for one in kept), 'choice')} would go to another trial in most of them."
+    ]
+    followed = [one for one in source.selections if one.flips is not None and one.scored > 1]
+    turned = [f"{one.condition} on {one.target}" for one in followed if (one.flips or 0) > LITTLE]
+    if followed:
+        turns = f"turns round in more than {100 * LITTLE:.0f} % of the draws"
+        told.append(f"The sign of the difference {turns} for {joined(turned) if turned else 'none of those followed'}.")
+    return Text(tuple(told))
+
+
 def _selections(source: Source) -> Table:
     return Table(
         name="selections",
         caption="The winner of each search, and who else could have won",
         columns=columns(
-            "condition", "target", "#trials", "#development examples", "#same winner, %", "others that win", "#scored",
-            "#winner's score", "#oracle", "#cost of choosing", "#other sign, %", "#difference from", "#to", "note",
+            "condition", "target", "#trials", "#development examples", "#same winner, %", "#most frequent other, %",
+            "#scored", "#winner's score", "#oracle", "#cost of choosing", "#difference", "#from", "#to",
+            "#other sign, %", "#not followed, %", "note",
         ),
         rows=tuple(
             (
                 text(one.condition),
-                text(one.target),
+                text(one.target, source.anchors.get((one.regime, one.condition, one.target))),
                 number(one.trials, 0),
                 number(one.examples, 0),
                 number(_percent(one.kept), 0),
-                text(joined([f"{short(trial)} {100 * share:.0f} %" for trial, share in one.rivals], 3)),
+                _other(one.rivals),
                 number(one.scored, 0),
                 number(one.score, 2),
                 number(one.oracle, 2),
                 number(one.cost, 2),
-                number(_percent(one.flips), 0),
+                number(one.difference, 2, sign=True),
                 number(one.low, 2, sign=True),
                 number(one.high, 2, sign=True),
-                text(one.note),
+                number(_percent(one.flips) if one.scored > 1 else None, 0),
+                number(_percent(one.unknown), 0),
+                text(one.note, tone="wide"),
             )
             for one in source.selections
         ),
         source="sweep.results.audit.selections(connection)",
+        closed=True,
     )  # fmt: skip
+
+
+def _other(rivals: Sequence[tuple[str, float]]) -> Cell:
+    if not rivals:
+        return number(None)
+    trial, share = rivals[0]
+    return number(100 * share, 0, link=anchor(trial))
 
 
 def _together(source: Source) -> Text:
@@ -100,7 +135,7 @@ def _alarms(source: Source) -> Table:
                 number(100 * one.rate.share if one.rate else None, 1),
                 number(100 * one.rate.low if one.rate else None, 1),
                 number(100 * one.rate.high if one.rate else None, 1),
-                text(one.note),
+                text(one.note, tone="wide"),
             )
             for one in source.alarms
         ),

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import duckdb
 import pyarrow as pa
@@ -25,6 +26,8 @@ from sweep.results.refusal import refusal
 from trainables.data import kept
 from trainables.errors import Problem, UserError
 from trainables.store import Store
+
+T = TypeVar("T")
 
 VIEWS_FOLDER = Path(__file__).parent / "views"
 
@@ -186,6 +189,18 @@ def _answered(connection: duckdb.DuckDBPyConnection, failed: Sequence[str]) -> d
     return {
         trial_id: frozenset(targets) for trial_id, targets in connection.execute(sql, {"failed": failed}).fetchall()
     }
+
+
+def steadily(store: Store, experiments: Sequence[str], ask: Callable[[duckdb.DuckDBPyConnection], T]) -> T:
+    """An answer over a connection; once more where files were put together with others meanwhile.
+
+    Raises as `connected` does.
+    """
+    for _ in range(ATTEMPTS - 1):
+        with suppress(MovedLedger), connected(store, experiments) as connection:
+            return ask(connection)
+    with connected(store, experiments) as connection:
+        return ask(connection)
 
 
 def query(
