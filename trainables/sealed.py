@@ -102,15 +102,11 @@ class SealedFile:
             self._tail, self._tail_start = self._held(self._data, self.size), self._data
 
     def table(self, columns: Sequence[str], schema: pa.Schema) -> pa.Table:
-        """Some columns: those of the schema that it does not have are null."""
+        """Some columns. Raises SealError."""
         is_large = self._tail_start > 0
         file = pq.ParquetFile(pa.PythonFile(Reader(self), "r"), pre_buffer=is_large)
-        there = set(file.schema_arrow.names)
-        found = file.read([name for name in columns if name in there], use_threads=is_large)
-        for name in columns:
-            if name not in there:
-                found = found.append_column(name, pa.nulls(found.num_rows, schema.field(name).type))
-        return found.select(columns).cast(pa.schema([schema.field(name) for name in columns]))
+        found = file.read([*columns], use_threads=is_large).select([*columns])
+        return found.cast(pa.schema([schema.field(name) for name in columns]))
 
     def check(self) -> None:
         """Reads all of it. Raises SealError."""

@@ -46,13 +46,16 @@ StoreArgument = Annotated[str, typer.Argument(metavar="STORE", help="The experim
 def query(
     store: StoreArgument,
     sql: Annotated[
-        str,
+        str | None,
         typer.Argument(
             metavar="SQL",
             help='One SELECT over trials, scores, predictions, counts, best, means, transfer; "show tables" lists '
             "them, - reads it from standard input.",
         ),
-    ],
+    ] = None,
+    file: Annotated[
+        str | None, typer.Option("--file", "-f", metavar="FILE", help="A file with the SQL; - is standard input.")
+    ] = None,
     experiment: Annotated[
         list[str] | None,
         typer.Option(help="Which of the store's; NAME@PLAN is an earlier plan of it. May be repeated."),
@@ -72,6 +75,23 @@ def query(
     from trainables.store import Store
 
     check_output(output_format, output)
-    asked = sys.stdin.read() if sql == "-" else sql
-    table = ledger_query.query(Store(store), asked, None, experiment or [], memory, timeout)
+    table = ledger_query.query(Store(store), _asked(sql, file), None, experiment or [], memory, timeout)
     deliver(table, output_format, output)
+
+
+def _asked(sql: str | None, file: str | None) -> str:
+    """The SQL, wherever it stands. Raises UserError where it stands nowhere, twice, or in no file of text."""
+    from trainables.errors import Problem, UserError
+
+    if (sql is None) == (file is None):
+        message = "give either SQL or --file" if sql is not None else "there is no SQL"
+        raise UserError(Problem(message, hint='for example "from best", or --file FILE'))
+    if "-" in (sql, file):
+        return sys.stdin.read()
+    if file is None:
+        return sql or ""
+    try:
+        return Path(file).read_text(encoding="utf-8-sig")
+    except (OSError, ValueError) as error:
+        reason = (error.strerror or error) if isinstance(error, OSError) else "it is not UTF-8"
+        raise UserError(Problem(f"cannot be read: {reason}", file)) from error

@@ -164,7 +164,7 @@ class Experiment(Section):
     dropout_masks: Literal["batch", "rows"] = "batch"
     precision: Literal["fp32", "bf16"] = "fp32"
     gradient_checkpointing: bool = False
-    keep: Literal["winners", "all"] = "winners"
+    keep: Literal["winners", "models", "all"] = "winners"
     save_minutes: Annotated[float, Field(gt=0, le=1_000_000)] = 15
     retries: Annotated[int, Field(ge=0, le=1_000_000)] = 3
     environment: Variables = Field(default_factory=list)

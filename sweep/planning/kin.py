@@ -59,7 +59,6 @@ def _twins(plan: Plan) -> dict[str, tuple[str, ...]]:
             study.seeds,
             repr(study.parameters),
             study.goes_on,
-            study.top,
             before,
         ]
         shapes[study.name] = content_hash(content)

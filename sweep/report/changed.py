@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sweep.report.blocks import Block, Cell, Section, Table, Text, columns, number, text
+from sweep.report.searching import FEW
 from sweep.report.source import Source, anchor
 from sweep.report.trials import short
 from sweep.results.changes import SHOWN, Changes
@@ -59,7 +60,8 @@ def _counts(source: Source) -> Table:
             )
             for one in source.changes
         ),
-        source="select language, examples, position, prediction, statistics from predictions where trial_id = ...",
+        source="select language, example, prediction, statistics from predictions where trial_id = ...",
+        closed=len(source.changes) > FEW,
     )
 
 

@@ -9,6 +9,9 @@ from sweep.console import counted
 from sweep.report.blocks import Block, Figure, Row, Section, Table, Text, columns, number, text
 from sweep.report.source import Source, anchor
 
+FEW = 12
+"""Rows up to which a table stands open."""
+
 WORDS = (
     "Each line of the first figure is one search as it went; of the second what the same scores let expect of fewer "
     "trials, drawn in any order (Dodge et al. 2019). Where a line still climbs at its end, more trials would have "
@@ -136,7 +139,7 @@ def _table(source: Source) -> Table:
         ),
         rows=tuple(rows),
         source="select study, count(*), max(objective) from trials where role = 'search' group by study",
-        closed=len(rows) > 12,
+        closed=len(rows) > FEW,
     )
 
 

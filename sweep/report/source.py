@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
+
+import duckdb
 
 from sweep.planning import history
 from sweep.planning.history import KeptPlan
@@ -18,9 +19,8 @@ from sweep.results.changes import Changes, changes
 from sweep.results.comparison import Comparison, compare
 from sweep.results.diagnostics.diagnose import Diagnostics, diagnose
 from sweep.results.difference import By, Claim
-from sweep.results.files import MovedLedger
-from sweep.results.query import ATTEMPTS, connected
-from sweep.results.samples import questions
+from sweep.results.query import steadily
+from sweep.results.samples import Samples, questions
 from trainables.store import Store
 
 TRIALS = "from trials order by started_at, trial_id"
@@ -41,15 +41,12 @@ order by seed, evaluated
 """A row per condition, target and seed: the trials that its score comes from."""
 
 
-HELD = """
-create table internal.held_predictions as
-from internal.predicted where trial_id in (select trial_id from internal.members) order by target, split, trial_id;
-create or replace view internal.predicted as from internal.held_predictions;
-create table internal.held_examples as from internal.examples order by examples, position;
-create or replace view internal.examples as from internal.held_examples
-"""
-"""What is asked some hundred times is read once: of an experiment as large as XTREME with 11 conditions that is most of
-the time that a report takes.
+HELD = {
+    "predicted": "where trial_id in (select trial_id from internal.members) order by target, split, trial_id",
+    "examples": "order by examples, position",
+}
+"""Views that are asked some hundred times, and what of them: they are read once. Of an experiment as large as XTREME
+with 11 conditions reading them is most of the time that a report takes.
 """
 
 RUNS = """
@@ -150,50 +147,53 @@ def read(store: Store, asked: Asked) -> Source:
     """
     (kept,) = history.current(store, [asked.experiment] if asked.experiment else [])
     asked = dataclasses.replace(asked, experiment=f"{kept.plan.experiment}@{kept.hash}")
-    for _ in range(ATTEMPTS - 1):
-        with suppress(MovedLedger):
-            return _answers(store, kept, asked)
-    return _answers(store, kept, asked)
+    return steadily(store, [asked.experiment], lambda connection: _answers(connection, store, kept, asked))
 
 
-def _answers(store: Store, kept: KeptPlan, asked: Asked) -> Source:
+def _hold(connection: duckdb.DuckDBPyConnection) -> None:
+    found = connection.sql("select view_name from duckdb_views() where schema_name = 'internal'").fetchall()
+    for (name,) in found:  # a store without predictions has empty tables instead
+        if name in HELD:
+            connection.execute(f"create table internal.held_{name} as from internal.{name} {HELD[name]}")
+            connection.execute(f"create or replace view internal.{name} as from internal.held_{name}")
+
+
+def _answers(connection: duckdb.DuckDBPyConnection, store: Store, kept: KeptPlan, asked: Asked) -> Source:
     places = {study.name: place for place, study in enumerate(kept.plan.studies)}
     conditions = {study.condition: place for place, study in enumerate(kept.plan.studies)}
-    only = [asked.experiment]
-    with connected(store, only) as connection:
-        connection.execute(HELD)
+    _hold(connection)
 
-        def rows(sql: str) -> list[dict[str, Any]]:
-            found: list[dict[str, Any]] = connection.sql(sql).to_arrow_table().to_pylist()
-            return found
+    def rows(sql: str) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = connection.sql(sql).to_arrow_table().to_pylist()
+        return found
 
-        def compared(by: By) -> Comparison:
-            return compare(store, asked.baseline, by, asked.claim, only, connection=connection)
+    samples = Samples(connection)
 
-        def placed(condition: str, target: str) -> tuple[int, str]:
-            return conditions[condition], target
+    def compared(by: By) -> Comparison:
+        return compare(store, asked.baseline, by, asked.claim, [asked.experiment], samples=samples)
 
-        return Source(
-            uri=store.uri,
-            asked=asked,
-            kept=kept,
-            trials=tuple(sorted(rows(TRIALS), key=lambda row: places[row["study"]])),
-            behind=tuple(sorted(rows(BEHIND), key=lambda row: placed(row["condition"], row["target"]))),
-            provenance=tuple(rows(RUNS)),
-            overall=compared("target"),
-            by_language=compared("language"),
-            searches=searches(connection),
-            selections=tuple(
-                sorted(selections(connection, asked.baseline), key=lambda one: placed(one.condition, one.target))
-            ),
-            alarms=tuple(
-                sorted(false_alarms(connection, asked.baseline), key=lambda one: placed(one.condition, one.target))
-            ),
-            changes=tuple(
-                sorted(changes(connection, asked.baseline), key=lambda one: placed(one.condition, one.target))
-            ),
-            buckets=tuple(
-                diagnose(connection, store, question, by_language=False, baseline=asked.baseline)
-                for question in questions(connection)
-            ),
-        )
+    def placed(condition: str, target: str) -> tuple[int, str]:
+        return conditions[condition], target
+
+    return Source(
+        uri=store.uri,
+        asked=asked,
+        kept=kept,
+        trials=tuple(sorted(rows(TRIALS), key=lambda row: places[row["study"]])),
+        behind=tuple(sorted(rows(BEHIND), key=lambda row: placed(row["condition"], row["target"]))),
+        provenance=tuple(rows(RUNS)),
+        overall=compared("target"),
+        by_language=compared("language"),
+        searches=searches(connection),
+        selections=tuple(
+            sorted(selections(connection, asked.baseline), key=lambda one: placed(one.condition, one.target))
+        ),
+        alarms=tuple(
+            sorted(false_alarms(connection, asked.baseline), key=lambda one: placed(one.condition, one.target))
+        ),
+        changes=tuple(sorted(changes(connection, asked.baseline), key=lambda one: placed(one.condition, one.target))),
+        buckets=tuple(
+            diagnose(connection, store, question, by_language=False, baseline=asked.baseline)
+            for question in questions(connection)
+        ),
+    )

@@ -7,7 +7,6 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-import duckdb
 import numpy as np
 
 from sweep.console import counted
@@ -15,7 +14,8 @@ from sweep.planning import history
 from sweep.results.answer import sentences
 from sweep.results.contrast import Side, contrast
 from sweep.results.difference import Breadth, By, Claim, Difference
-from sweep.results.query import connected
+from sweep.results.query import steadily
+from sweep.results.samples import Samples
 from sweep.results.subjects import Order, Subject, subjects
 from sweep.statistics.multiplicity import (
     LEVEL,
@@ -78,7 +78,7 @@ def compare(
     claim: Claim | None = None,
     experiments: Sequence[str] = (),
     search_seed: bool = True,
-    connection: duckdb.DuckDBPyConnection | None = None,
+    samples: Samples | None = None,
 ) -> Comparison:
     """Every condition against the baseline, on every target, language, group of languages, or benchmark.
 
@@ -86,7 +86,7 @@ def compare(
         claim: None: recipes, where there are seeds enough.
         experiments: as `sweep.planning.history.current` has them; all their rows are one family.
         search_seed: whether the seed of the search counts. Its winner was chosen for being good on English.
-        connection: an open one on these experiments that sees predictions, for who asks more than this.
+        samples: what was read of these experiments, for who asks more than this.
 
     Raises:
         UserError: there are no results, no such baseline, no such experiment, or several where none is named.
@@ -97,12 +97,14 @@ def compare(
     _check_baseline(order, baseline)
     wanted = claim or "recipe"
     without = {} if search_seed else seeds
-    if connection is not None:
-        found = [*subjects(connection, by, baseline, order, without)]
+
+    def found(read: Samples) -> list[Difference]:
+        return [_row(one, by, baseline, wanted) for one in subjects(read, by, baseline, order, without)]
+
+    if samples is not None:
+        rows = _adjusted(found(samples))
     else:
-        with connected(store, experiments) as own:
-            found = [*subjects(own, by, baseline, order, without)]
-    rows = _adjusted([_row(one, by, baseline, wanted) for one in found])
+        rows = _adjusted(steadily(store, experiments, lambda connection: found(Samples(connection))))
     family = sum(row.p is not None for row in rows)
     breadth = tuple(_breadth(rows)) if by == "language" else ()
     notes = [
@@ -147,7 +149,7 @@ def _row(subject: Subject, by: By, baseline: str, wanted: Claim) -> Difference:
         target=subject.target,
         subject=subject.name,
         metric=subject.metric,
-        split=question.split,
+        split=subject.split,
         languages=subject.languages,
         n=subject.examples,
         groups=0 if first.runs is None else first.runs.changes.shape[1],
@@ -250,6 +252,7 @@ def _notes(comparison: Sequence[Difference], by: By, claim: Claim | None, search
         how = "Holm" if CORRECTIONS[by] == "holm" else "Benjamini-Hochberg"
         adjusted = f"p adjusted for {counted(len(tested), 'comparison')} ({how})"
         yield f"verdicts: {adjusted}; intervals: 95 %, of each row alone"
+        yield "found from: the smallest difference that had been found 4 times in 5, all other rows as they are"
     if any(row.claim == "recipe" for row in tested):
         seeds = sorted(set(searched.values()))
         told = f"seed {seeds[0]}" if len(seeds) == 1 else f"seeds {', '.join(map(str, seeds))}"

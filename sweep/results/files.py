@@ -6,7 +6,7 @@ What is wrong with a file is kept here as well as raised: whatever DuckDB makes 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from threading import Lock
 from typing import Any, TypeVar
@@ -32,22 +32,27 @@ class MovedLedger(UserError):  # noqa: N818 - what has happened to it
 
 
 class SealedFiles(AbstractFileSystem):  # type: ignore[misc]
-    """Some files of a store, read-only.
+    """Some files of a store, read-only, and no others.
+
+    Args:
+        names: the files; those that are not `opened` yet are when they are asked for.
 
     Attributes:
         opened: those that were read, by name.
         problems: what is wrong with them, by name.
         gone: those that are not there any more.
+        away: how the store could not be read, if it could not.
     """
 
     protocol = "sealed"
     cachable = False
 
-    def __init__(self, store: Store, opened: Mapping[str, SealedFile]) -> None:
+    def __init__(self, store: Store, names: Iterable[str], opened: Mapping[str, SealedFile]) -> None:
         super().__init__()
-        self.store, self.opened = store, dict(opened)
+        self.store, self.names, self.opened = store, frozenset(names).union(opened), dict(opened)
         self.problems: dict[str, Problem] = {}
         self.gone: set[str] = set()
+        self.away: OSError | None = None
         self._opening = Lock()
 
     def open(self, path: str, mode: str = "rb", **_: Any) -> _Watched:
@@ -60,7 +65,7 @@ class SealedFiles(AbstractFileSystem):  # type: ignore[misc]
         return {"name": name, "size": self.file(name).size, "type": "file"}
 
     def exists(self, path: str, **_: Any) -> bool:
-        return path.removeprefix(SCHEME) in self.opened
+        return path.removeprefix(SCHEME) in self.names
 
     def glob(self, path: str, **_: Any) -> list[str]:
         return [path]
@@ -70,6 +75,8 @@ class SealedFiles(AbstractFileSystem):  # type: ignore[misc]
 
     def file(self, name: str) -> SealedFile:
         """A file, opened once. Raises as SealedFile does."""
+        if name not in self.names:
+            raise FileNotFoundError(f"{SCHEME}{name}")
         with self._opening:
             if name not in self.opened:
                 self.opened[name] = self.watched(name, lambda: SealedFile(self.store, name))
@@ -83,18 +90,26 @@ class SealedFiles(AbstractFileSystem):  # type: ignore[misc]
             hint = "`sweep doctor STORE --mend` sets it aside; `sweep run` makes it again"
             self.problems[name] = Problem(f"is not what was written: {error}", self.store.path(name), hint=hint)
             raise
-        except OSError:
-            if not self.store.exists(name):
+        except OSError as error:
+            try:
+                there = self.store.exists(name)
+            except OSError:
+                there = True
+            if there:
+                self.away = error
+            else:
                 self.gone.add(name)
             raise
 
     def check(self) -> None:
-        """Raises DamagedLedger or MovedLedger where something was wrong with what was read."""
+        """Raises DamagedLedger, MovedLedger or UserError where something was wrong with what was read."""
         if self.problems:
             raise DamagedLedger(self.problems.values())
         if self.gone:
             names = ", ".join(sorted(self.gone))
             raise MovedLedger(Problem(f"became part of another file while it was read: {names}", hint="ask again"))
+        if self.away is not None:
+            raise UserError(Problem(str(self.away), hint="is the store reachable?")) from self.away
 
 
 class _Watched(Reader):

@@ -76,21 +76,10 @@ class OpenStore:
 
     def transfer(self, baseline: str = "none") -> Any:
         """What each condition adds to a baseline, by target and language: the columns of the view `transfer`."""
-        self._refuse_unknown(baseline)
-        if baseline == "none":
-            return self.sql("from transfer order by all")
-        text = """
-            select best.experiment, best.condition, best.regime, best.target, best.language, best.split, best.metric,
-                   best.mean as value, baseline.mean as baseline, best.mean - baseline.mean as delta,
-                   if(best.metric = 'error_rate', -delta, delta) as gain, best.seeds, baseline.seeds as baseline_seeds,
-                   best.collapsed, baseline.collapsed as baseline_collapsed, best.is_source, best.seen,
-                   baseline.seen as baseline_seen
-            from best
-            join best as baseline using (experiment, regime, target, language, split, metric)
-            where best.main and best.condition <> $baseline and baseline.condition = $baseline
-            order by all
-        """
-        return self.sql(text, baseline=baseline)
+        known = self._ask("select distinct condition from counts order by condition")["condition"].to_pylist()
+        if baseline not in known:
+            raise UserError(Problem(f"there is no condition '{baseline}'", hint=nearest(baseline, known)))
+        return self.sql("from transfer_from($baseline) order by all", baseline=baseline)
 
     def compare(self, baseline: str = "none", by: By = "target", claim: Claim | None = None) -> Any:
         """What `sweep compare` says: differences with intervals, adjusted p and a verdict, a row each."""
@@ -158,8 +147,3 @@ class OpenStore:
         text = "select status, count(distinct trial_id) as trials from trials group by status"
         rows = query(self.store, text, experiments=[experiment]).to_pylist()
         return {row["status"]: row["trials"] for row in rows}
-
-    def _refuse_unknown(self, condition: str) -> None:
-        known = self._ask("select distinct condition from counts order by condition")["condition"].to_pylist()
-        if condition not in known:
-            raise UserError(Problem(f"no condition '{condition}' was evaluated", hint=nearest(condition, known)))

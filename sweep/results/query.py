@@ -4,26 +4,30 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import duckdb
 import pyarrow as pa
 
 from sweep.console import counted
-from sweep.ledger import OUTCOME, TABLES, Ledger, Snapshot, outcome, runs
+from sweep.ledger import FOLDER, OUTCOME, TABLES, Ledger, Snapshot, outcome, runs
 from sweep.planning import history
 from sweep.results.diagnostics.view import register
 from sweep.results.files import SCHEME, MovedLedger, SealedFiles, scan
 from sweep.results.languages import languages
 from sweep.results.members import members
 from sweep.results.official import official
+from sweep.results.refusal import refusal
 from trainables.data import kept
-from trainables.errors import Problem, UserError, nearest
+from trainables.errors import Problem, UserError
 from trainables.store import Store
+
+T = TypeVar("T")
 
 VIEWS_FOLDER = Path(__file__).parent / "views"
 
@@ -84,13 +88,14 @@ def connected(
         raise UserError(Problem(message, hint="ask for one plan of an experiment at a time"))
     snapshot = Ledger(store).snapshot()
     opened = {one.name: one.file for portions in snapshot.portions.values() for one in portions}
-    files = SealedFiles(store, opened)
+    examples = store.list(kept.FOLDER, ".parquet")
+    files = SealedFiles(store, examples, opened)
     connection = duckdb.connect()
     refused: list[UserError] = []
     try:
         _prepare(connection, memory)
         connection.register_filesystem(files)
-        _show_files(connection, snapshot, store.list(kept.FOLDER, ".parquet"))
+        _show_files(connection, snapshot, examples)
         asked = ", ".join(["trial_id", "collapsed", *OUTCOME])
         rows = connection.sql(f"select {asked} from ledger order by trial_id").to_arrow_table().to_pylist()  # noqa: S608
         collapsed = {row["trial_id"]: bool(row["collapsed"]) for row in rows}
@@ -187,6 +192,18 @@ def _answered(connection: duckdb.DuckDBPyConnection, failed: Sequence[str]) -> d
     }
 
 
+def steadily(store: Store, experiments: Sequence[str], ask: Callable[[duckdb.DuckDBPyConnection], T]) -> T:
+    """An answer over a connection; once more where files were put together with others meanwhile.
+
+    Raises as `connected` does.
+    """
+    for _ in range(ATTEMPTS - 1):
+        with suppress(MovedLedger), connected(store, experiments) as connection:
+            return ask(connection)
+    with connected(store, experiments) as connection:
+        return ask(connection)
+
+
 def query(
     store: Store,
     sql: str,
@@ -209,9 +226,7 @@ def query(
     """
     if memory is not None and not MEMORY.fullmatch(memory):
         raise UserError(Problem(f"'{memory}' is no amount of memory", hint="for example --memory 2GB"))
-    if not store.exists("ledger"):
-        hint = "is this the path after 'store:' in the experiment, and has a trial finished?"
-        raise UserError(Problem(f"there is no ledger in '{store.uri}'", hint=hint))
+    _check_store(store)
     for _ in range(ATTEMPTS - 1):
         with suppress(MovedLedger):
             return _answer(store, sql, parameters, experiments, memory, timeout)
@@ -236,18 +251,45 @@ def _answer(
                 raise UserError(Problem("the SQL is empty", hint='for example "from best", or "show tables"'))
             if len(statements) != 1 or statements[0].type not in READING:
                 raise UserError(Problem("give one SELECT (or PIVOT) statement: the ledger is never changed by a query"))
-            table = _run(connection, statements[0].query, parameters, timeout)
-    except duckdb.CatalogException as error:
-        text = str(error).splitlines()[0]
-        wrong = text.partition("Table with name ")[2].partition(" ")[0]
-        raise UserError(Problem(text, hint=nearest(wrong, VIEWS) if wrong else None)) from error
+            try:
+                table = _run(connection, statements[0].query, parameters, timeout)
+            except duckdb.OutOfMemoryException:
+                raise
+            except duckdb.Error as error:
+                raise refusal(error, sql, _columns(connection), VIEWS) from error
     except duckdb.OutOfMemoryException as error:
         hint = "give it more (--memory), or ask for less: fewer columns, or sums instead of lists"
         message = f"the query needs more memory than {memory or 'there is'}"
         raise UserError(Problem(message, hint=hint)) from error
-    except duckdb.Error as error:
-        raise UserError(Problem(str(error).strip())) from error
+    except duckdb.Error as error:  # it is no SQL at all
+        raise refusal(error, sql, {}, VIEWS) from error
     return table.rename_columns(_unique(table.column_names))
+
+
+def _check_store(store: Store) -> None:
+    """Raises UserError where there is nothing to ask."""
+    try:
+        there = store.exists(FOLDER)
+        ever_run = there or bool(history.experiments(store))
+        is_there = ever_run or store.exists("")
+    except OSError as error:
+        raise UserError(Problem(str(error), hint="is the store reachable?")) from error
+    if there:
+        return
+    if ever_run:
+        raise UserError(Problem(f"no trial has finished in '{store.uri}'", hint="`sweep status` says how far it is"))
+    message = f"there is no ledger in '{store.uri}'" if is_there else f"there is no store '{store.uri}'"
+    raise UserError(
+        Problem(message, hint="is this the path after 'store:' in the experiment, and has a trial finished?")
+    )
+
+
+def _columns(connection: duckdb.DuckDBPyConnection) -> dict[str, list[str]]:
+    """By view, the names of its columns."""
+    found: dict[str, list[str]] = {}
+    for view, column in connection.sql("select table_name, column_name from duckdb_columns()").fetchall():
+        found.setdefault(view, []).append(column)
+    return found
 
 
 def _run(

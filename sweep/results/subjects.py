@@ -8,14 +8,13 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-import duckdb
 import numpy as np
 
 from sweep.planning.plan import Plan
 from sweep.results.contrast import Side, joined, side
 from sweep.results.difference import By
 from sweep.results.languages import languages as known_languages
-from sweep.results.samples import Question, Sample, questions, sample
+from sweep.results.samples import Question, Sample, Samples
 from sweep.scoring import benchmark
 from trainables.errors import Problem, UserError
 
@@ -28,7 +27,7 @@ class Subject:
     """A condition and the baseline on what a row is about.
 
     Attributes:
-        question: whose experiment, regime and split it has; of a benchmark that of its first task.
+        question: whose experiment and regime it has; of a benchmark that of its first task.
         target: None of a benchmark.
         languages: that the means are over.
         examples: of one side and seed.
@@ -42,6 +41,7 @@ class Subject:
     target: str | None
     name: str
     metric: str
+    split: str
     languages: tuple[str, ...]
     examples: int
     first: Side
@@ -70,7 +70,7 @@ class Order:
 
 
 def subjects(
-    connection: duckdb.DuckDBPyConnection,
+    samples: Samples,
     by: By,
     baseline: str,
     order: Mapping[str, Order],
@@ -91,12 +91,12 @@ def subjects(
         own = order[one.experiment]
         return experiments.index(one.experiment), own.regimes.index(one.regime), own.targets.index(one.target)
 
-    asked = sorted(questions(connection), key=place)
+    asked = sorted(samples.questions, key=place)
     if by == "benchmark":
-        yield from _of_benchmarks(connection, asked, baseline, order, without)
+        yield from _of_benchmarks(samples, asked, baseline, order, without)
         return
     for question in asked:
-        found = sample(connection, question, [question.metric]) if question.metric else EMPTY
+        found = samples.sample(question, [question.metric]) if question.metric else EMPTY
         for condition in order[question.experiment].conditions:
             if condition != baseline and condition in question.conditions:
                 yield from _of_target(question, found, by, condition, baseline, without.get(question.experiment))
@@ -180,6 +180,7 @@ def _of_target(
             question.target,
             name,
             question.metric,
+            question.split,
             languages,
             sum(int(found.counts[found.languages.index(language)]) for language in languages),
             every[condition],
@@ -209,7 +210,7 @@ def _parts(question: Question, by: By, common: _Common) -> Iterator[tuple[str, t
 
 
 def _of_benchmarks(
-    connection: duckdb.DuckDBPyConnection,
+    samples: Samples,
     asked: Sequence[Question],
     baseline: str,
     order: Mapping[str, Order],
@@ -226,7 +227,7 @@ def _of_benchmarks(
     for question in asked:
         wanted = {one.name: tasks[key] for one in known if (key := (one.name, question.target)) in tasks}
         for scores in dict.fromkeys(task.score for task in wanted.values()):
-            found = sample(connection, question, scores) if question.metric else EMPTY
+            found = samples.sample(question, scores) if question.metric else EMPTY
             for name, task in wanted.items():
                 if task.score != scores:
                     continue
@@ -260,6 +261,7 @@ def _benchmark(whole: benchmark.Benchmark, condition: str, parts: Sequence[Subje
         None,
         whole.name,
         "score",
+        ", ".join(sorted({part.split for part in scored})),
         tuple(sorted({language for part in scored for language in part.languages})),
         sum(part.examples for part in scored),
         joined([part.first for part in scored]) if scored else elsewhere,

@@ -26,7 +26,12 @@ STYLE = """
 body { font-family: system-ui, sans-serif; color-scheme: light dark; margin: 1rem; }
 table { border-collapse: collapse; }
 th, td { padding: .2rem .6rem; text-align: left; vertical-align: top; white-space: pre-line; }
-th { border-bottom: 1px solid; }
+th[scope=row] { font-weight: normal; }
+th[colspan] { text-align: center; }
+th[scope=rowgroup] { text-align: left; }
+thead tr:last-child > * { border-bottom: 1px solid; }
+caption { text-align: left; padding-bottom: .6rem; }
+sup { line-height: 0; }
 .number { text-align: right; font-variant-numeric: tabular-nums; }
 """
 

@@ -39,13 +39,14 @@ def verdict_table(comparison: Comparison) -> Table:
     several = len({row.experiment for row in comparison.rows}) > 1
     title = f"points of difference to {comparison.baseline}, with intervals of 95 %"
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    table.add_column(comparison.by if comparison.by in ("target", "benchmark") else f"target, {comparison.by}")
+    subject = comparison.by if comparison.by in ("target", "benchmark") else f"target, {comparison.by}"
+    table.add_column(subject, overflow="fold")
     table.add_column("condition", overflow="fold")
     table.add_column("difference", justify="right", no_wrap=True)
     table.add_column("p", justify="right", no_wrap=True)
     table.add_column("seeds", no_wrap=True)
     table.add_column("n", justify="right", no_wrap=True)
-    table.add_column("detectable", justify="right", no_wrap=True)
+    table.add_column("found\nfrom", justify="right", no_wrap=True)
     table.add_column("verdict", no_wrap=True)
     before = None
     for row in comparison.rows:
@@ -72,7 +73,9 @@ def _subject(row: Difference, several: bool) -> str:
     if row.regime != ZERO_SHOT:
         lines.append(f"  {row.regime}")
     if row.metric:
-        lines.append(f"  {row.metric}" + (", less is better" if row.metric == ERROR_RATE else ""))
+        lines.append(f"  {row.metric}, {row.split}")
+    if row.metric == ERROR_RATE:
+        lines.append("  less is better")
     return "\n".join(lines)
 
 

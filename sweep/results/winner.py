@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from scipy import stats
+
 from sweep.experiment.regimes import ZERO_SHOT
-from sweep.results.query import query
+from sweep.results.query import connected, query
+from sweep.results.samples import questions, sample
+from sweep.statistics.influence import variance
 from trainables.errors import Problem, UserError, nearest
 from trainables.spec import TrialSpec
 from trainables.store import Store
@@ -120,3 +126,28 @@ def _trained(store: Store, spec: TrialSpec, experiment: str | None) -> tuple[Tri
         spec = TrialSpec.from_dict(json.loads(specs[spec.parent]))
         found.insert(0, spec)
     return tuple(found)
+
+
+def intervals(store: Store, winner: Winner, targets: Sequence[str]) -> dict[tuple[str, str], tuple[float, float]]:
+    """By target and language the 95% interval of the main score of this very model: its examples are random.
+
+    From what the score owes to each group of examples (`sweep.statistics.influence`); not for scores whose examples or
+    statistics the store has not got.
+    """
+    found: dict[tuple[str, str], tuple[float, float]] = {}
+    with connected(store, [winner.experiment]) as connection:
+        for question in questions(connection):
+            seeds = [one for one in question.conditions.get(winner.condition, ()) if one.seed == winner.seed]
+            if question.regime != winner.regime or question.target not in targets or not seeds:
+                continue
+            asked = dataclasses.replace(question, conditions={winner.condition: tuple(seeds)})
+            sampled = sample(connection, asked, [question.metric])
+            answers = sampled.answers.get((winner.condition, winner.seed))
+            for place, language in enumerate(sampled.languages if answers else ()):
+                assert answers is not None
+                changes = answers.changes[place][sampled.present[place]]
+                if len(changes) > 1:
+                    margin = stats.t.ppf(0.975, len(changes) - 1) * math.sqrt(variance(changes))
+                    score = float(answers.scores[place])
+                    found[question.target, language] = max(0.0, score - margin), min(100.0, score + margin)
+    return found

@@ -146,7 +146,7 @@ class Driver:
             self._dropped.discard(trial_id)
             self._made_again[trial_id] = time.time()
         self.collapsed += entry.collapsed
-        if self.experiment.keep == "winners":
+        if self.experiment.keep != "all":
             self._drop(study)
         self.progress.finished(study, entry)
 
@@ -156,10 +156,10 @@ class Driver:
         ended = {one.spec.trial_id for study in self.search.plan.studies for one in self.search.ended(study)}
         for trial_id in ended & trials_in(store, state_name("")):
             store.delete(state_name(trial_id))
-        if self.experiment.keep == "winners":
+        if self.experiment.keep != "all":
             there = trials_in(store, checkpoint_name(""))
             for study in self.search.plan.studies:
-                for trial_id in there & set(self.search.unneeded(study)) - self.needed_elsewhere:
+                for trial_id in there & self._unneeded(study):
                     store.delete(checkpoint_name(trial_id))
         store.remove_leftovers(older_than=LEFT_BEHIND)
         self.ledger.compact()
@@ -261,12 +261,30 @@ class Driver:
             with suppress(OSError):  # the files stay as they are
                 self.ledger.compact()
 
+    def want_models(self) -> None:
+        """Sees to it that winners whose weights are gone run again, where the experiment keeps them."""
+        if self.experiment.keep != "models":
+            return
+        there = trials_in(self.ledger.store, checkpoint_name(""))
+        for study in self.search.plan.studies:
+            if study.phase != "evaluate":
+                for one in self.search.winners(study):
+                    if one.spec.trial_id not in there:
+                        self.search.lose(study, one.spec.trial_id)
+
+    def _unneeded(self, study: Study) -> set[str]:
+        """The trials of a study whose weights may go."""
+        models = (
+            {one.spec.trial_id for one in self.search.winners(study)} if self.experiment.keep == "models" else set()
+        )
+        return set(self.search.unneeded(study)) - models - self.needed_elsewhere
+
     def _drop(self, study: Study) -> None:
         """Drops weights from which nothing starts any more: of this study, and of those that waited for it."""
         one: Study | None = study
         while one is not None:
-            for trial_id in self.search.unneeded(one):
-                if trial_id not in self._dropped and trial_id not in self.needed_elsewhere:
+            for trial_id in self._unneeded(one):
+                if trial_id not in self._dropped:
                     self._dropped.add(trial_id)
                     with suppress(OSError):  # `tidy` sees to it
                         self.ledger.store.delete(checkpoint_name(trial_id))

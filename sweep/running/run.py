@@ -109,6 +109,7 @@ def run(
         search = Search(plan)
     driver = Driver(experiment, search, ledger, progress)
     driver.on_entry = on_entry
+    driver.want_models()
     if search.is_over:
         progress.replaces(history.keep(store, plan))
     if search.is_over and lease.read(store) is not None:  # the run before this one was killed at its very end
@@ -126,6 +127,7 @@ def run(
             except DamagedLedger:
                 progress.set_aside(ledger.set_aside())
                 driver.search = search = _search(plan, ledger, retry_failed)
+            driver.want_models()
             progress.replaces(history.keep(store, plan))
             progress.earlier(of_earlier_code(search.outcomes.values()))
             driver.lease, driver.stop = held, stop

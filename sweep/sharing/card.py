@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import version
 from typing import Any
@@ -12,7 +13,7 @@ from huggingface_hub import EvalResult, ModelCardData
 from sweep.console import counted, visible
 from sweep.results.query import query
 from sweep.results.tables import as_markdown
-from sweep.results.winner import Winner
+from sweep.results.winner import Winner, intervals
 from trainables.errors import Problem, UserError
 from trainables.models.shapes import is_on_hub, name_and_revision
 from trainables.reports import ERROR_RATE
@@ -32,6 +33,9 @@ PIPELINES = {
     "bitext_ranking": "sentence-similarity",
 }
 """What the hub calls the kinds of tasks."""
+
+SIGNS = re.compile(r"[\\`*_{}\[\]<>#|~&$]")
+"""What Markdown, or HTML in it, may take for more than itself."""
 
 _SCORES = """
 select target, language, split, metric, value, n, seen, is_source, chance
@@ -76,14 +80,17 @@ def card(
     of_seeds = {"condition": winner.condition, "regime": winner.regime, "targets": list(targets)}
     seeds = query(store, _SEEDS, of_seeds, experiments).to_pylist()
     tasks = {name: catalogue[name] for name in targets if name in catalogue}
+    sure = intervals(store, winner, targets)
+    scores = [{**row, **_interval(sure.get((row["target"], row["language"])))} for row in scores]
     parts = [
-        f"# {_title(winner)}",
+        f"# {_text(_title(winner))}",
         _summary(winner, targets, tasks),
         *([_use(loader, vector)] if loader else []),
         "## Scores",
-        _table(scores, ("target", "language", "metric", "split", "value", "chance", "n", "seen")),
-        "`value`: of this very model. `seen`: it was trained in that language, in whatever task; without, transfer is "
-        "zero-shot. `chance`: the score of guesses that ignore the text.",
+        _table(scores, ("target", "language", "metric", "split", "value", "low", "high", "chance", "n", "seen")),
+        "`value`: of this very model; `low` and `high`: its 95% interval, were the examples drawn again. `seen`: it "
+        "was trained in that language, in whatever task; without, transfer is zero-shot. `chance`: the score of "
+        "guesses that ignore the text.",
         _of_recipe(winner, seeds),
         "## How it was made",
         _table([_stage(spec) for spec in winner.trained]) if winner.trained else "Nothing was trained.",
@@ -93,10 +100,13 @@ def card(
         "## Limitations",
         "\n".join(f"- {line}" for line in _limitations(winner, scores, seeds)),
         "## Where it comes from",
-        f"Experiment {_code(winner.experiment)}, condition {_code(winner.condition)}, evaluation "
-        f"{_code(winner.evaluation.trial_id)}; made with crosslingual-sweep {version('crosslingual-sweep')}.",
+        _provenance(store, winner),
     ]
     return f"---\n{_header(winner, scores, tasks)}\n---\n\n" + "\n\n".join(parts) + "\n"
+
+
+def _interval(found: tuple[float, float] | None) -> dict[str, float | None]:
+    return {"low": found and found[0], "high": found and found[1]}
 
 
 def _check(winner: Winner, scores: Sequence[Row]) -> None:
@@ -168,7 +178,7 @@ def _title(winner: Winner) -> str:
 def _summary(winner: Winner, targets: Sequence[str], tasks: Mapping[str, Task]) -> str:
     model, revision = winner.evaluation.model, winner.evaluation.weights
     of = f" (weights {_code(revision)})" if revision else ""
-    named = ", ".join(tasks[name].title if name in tasks else name for name in targets)
+    named = ", ".join(_text(tasks[name].title if name in tasks else name) for name in targets)
     return (
         f"{_code(model)}{of}, with the intermediate training of condition {_code(winner.condition)}, "
         f"{winner.regime}, scored on {named}. Seed {winner.seed}."
@@ -257,6 +267,24 @@ def _data(winner: Winner, targets: Iterable[str], catalogue: Catalogue) -> list[
     return rows
 
 
+def _provenance(store: Store, winner: Winner) -> str:
+    """The runs that made it, and by which code."""
+    trials = [spec.trial_id for spec in (*winner.trained, winner.evaluation)]
+    columns = "trial_id as trial, host, device, git_commit, git_dirty, python, torch, cuda, transformers, datasets, ray"
+    sql = f"""
+        select distinct {columns.replace("host", "trials.host")}
+        from trials left join runs using (run)
+        where list_contains($trials, trial_id)
+        order by list_position($trials, trial_id)
+    """  # noqa: S608 - no column is anybody's
+    rows = query(store, sql, {"trials": trials}, [winner.experiment]).to_pylist()
+    told = (
+        f"Experiment {_code(winner.experiment)}, condition {_code(winner.condition)}, evaluation "
+        f"{_code(winner.evaluation.trial_id)}; the card is of crosslingual-sweep {version('crosslingual-sweep')}."
+    )
+    return f"{told}\n\n{_table(rows)}"
+
+
 def _limitations(winner: Winner, scores: Sequence[Row], seeds: Sequence[Row]) -> Iterable[str]:
     unseen = [row["language"] for row in scores if not row["seen"]]
     if unseen:
@@ -286,6 +314,11 @@ def _cell(value: Any) -> Any:
     if isinstance(value, bool):
         return "yes" if value else "no"
     return round(value, 2) if isinstance(value, float) and abs(value) >= 0.01 else value
+
+
+def _text(text: str) -> str:
+    """Text on one line of which nothing is markup: a backslash before it takes the meaning from any sign."""
+    return SIGNS.sub(r"\\\g<0>", " ".join(visible(text).split()))
 
 
 def _code(text: str) -> str:

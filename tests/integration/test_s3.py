@@ -200,7 +200,7 @@ def test_weights_come_back(store: Store) -> None:
 
 
 def test_the_ledger_is_queried(store: Store) -> None:
-    with pytest.raises(UserError, match="there is no ledger"):
+    with pytest.raises(UserError, match="there is no store"):
         query(store, "select * from trials")
     ledger = Ledger(store)
     ledger.write(entry(SPEC, objective=None, error="killed"))
@@ -215,6 +215,25 @@ def test_the_ledger_is_queried(store: Store) -> None:
     assert query(store, "select count(*) n, count(error) e from trials").to_pylist() == [{"n": 2, "e": 0}]
     rows = query(store, "select language, value from scores order by language").to_pylist()
     assert rows == [{"language": "de", "value": 60.0}, {"language": "ru", "value": 50.0}]
+    ledger.compact(at_least=1)
+    assert {name.split("/")[-1].partition("-")[0] for name in ledger.files()} == {"part"}
+    assert query(store, "select language, value from scores order by language").to_pylist() == rows
+    part = store.list("ledger/scores")[0]
+    store.write(part, store.read(part)[:-1])
+    with pytest.raises(UserError, match=rf"{part}: is not a ledger file"):
+        query(store, "from scores")
+
+
+def test_a_store_that_goes_away_while_it_is_asked_is_said(
+    store: Store, front: Proxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("trainables.store.ATTEMPTS", 2)
+    Ledger(store).write(entry(SPEC))
+    history.keep(store, plan_of(SPEC))
+    impatient = Store(store.uri)
+    front.verdict = always(503, f"{SPEC.trial_id}.parquet")
+    with pytest.raises(UserError, match=r"is the store reachable\?"):
+        query(impatient, "from trials")
 
 
 def test_features_are_made_once_for_all_machines(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

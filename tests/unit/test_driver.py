@@ -264,7 +264,7 @@ def test_a_pair_whose_weights_were_dropped_can_be_scored_in_more_languages(tmp_p
 
 
 @pytest.mark.parametrize("top", [1, 2])
-@pytest.mark.parametrize("keep", ["winners", "all"])
+@pytest.mark.parametrize("keep", ["winners", "models", "all"])
 def test_at_the_end_the_conditions_winners_are_kept(tmp_path: Path, keep: str, top: int) -> None:
     rig = Rig(tmp_path, keep=keep, seeds=[1, 2], evaluate={"top": top})
     rig.run()
@@ -272,7 +272,35 @@ def test_at_the_end_the_conditions_winners_are_kept(tmp_path: Path, keep: str, t
     winners = {one.spec.trial_id for one in rig.driver.search.winners(condition)}
     trained = {row["trial_id"] for row in rig.trials("select trial_id from trials where phase <> 'evaluate'")}
     assert len(winners) == 2
-    assert rig.weights() == (winners if keep == "winners" else trained)
+    sql = "select distinct trial_id from trials where phase <> 'evaluate' and winner"
+    models = {row["trial_id"] for row in rig.trials(sql)}
+    assert winners < models < trained
+    assert rig.weights() == {"winners": winners, "models": models, "all": trained}[keep]
+
+
+def test_models_that_are_asked_for_when_their_weights_are_gone_are_trained_again(tmp_path: Path) -> None:
+    """Only they, for their weights alone; a second time there is nothing to do."""
+    before = Rig(tmp_path, seeds=[1, 2])
+    before.run()
+    models = {row["trial_id"] for row in before.trials("from trials where phase <> 'evaluate' and winner")}
+    ledger = before.ledger.files()
+    gone = models - before.weights()
+    assert gone
+    rig = Rig(tmp_path, seeds=[1, 2], keep="models")
+    rig.driver.want_models()
+    assert not rig.driver.search.is_over
+    started = set()
+    while (found := rig.start()) is not None:
+        started.add(found[0].trial_id)
+        rig.end(found[0])
+    assert started == gone
+    assert rig.weights() == models
+    assert rig.ledger.files() == ledger
+    rig.restart()
+    rig.driver.want_models()
+    assert rig.driver.search.is_over
+    rig.driver.tidy()
+    assert rig.weights() == models
 
 
 def test_weights_of_trials_that_are_scored_beside_the_winner_stay_until_then(tmp_path: Path) -> None:

@@ -250,14 +250,6 @@ def rewritten(store: Store, name: str, table: pa.Table, **about: object) -> None
     store.write(name, sealed.write(table, {**SealedFile(store, name).about, **about}))
 
 
-def test_columns_that_an_earlier_version_did_not_write_are_null(store: Store) -> None:
-    name = f"ledger/trials/{SPEC.trial_id}.parquet"
-    rewritten(store, name, pq.read_table(store.path(name)).drop_columns(["curve", "device", "suggestion", "attempts"]))
-    outcomes = {one.spec.trial_id: one for one in Ledger(store).outcomes()}
-    assert (outcomes[SPEC.trial_id].curve, outcomes[SPEC.trial_id].suggestion) == ((), None)
-    assert query(store, "select count(*) n from trials where attempts is null").to_pylist() == [{"n": 1}]
-
-
 def test_a_ledger_of_a_newer_version_is_refused_by_name(store: Store) -> None:
     name = f"ledger/scores/{EVALUATION.trial_id}.parquet"
     rewritten(store, name, pq.read_table(store.path(name)), version=3)

@@ -140,3 +140,51 @@ def test_two_plans_of_one_experiment_are_not_counted_together(tmp_path: Path) ->
         in ask(tmp_path / "store", *arguments, f"small@{few.plan.hash}", code=2).stderr
     )
     assert ask(tmp_path / "store", *arguments, "small", "--format", "csv").stdout.count("1 of 1") == 1
+
+
+def test_sql_may_come_from_a_file(store: Path, tmp_path: Path) -> None:
+    file = tmp_path / "question.sql"
+    file.write_text("\ufeff-- what\nselect 1 as x;\n", encoding="utf-8")
+    for option in ("--file", "-f"):
+        assert ask(store, option, str(file), "--format", "csv").stdout == "x\n1\n"
+    assert ask(store, "-f", "-", "--format", "csv", given="select 2 as x").stdout == "x\n2\n"
+    assert "give either SQL or --file" in ask(store, "from best", "-f", str(file), code=2).stderr
+    assert "there is no SQL" in ask(store, code=2).stderr
+    assert "nothing.sql: cannot be read: No such file" in ask(store, "-f", "nothing.sql", code=2).stderr
+    file.write_bytes(b"\xff\xfe\x00")
+    assert "question.sql: cannot be read: it is not UTF-8" in ask(store, "-f", str(file), code=2).stderr
+
+
+@pytest.mark.parametrize(
+    ("sql", "words"),
+    [
+        ("select condtion from best", "did you mean 'condition'?"),
+        ("select b.conditoin from best b", "did you mean 'condition'?"),
+        ("from bset", "did you mean 'best'?"),
+        ("from transfer_form('none')", "did you mean 'transfer_from'?"),
+        ("select avgg(mean) from best", 'Did you mean "avg"?'),
+        ("from best where condition = nothing_like_it", "a text stands in single quotes: 'nothing_like_it'"),
+        ("selct 1", 'syntax error at or near "selct"'),
+        ("select 1 from 'sealed://../run.json'", "FileNotFoundError: sealed://../run.json"),
+    ],
+)
+def test_wrong_sql_is_answered_with_the_nearest_right(store: Path, sql: str, words: str) -> None:
+    said = ask(store, sql, code=2).stderr
+    assert words in said
+    assert "Traceback" not in said
+
+
+def test_nothing_stands_in_the_midst_of_an_answer_that_takes_long(store: Path) -> None:
+    sql = "select value from duckdb_settings() where name = 'enable_progress_bar'"
+    assert ask(store, sql, "--format", "csv").stdout == "value\nfalse\n"
+
+
+def test_what_is_no_store_or_an_empty_one_says_so(tmp_path: Path) -> None:
+    assert "there is no store" in ask(tmp_path / "nowhere", "from best", code=2).stderr
+    assert "there is no ledger" in ask(tmp_path, "from best", code=2).stderr
+    begun = Rig(tmp_path, targets=["mini-pos"])
+    assert "no trial has finished" in ask(tmp_path / "store", "from best", code=2).stderr
+    begun.run(stop_at="evaluate")
+    (tmp_path / "store" / "ledger" / "scores").mkdir(exist_ok=True)
+    (tmp_path / "store" / "ledger" / "scores" / f".x.parquet.{'0' * 32}").write_bytes(b"PAR1")  # a writer was killed
+    assert ask(tmp_path / "store", "select count(*) as n from scores", "--format", "csv").stdout == "n\n0\n"

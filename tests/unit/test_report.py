@@ -28,6 +28,7 @@ from sweep.report.page import html, page
 from sweep.report.plot import figures, plot
 from sweep.report.source import Asked, Source, read
 from tests.browser.stores import nasty, small
+from tests.simulated import simulated
 from tests.unit.test_driver import Rig
 from tests.unit.test_views import ONE_TARGET, play
 from trainables.errors import UserError
@@ -266,16 +267,22 @@ def test_a_sweep_that_has_just_begun_has_a_report(tmp_path: Path) -> None:
     assert "not run yet" in words
 
 
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    """Of which a report is made in no time: two conditions, one target, two seeds."""
+    return simulated(tmp_path_factory.mktemp("tiny"), examples=30, seeds=[1, 2], **ONE_TARGET).store
+
+
 def run(*arguments: str) -> tuple[int, str]:
     result = CliRunner().invoke(app, [*arguments])
     return result.exit_code, result.output
 
 
-def test_the_commands_write_check_and_refuse(store: Store, tmp_path: Path) -> None:
-    file, figure = tmp_path / "report.html", tmp_path / "figure.pdf"
+def test_the_commands_write_check_and_refuse(tiny: Store, tmp_path: Path) -> None:
+    store, file, figure = tiny, tmp_path / "report.html", tmp_path / "figure.pdf"
     assert run("report", store.uri, "-o", str(file))[0] == 0
     assert run("report", store.uri, "--check", str(file))[0] == 0
-    file.write_text(file.read_text(encoding="utf-8").replace("▲ better", "▲ much better"), encoding="utf-8")
+    file.write_text(file.read_text(encoding="utf-8").replace("○ not decided", "▲ better"), encoding="utf-8")
     code, output = run("report", store.uri, "--check", str(file))
     assert (code, "changed by hand" in output) == (1, True)
     assert run("plot", store.uri, "differences", "-o", str(figure))[0] == 0

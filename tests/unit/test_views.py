@@ -361,3 +361,45 @@ def test_a_budget_is_what_the_winner_saw(tmp_path: Path) -> None:
     assert rows(rig, sql) == [("multi", ["de", "en"], 40.0, 300.0, 2000.0, 2)]
     sql = "select language, steps, examples from trained where phase = 'intermediate' and seed = 2 order by 1"
     assert rows(rig, sql) == [("de", 30, 200), ("en", 30, 200)]
+
+
+def test_transfer_takes_any_baseline(tmp_path: Path) -> None:
+    three = ["none", "mini-nli", {"name": "again", "tasks": [{"task": "mini-nli", "examples": 8}]}]
+    rig = play(Rig(tmp_path, conditions=three, **ONE_TARGET))
+    sql = "select condition, language, value, baseline, gain from transfer_from('{}') order by all"
+    assert rows(rig, sql.format("mini-nli")) == [
+        ("again", "de", 65.0, 65.0, 0.0), ("again", "en", 85.0, 85.0, 0.0),
+        ("none", "de", 60.0, 65.0, -5.0), ("none", "en", 80.0, 85.0, -5.0),
+    ]  # fmt: skip
+    assert rows(rig, sql.format("none")) == rows(
+        rig, "select condition, language, value, baseline, gain from transfer order by all"
+    )
+    with pytest.raises(UserError, match="there is no condition 'mnli', only again, mini-nli, none"):
+        rows(rig, "from transfer_from('mnli')")
+
+
+def test_an_experiment_without_the_baseline_has_no_transfer(tmp_path: Path) -> None:
+    rig = play(Rig(tmp_path, **{**ONE_TARGET, "conditions": ["mini-nli"]}))
+    assert rows(rig, "from transfer") == []
+
+
+def test_predictions_stand_beside_their_examples(rig: Rig) -> None:
+    sql = """
+    select distinct target, language, split, position, example, item, "group", prediction, gold, texts, confidence,
+           statistics
+    from predictions where winner
+    """
+    (row,) = query(rig.store, sql).to_pylist()
+    assert row == {
+        "target": "mini-pos", "language": "de", "split": "test", "position": 0, "example": "0", "item": "0",
+        "group": "0", "prediction": "NOUN", "gold": ["NOUN"], "texts": ["Haus"], "confidence": 0.75,
+        "statistics": [1.0, 1.0, 1.0],
+    }  # fmt: skip
+
+
+def test_predictions_whose_examples_are_lost_are_there_without_them(rig: Rig) -> None:
+    before = rows(rig, "select count(*) from predictions")
+    rig.store.delete("examples/feed.parquet")
+    assert rows(rig, "select count(*) from predictions") == before
+    assert rows(rig, "select distinct example, gold, prediction from predictions") == [(None, None, "NOUN")]
+    assert rows(rig, "from examples") == []

@@ -21,7 +21,7 @@ def published(evaluation: TrialSpec, target: str, bench: Workbench) -> Plain:
     try:
         network = bench.network(evaluation, [head], {head.name: evaluation.head or head.name})
     except MissingCheckpoint as error:
-        hint = "`keep: winners` drops them once the model is scored; an experiment with `keep: all` has them"
+        hint = "`keep: winners` drops them once the model is scored; `sweep run EXPERIMENT keep=models` trains it again"
         raise UserError(Problem(str(error), hint=hint)) from error
     except DamagedCheckpoint as error:
         raise UserError(

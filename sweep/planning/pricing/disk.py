@@ -62,17 +62,18 @@ def disk(experiment: Experiment, plan: Plan, left: Mapping[str, int]) -> Disk:
     """What a plan needs, of which so many trials of each study are left to run.
 
     A study's checkpoints are there until its search is over; then its winner's stays, one for each seed: that of a
-    condition for good, that of a pair until it is scored. With `keep: all` everything stays. How many studies are open
-    at once follows from how many trials run at once: `resources.concurrent`, or 1 where that is left to the cluster.
+    condition for good, that of a pair until it is scored. With `keep: models` these stay, too, with `keep: all`
+    everything. How many studies are open at once follows from how many trials run at once: `resources.concurrent`, or 1
+    where that is left to the cluster.
     """
     weights = weights_of(experiment.model)
     if weights is None:
         return Disk(None, None, f"the shape of model '{experiment.model}' is not known")
     sizes = _Sizes(experiment, weights)
     own = _distinct(plan)
-    is_all_kept = experiment.keep == "all"
+    is_all_kept, are_models_kept = experiment.keep == "all", experiment.keep != "winners"
     staying = {
-        study.name: study.runs if is_all_kept else len(study.seeds) for study in own if is_all_kept or _stays(study)
+        study.name: study.runs if is_all_kept else len(study.seeds) for study in own if are_models_kept or _stays(study)
     }
     kept = sum(count * sizes.checkpoint(plan.study(name)) for name, count in staying.items())
     open_studies = [study for study in own if left.get(study.name)]
@@ -85,7 +86,7 @@ def disk(experiment: Experiment, plan: Plan, left: Mapping[str, int]) -> Disk:
     several = sorted({sizes.checkpoint(plan.study(name)) for name in staying}, reverse=True)
     size = " and ".join(map(_gigabytes, several)) or "nothing"
     told = counted(sum(staying.values()), f"checkpoint of {size} stays", f"checkpoints of {size} stay")
-    told += "" if is_all_kept else ", the conditions' winners"
+    told += "" if is_all_kept else ", all winners" if are_models_kept else ", the conditions' winners"
     return Disk(exactly(kept), peak, told)
 
 

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
+
+import duckdb
 
 from sweep.experiment.regimes import ZERO_SHOT
 from sweep.planning import history
 from sweep.planning.plan import Plan
 from sweep.results.comparison import By, Claim, Comparison, compare
+from sweep.results.difference import Difference
 from sweep.results.official import OVERALL
 from sweep.results.paper import differences, methods, oracle, references
 from sweep.results.paper.differences import HIDDEN, MEAN, Layout
 from sweep.results.paper.printed import Cell, Column, Line, Printed, Section
-from sweep.results.query import query
+from sweep.results.query import connected, query
 from sweep.scoring import benchmark
 from sweep.scoring.benchmark import Benchmark
 from trainables.errors import Problem, UserError, nearest
@@ -34,14 +37,6 @@ class Question:
     baseline: str = "none"
     claim: Claim | None = None
     search_seed: bool = True
-    _found: dict[tuple[By, str], Comparison] = field(default_factory=dict, init=False, repr=False, compare=False)
-
-    def compared(self, by: By, baseline: str | None = None) -> Comparison:
-        """What `sweep compare` says, against the baseline or another one. It is asked once for each."""
-        key = (by, baseline or self.baseline)
-        if key not in self._found:
-            self._found[key] = compare(self.store, key[1], by, self.claim, self.experiments, self.search_seed)
-        return self._found[key]
 
     @property
     def experiments(self) -> tuple[str, ...]:
@@ -67,10 +62,32 @@ class Question:
         return tuple(dict.fromkeys(task for tasks in scored for task in tasks))
 
 
+class Comparisons:
+    """What `sweep compare` says of a question, against its baseline and others, from one reading of the store."""
+
+    def __init__(self, asked: Question, connection: duckdb.DuckDBPyConnection) -> None:
+        self._asked, self._connection = asked, connection
+        self._found: dict[tuple[By, str], Comparison] = {}
+
+    def get(self, by: By, baseline: str | None = None) -> Comparison:
+        """A comparison; it is made once."""
+        asked, key = self._asked, (by, baseline or self._asked.baseline)
+        if key not in self._found:
+            self._found[key] = compare(
+                asked.store, key[1], by, asked.claim, asked.experiments, asked.search_seed, self._connection
+            )
+        return self._found[key]
+
+
 def transfer(asked: Question, with_oracle: bool = False) -> Printed:
     """Conditions by targets: the layout of Phang et al. 2020, whose groups and order are the benchmark's."""
+    with connected(asked.store, asked.experiments) as connection:
+        return _transfer(asked, Comparisons(asked, connection), with_oracle)
+
+
+def _transfer(asked: Question, comparisons: Comparisons, with_oracle: bool) -> Printed:
     known = _benchmark(asked.targets)
-    compared = asked.compared("target")
+    compared = comparisons.get("target")
     scored = methods.scored(compared.rows)
     if not scored:
         raise UserError(Problem("there is nothing to compare yet", hint="`sweep status` tells what has run"))
@@ -81,15 +98,15 @@ def transfer(asked: Question, with_oracle: bool = False) -> Printed:
     ]
     names = {task: references.name(task) for task in targets}
     rows, order, said = compared.rows, tuple(targets), compared.notes
-    if {task.name for task in known.tasks} <= {*targets}:
-        whole = asked.compared("benchmark")
-        rows += tuple(row for row in whole.rows if row.subject == known.name)
+    if whole_rows := _of_whole_benchmarks(compared, known, comparisons):
+        whole = comparisons.get("benchmark")
+        rows += whole_rows
         order, names[known.name] = (*order, known.name), AVERAGE
         columns.append(Column(AVERAGE, "", ("score", "")))
         said += (f"{AVERAGE}: as {known.name} aggregates{_of_two_scores(known)}; p adjusted for {whole.family}",)
 
     def against(best: str, column: str) -> Comparison:
-        return asked.compared("benchmark" if column == known.name else "target", best)
+        return comparisons.get("benchmark" if column == known.name else "target", best)
 
     layout = Layout(asked.baseline, asked.conditions, order)
     shown = replace(compared, rows=rows, notes=said)
@@ -109,7 +126,12 @@ def transfer(asked: Question, with_oracle: bool = False) -> Printed:
 def languages(asked: Question, target: str | None = None, with_oracle: bool = False) -> Printed:
     """Conditions by the languages of one target, the mean over all of them last."""
     chosen = _target(asked, target)
-    whole, compared = asked.compared("target"), asked.compared("language")
+    with connected(asked.store, asked.experiments) as connection:
+        return _languages(asked, Comparisons(asked, connection), chosen, with_oracle)
+
+
+def _languages(asked: Question, comparisons: Comparisons, chosen: str, with_oracle: bool) -> Printed:
+    whole, compared = comparisons.get("target"), comparisons.get("language")
     rows = [row for row in compared.rows if row.target == chosen]
     targets = {name: of for name, of in methods.scored(whole.rows).items() if name == chosen}
     if not rows or not targets:
@@ -120,7 +142,7 @@ def languages(asked: Question, target: str | None = None, with_oracle: bool = Fa
     columns = [Column(code, "", ("source" if code in sources else "",)) for code in codes]
 
     def against(best: str, column: str) -> Comparison:
-        return asked.compared("target" if column == MEAN else "language", best)
+        return comparisons.get("target" if column == MEAN else "language", best)
 
     layout = Layout(asked.baseline, asked.conditions, (*codes, MEAN), within=chosen)
     said = (*compared.notes, f"{AVERAGE}: of all languages, p adjusted for {whole.family} (Holm)")
@@ -195,6 +217,24 @@ def _in_order(known: Benchmark, targets: Sequence[str]) -> Mapping[str, str]:
 
 def _about(of: methods.Scored) -> tuple[str, str]:
     return of.metric, str(of.languages)
+
+
+def _of_whole_benchmarks(compared: Comparison, known: Benchmark, comparisons: Comparisons) -> tuple[Difference, ...]:
+    """The rows of a benchmark, without a number where some task has none; no rows where none of them has one."""
+    tasks = {task.name for task in known.tasks}
+    scored: dict[tuple[str, str], set[str]] = {}
+    for row in compared.rows:
+        if row.difference is not None:
+            scored.setdefault((row.regime, row.condition), set()).add(row.subject)
+    if not any(tasks <= of for of in scored.values()):
+        return ()
+    return tuple(
+        row
+        if tasks <= scored.get((row.regime, row.condition), set())
+        else replace(row, score=None, baseline_score=None, difference=None, p=None, p_adjusted=None)
+        for row in comparisons.get("benchmark").rows
+        if row.subject == known.name
+    )
 
 
 def _of_two_scores(known: Benchmark) -> str:

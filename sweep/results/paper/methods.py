@@ -162,7 +162,7 @@ def _claims(compared: Comparison) -> set[Claim]:
 def _claimed(compared: Comparison) -> str:
     claims = _claims(compared)
     if claims == {"recipe"}:
-        return "The claim is about the recipe: training it again would show it, too."
+        return "The claim is about the recipe: seeds are taken as random as well as examples."
     if claims == {"models"}:
         return "The claim is about these models alone: training again may show something else."
     if claims:

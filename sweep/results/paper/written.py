@@ -75,8 +75,10 @@ def as_latex(printed: Printed) -> str:
     lines += [r"\bottomrule", r"\end{tabular}"]
     lines.append(rf"\caption{{{_prose(printed.caption, cells.latex, _citep)}}}")
     lines.append(rf"\label{{tab:{printed.label}}}")
-    if notes := _notes(printed):
-        lines += ["", rf"\footnotesize {' '.join(cells.latex(f'{note}.') for note in notes)}"]
+    if notes := " ".join(cells.latex(f"{note}.") for note in _notes(printed)):
+        for sign, order in _LATEX_SIGNS.items():
+            notes = notes.replace(sign, f"${order}$")
+        lines += ["", rf"\footnotesize {notes}"]
     lines.append(r"\end{table*}")
     if printed.methods:
         lines += ["", _prose(printed.methods, cells.latex, _citep)]

@@ -7,12 +7,13 @@ create macro transfer_from(other) as table
 with known as (
     from best where main = true  -- which DuckDB pushes down to the scan
 ),
-baselines as (
-    from known
-    where condition = other
-        and (other in (select condition from counts)
-             or error(format('no condition ''{}'': known are {}', other,
-                             (select string_agg(distinct condition, ', ' order by condition) from counts))))
+conditions as (
+    select list_sort(list(distinct condition)) as names from counts
+),
+asked as (
+    select if(other = 'none' or list_contains(names, other), true,
+              error(format('there is no condition ''{}'', only {}', other, array_to_string(names, ', '))))
+    from conditions
 )
 select best.experiment, best.condition, best.regime, best.target, best.language, best.split, best.metric, best.mean as value,
        baseline.mean as baseline, best.mean - baseline.mean as delta,
@@ -20,10 +21,11 @@ select best.experiment, best.condition, best.regime, best.target, best.language,
        best.collapsed, baseline.collapsed as baseline_collapsed, best.is_source,
        best.seen, baseline.seen as baseline_seen
 from known as best
-join baselines as baseline
-    on baseline.experiment = best.experiment and baseline.target = best.target and baseline.regime = best.regime
-    and baseline.language = best.language and baseline.split = best.split and baseline.metric = best.metric
-where best.condition <> other;
+join known as baseline
+    on baseline.condition = other and baseline.experiment = best.experiment and baseline.target = best.target
+    and baseline.regime = best.regime and baseline.language = best.language and baseline.split = best.split
+    and baseline.metric = best.metric
+where best.condition <> other and (from asked);
 
 create view transfer as
 from transfer_from('none');
