@@ -166,10 +166,11 @@ def _show_files(connection: duckdb.DuckDBPyConnection, snapshot: Snapshot, examp
 
 
 def _show_scan(connection: duckdb.DuckDBPyConnection, name: str, scans: Sequence[str], schema: pa.Schema) -> None:
-    if scans:
-        connection.execute(f"create view {name} as {' union all '.join(scans)}")
-    else:
-        _show(connection, name, schema.empty_table())
+    if not scans:
+        nothing = f"internal.no_{name.rpartition('.')[2]}"
+        _show(connection, nothing, schema.empty_table())
+        scans = [f"from {nothing}"]
+    connection.execute(f"create view {name} as {' union all '.join(scans)}")
 
 
 def _show(connection: duckdb.DuckDBPyConnection, name: str, table: pa.Table) -> None:
@@ -242,6 +243,9 @@ def _answer(
 ) -> pa.Table:
     try:
         with connected(store, experiments, memory) as connection:
+            if not connection.execute("from ledger select trial_id limit 1").fetchall():
+                hint = "has one finished? `sweep doctor STORE` tells of files that are lost"
+                raise UserError(Problem(f"no trial of '{store.uri}' is there as a whole", hint=hint))
             statements = connection.extract_statements(sql)
             if not statements:
                 raise UserError(Problem("the SQL is empty", hint='for example "from best", or "show tables"'))
