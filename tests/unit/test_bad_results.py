@@ -9,12 +9,16 @@ import json
 import re
 import shutil
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner, Result
 
 from sweep.cli import app
+from sweep.ledger import Entry, Ledger
 from sweep.ledger.ledger import FOLDER as LEDGER
 from sweep.ledger.tables import TRIALS
 from sweep.planning.history import FOLDER as PLANS
@@ -147,9 +151,9 @@ def strange(folder: str) -> Callable[[Path], None]:
 
 
 EMPTY = {
-    nowhere: "no experiment was run|there is no ledger",
+    nowhere: "no experiment was run|there is no store",
     empty: "no experiment was run|there is no ledger",
-    file: "no experiment was run|there is no ledger",
+    file: "no experiment was run|there is no store",
     without_plans: "no experiment was run",
 }
 """What is no store of results at all, and what everything says of it."""
@@ -228,7 +232,13 @@ def test_results_of_a_newer_version_are_refused_by_name(folder: str, store: Path
 
 # Names and texts of somebody who means ill
 
-ILL = "</script><b>\x1b[2J\u202e&\\input{/etc/passwd}|%$#_^~"
+TEXTS = pa.list_(pa.string())
+
+ILL = "x<b>&\\input{y}|%$#_^~"
+"""A condition: what more a name may not have is refused before anything runs."""
+
+ORDERS = "\x1b[2J\u202e\x07"
+"""In what a ledger holds of trials and data: clears the screen, turns text round, rings."""
 
 
 @pytest.fixture(scope="module")
@@ -236,15 +246,25 @@ def ill(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("ill")
     conditions = ["none", {"name": ILL, "tasks": ["mini-nli"]}]
     changes = {"conditions": conditions, "targets": ["mini-pos"], "trials": {"intermediate": 1, "target": 1}}
-    simulated(folder, Truth(), 24, seeds=[1, 2], **changes)
+    simulation = simulated(folder, Truth(), 24, seeds=[1, 2], **changes)
+    spec = next(one.spec for one in simulation.search.outcomes.values() if one.spec.phase == "target")
+    at = datetime(2026, 1, 1, tzinfo=UTC)
+    Ledger(simulation.store).write(Entry(spec, at, at, error=f"{ORDERS} <script>alert(1)</script>"))
+    for name in simulation.store.list(kept.FOLDER, ".parquet"):
+        table = SealedFile(simulation.store, name).table(kept.SCHEMA.names, kept.SCHEMA)
+        texts = pa.array([[f"{ORDERS}{text}" for text in one] for one in table["texts"].to_pylist()], TEXTS)
+        about = pq.read_schema(simulation.store.path(name)).metadata
+        told = table.set_column(table.column_names.index("texts"), kept.SCHEMA.field("texts"), texts)
+        simulation.store.write(name, sealed.write(told.replace_schema_metadata(about)))
     return folder / "store"
 
 
 def test_nothing_in_a_ledger_gives_a_terminal_orders(ill: Path, tmp_path: Path) -> None:
     for name in QUESTIONS:
         said = told(ask(name, ill, tmp_path))
-        assert "\x1b" not in said, name
-        assert "\u202e" not in said, name
+        assert not {*ORDERS} - {*"[2J"} & {*said}, name
+    assert "\\x1b[2J" in told(ask("trials", ill, tmp_path))
+    assert "\\x1b[2J" in told(ask("predictions", ill, tmp_path))
 
 
 @pytest.mark.parametrize("command", [["query", "STORE", "from means"], ["compare", "STORE"], ["table", "STORE"]])
@@ -256,7 +276,7 @@ def test_nothing_in_a_ledger_is_latex_or_html(command: list[str], ill: Path) -> 
     assert r"\textbackslash{}input" in latex.output
     page = CliRunner().invoke(app, [*words, "--format", "html"])
     assert page.exit_code == 0, page.output
-    assert "</script><b>" not in page.output
+    assert "<b>" not in page.output
     markdown = CliRunner().invoke(app, [*words, "--format", "markdown"])
     assert markdown.exit_code == 0, markdown.output
     assert "<b>" not in markdown.output
