@@ -64,10 +64,13 @@ def ask(name: str, store: Path, folder: Path) -> Result:
 
 
 def told(done: Result) -> str:
-    """What was said, after a look that it was said in words: no traceback, and 2 if it was an error."""
+    """What was said, after a look that it was said in words: no traceback, and 2 if it was an error.
+
+    An export of nothing, as of this benchmark, ends with 1.
+    """
     assert done.exception is None or isinstance(done.exception, SystemExit), repr(done.exception)
-    assert done.exit_code in (0, 2), done.output
-    if done.exit_code:
+    assert done.exit_code in (0, 1, 2), done.output
+    if done.exit_code == 2:
         assert "error: " in done.output
     assert "Traceback" not in done.output
     return done.output
@@ -75,7 +78,12 @@ def told(done: Result) -> str:
 
 def test_of_a_whole_store_everything_is_answered(store: Path, tmp_path: Path) -> None:
     for name in QUESTIONS:
-        told(ask(name, store, tmp_path))
+        done = ask(name, store, tmp_path)
+        told(done)
+        if name in ("export", "card"):  # of no benchmark; with limits
+            assert done.exit_code
+        else:
+            assert done.exit_code == 0, done.output
 
 
 # What a store can be that is none, or not yet, or no longer
@@ -180,7 +188,7 @@ def test_a_store_without_a_whole_trial_says_so(spoil: Callable[[Path], None], st
     spoil(store)
     said = {name: told(ask(name, store, tmp_path)) for name in QUESTIONS}
     for name in ("best", "trials", "predictions", "diagnostics"):
-        assert "there is no ledger" in said[name] or "is there as a whole" in said[name]
+        assert "no trial has finished" in said[name] or "is there as a whole" in said[name]
     assert "Nothing sure can be said yet" in said["compare"]
     assert "2 are still to run" in said["compare"]
     assert "there is nothing to compare yet" in said["table"]
