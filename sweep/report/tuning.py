@@ -17,6 +17,9 @@ select training_set, condition, trial_id, learning_rate, epochs, objective, winn
 from trials where phase = 'target' and role = 'search'
 """.strip()
 
+MOST = 6
+"""Values that are labelled one by one."""
+
 PARAMETERS = (("learning_rate", "learning rate", "log", ".0e"), ("epochs", "epochs", "linear", "d"))
 """Column, name, scale, and format of the axis."""
 
@@ -54,7 +57,7 @@ def figures(source: Source) -> Iterator[Figure]:
                 "title": name,
                 "scale": scale,
                 "format": form,
-                "ticks": tried if scale == "linear" else None,
+                "ticks": tried if len(tried) <= MOST else None,
                 **room(values),
             },
             source=SQL,
