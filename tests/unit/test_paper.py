@@ -142,8 +142,20 @@ def test_seeds_that_failed_or_collapsed_are_marked_and_told(printed: Printed) ->
         assert "with fewer seeds than planned" in text
 
 
-def test_an_average_stands_only_over_a_whole_benchmark(printed: Printed) -> None:
+def test_an_average_stands_only_over_a_whole_benchmark(tmp_path: Path, printed: Printed) -> None:
+    """Not where a task is no target, and not where the labels of one are hidden."""
     assert make.AVERAGE not in [column.name for column in printed.columns]
+    few = {"data": "mock", "targets": "xtreme", "languages": ["en", "de"], "conditions": ["none", "mnli"], "limits": {}}
+    few["trials"] = {"intermediate": 1, "target": 1}
+    whole = simulated(tmp_path / "whole", examples=20, **few).store
+    (row,) = [row for row in compared(whole, by="benchmark").rows if row.subject == "xtreme"]
+    found = cells(make.transfer(make.Question(whole)))
+    assert (found["mnli", make.AVERAGE].value, found["none", make.AVERAGE].value) == (
+        row.difference,
+        row.baseline_score,
+    )
+    hidden = simulated(tmp_path / "hidden", Truth(hidden=frozenset({"tydiqa"})), examples=20, **few).store
+    assert make.AVERAGE not in {column for _, column in cells(make.transfer(make.Question(hidden)))}
 
 
 def test_the_words_say_how_the_numbers_came_about(printed: Printed) -> None:
