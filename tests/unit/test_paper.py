@@ -316,6 +316,9 @@ def test_another_baseline_stands_in_the_first_row(store: Store) -> None:
 word = st.sampled_from(
     [one for one in CRUEL if one and not any("\ud800" <= char <= "\udfff" for char in one)]
 ) | st.text(st.characters(codec="utf-8"), min_size=1, max_size=6)
+block = st.sampled_from(
+    ["# a", "- a", "+ a", "1. a", "12) a", "=", "---", "> a", "    a", "```", "a\n\nb", "<b>\n", "\n"]
+)
 numbers = st.builds(
     Cell,
     value=st.none() | st.floats(-100, 100),
@@ -339,8 +342,8 @@ def tables(draw: st.DrawFn) -> Printed:
         columns=tuple(Column(draw(word), draw(word), (draw(word),)) for _ in range(width)),
         about=(draw(word),),
         sections=tuple(draw(st.lists(sections, min_size=1, max_size=2))),
-        caption=(draw(word), Cite(("hu2020xtreme",))),
-        notes=tuple(draw(st.lists(word, max_size=2))),
+        caption=(draw(word | block), Cite(("hu2020xtreme",))),
+        notes=tuple(draw(st.lists(word | block, max_size=2))),
         methods=(draw(word), Cite(("holm1979", "benjamini1995"))),
     )
 
@@ -359,7 +362,12 @@ def test_markdown_tables_keep_their_shape(table: Printed) -> None:
         "text", "text_special", "html_inline", "strong_open", "strong_close", "em_open", "em_close", "softbreak",
     }  # fmt: skip
     assert all(one.content == "<br>" for one in inline if one.type == "html_inline")
-    assert not any(one.type == "html_block" for one in parsed)
+    blocks = {"table", "thead", "tbody", "tr", "th", "td", "paragraph", "bullet_list", "list_item"}
+    assert {one.type for one in parsed} <= {
+        "inline",
+        "fence",
+        *(f"{one}_{end}" for one in blocks for end in ("open", "close")),
+    }
 
 
 class Texts(HTMLParser):
