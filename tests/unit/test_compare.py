@@ -330,7 +330,7 @@ def two_sides(first: dict[str, str], second: dict[str, str], groups: int = 30) -
 
     def run(examples: dict[str, str]) -> Answers:
         scores = np.array([70.0 if one in examples else np.nan for one in languages])
-        return Answers(scores, random.standard_normal((len(languages), groups)), examples, None)
+        return Answers(scores, {one: random.standard_normal(groups) for one in examples}, examples, None)
 
     conditions = {
         name: tuple(Seed(seed, "finished", values=dict.fromkeys(examples, 70.0)) for seed in (1, 2))
@@ -338,7 +338,8 @@ def two_sides(first: dict[str, str], second: dict[str, str], groups: int = 30) -
     }
     question = Question("x", "zero-shot", "t", "f1", "test", ("f1",), "en", conditions, frozenset())
     answers = {(name, seed): run(examples) for name, examples in (("a", first), ("none", second)) for seed in (1, 2)}
-    sample = Sample(languages, np.ones((len(languages), groups), bool), np.full(len(languages), groups), answers)
+    numbers = dict.fromkeys([*first.values(), *second.values()], np.arange(groups))
+    sample = Sample(languages, numbers, dict.fromkeys(languages, groups), answers)
     return list(Target(question, sample, "none", None).subjects("target", "a"))
 
 
