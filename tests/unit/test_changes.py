@@ -9,6 +9,7 @@ import pytest
 
 from sweep.results.changes import SHOWN, Changes, changes
 from sweep.results.query import connected, query
+from sweep.results.samples import questions
 from tests.simulated import Truth, simulated
 from trainables.store import Store
 
@@ -25,7 +26,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
 
 def found(store: Store, baseline: str = "none") -> list[Changes]:
     with connected(store) as connection:
-        return sorted(changes(connection, baseline), key=lambda one: one.target)
+        return sorted(changes(connection, questions(connection), baseline), key=lambda one: one.target)
 
 
 def test_what_got_better_less_what_got_worse_is_the_difference_of_the_scores(store: Store) -> None:
