@@ -241,7 +241,7 @@ def test_the_tests_of_a_suite_are_kept_in_the_order_of_their_statistics() -> Non
 
 
 def asked_of(folder: Path, rows: list[tuple[str, str, str, int]], conditions: dict[str, dict[str, str]]) -> Any:
-    """What is read of predictions that are given: trial, language, fingerprint, how many; each is right.
+    """What is read of predictions that are given: trial, language, fingerprint, how many, the last first.
 
     Args:
         conditions: by name, by language, the trial that scored it.
@@ -253,7 +253,7 @@ def asked_of(folder: Path, rows: list[tuple[str, str, str, int]], conditions: di
         store.write(kept.name(name), sealed.write(table))
     predicted = [
         {"trial_id": trial, "target": "sib200", "language": language, "split": "test", "examples": name,
-         "position": place, "prediction": "x", "statistics": [1.0, 1.0]}
+         "position": place, "prediction": "x", "statistics": [place % 3 / 2, 1.0]}
         for trial, language, name, number in rows for place in reversed(range(number))
     ]  # fmt: skip
     connection.execute("create schema internal")
@@ -269,7 +269,7 @@ def test_whoever_answered_other_examples_is_left_out_and_said(tmp_path: Path) ->
     found = asked_of(tmp_path, rows, {"none": {"en": "a"}, "nli": {"en": "b"}, "pos": {"en": "c"}})
     assert [run.condition for run in found.runs] == ["none", "nli"]
     assert found.notes == ("pos on seed 1 is left out: it has answered other languages or examples",)
-    assert found.answered["en"].statistics.shape == (2, 30, 2)
+    assert found.answered["en"].statistics[..., 0].tolist() == [[place % 3 / 2 for place in range(30)]] * 2
 
 
 def test_whoever_lacks_a_language_is_left_out_and_said(tmp_path: Path) -> None:
