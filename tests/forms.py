@@ -5,6 +5,7 @@ Their statistics are those that the task's own metric has for them.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -71,7 +72,7 @@ class Form:
 
 
 def form_of(task: Task) -> Form:
-    """That of a task. KeyError for kinds that have none: mlm."""
+    """That of a task."""
     if task.metric == ERROR_RATE:
         return _tests(task)
     return _FORMS[task.kind](task)
@@ -193,6 +194,24 @@ def _own_row(task: Task) -> Form:
     )
 
 
+EASY, HARD = 0.1, 3.0
+"""Nats of a hidden token."""
+
+
+def _hidden(task: Task) -> Form:
+    """A hidden token in each text, easy or hard: the likelihood is the geometric mean of their probabilities."""
+    outcomes = [f"{HARD}", f"{EASY}"]
+    return Form(
+        gold=[("0",)],
+        texts=[SENTENCES[:1]],
+        parts=1,
+        answer=_in_steps(lambda score: np.array([[_share((HARD + math.log(score)) / (HARD - EASY))]])),
+        predicted=np.array(outcomes, object),
+        statistics=_summed(task, [("0",)] * 2, [(one,) for one in outcomes]),
+        chance=100 * math.exp(-HARD),
+    )
+
+
 CHUNKS = 4
 """The most in a sentence."""
 
@@ -251,4 +270,5 @@ _FORMS: dict[str, Callable[[Task], Form]] = {
     "bitext_mining": _mining,
     "bitext_retrieval": _own_row,
     "bitext_ranking": _own_row,
+    "mlm": _hidden,
 }

@@ -35,7 +35,7 @@ from trainables.metrics import METRICS
 from trainables.reports import ERROR_RATE, Predicted, Report, Score, Trained
 from trainables.spec import TrialSpec, content_hash
 from trainables.store import Store
-from trainables.tasks import Task
+from trainables.tasks import CHOOSES_LAST, Task
 from trainables.workers.messages import Message
 
 End = Literal["well", "failed", "collapsed", "missing"]
@@ -167,14 +167,15 @@ class Simulation:
     def _training(self, study: Study, spec: TrialSpec, collapses: bool) -> Report:
         """A trial on its English development sets."""
         objectives, blocks, scores = [], [], []
-        for name in spec.tasks:
-            task = self.experiment.catalogue[name]
+        tasks = [self.experiment.catalogue[name] for name in spec.tasks]
+        first = min(CHOOSES_LAST.get(task.kind, 0) for task in tasks)
+        for task in tasks:
             level = self.truth.of_baseline(task, task.source_language) + self._in_development(study, spec)
             found = self._predict(study, spec, task, "dev", task.source_language, None if collapses else level)
             blocks.append(found[0])
             scores += found[1]
             chosen = [one.value for one in found[1] if one.metric in task.chosen_by and one.value is not None]
-            objectives.append(sum(chosen) / len(chosen))
+            objectives += [sum(chosen) / len(chosen)] if CHOOSES_LAST.get(task.kind, 0) == first else []
         objective, epochs = sum(objectives) / len(objectives), spec.epochs or 1
         share = [1 - 0.3 * 0.5 ** (epoch + 1) for epoch in range(epochs)]
         curve = tuple(objective * one / share[-1] for one in share)

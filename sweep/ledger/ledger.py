@@ -289,12 +289,14 @@ def _away(error: OSError) -> UserError:
 def _parted(single: Sequence[Portion]) -> Iterator[list[Portion]]:
     """Which files become a part; a file that is as large as one stays."""
     part: list[Portion] = []
+    size = 0
     for one in single:
-        if part and (len(part) == PART_TRIALS or sum(of.file.size for of in part) + one.file.size > PART_BYTES):
+        if part and (len(part) == PART_TRIALS or size + one.file.size > PART_BYTES):
             yield part
-            part = []
+            part, size = [], 0
         if one.file.size <= PART_BYTES // 2:
             part.append(one)
+            size += one.file.size
     if part:
         yield part
 

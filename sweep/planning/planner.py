@@ -153,7 +153,7 @@ class _Planner:
         if training is not None and training.task.name != name:
             asked = dataclasses.replace(asked, head=training.task.name)
         last = f"/{training.name}" if training else ""
-        scored = next((one.trials for one in (*self.pairs, *self.intermediate) if one.name == parent), 1)
+        tried = {one.name: one.trials for one in (*self.pairs, *self.intermediate)}
         return Study(
             name=f"evaluate/{condition.name}/{name or 'untrained'}{last}",
             condition=condition.name,
@@ -166,7 +166,7 @@ class _Planner:
             parameters={},
             source_language=self._catalogue[name].source_language if name else None,
             regime=training.regime if training else ZERO_SHOT,
-            top=min(self._experiment.evaluate.top, scored),
+            top=min(self._experiment.evaluate.top, tried[parent]) if parent else 1,
         )
 
     def _question(

@@ -12,7 +12,7 @@ import numpy as np
 from sweep.console import counted
 from sweep.planning import history
 from sweep.results.answer import sentences
-from sweep.results.contrast import Side, contrast
+from sweep.results.contrast import Contrast, Side, contrast
 from sweep.results.difference import Breadth, By, Claim, Difference
 from sweep.results.query import steadily
 from sweep.results.samples import Samples
@@ -134,7 +134,7 @@ def _row(subject: Subject, by: By, baseline: str, wanted: Claim) -> Difference:
     sign = -1.0 if subject.metric == ERROR_RATE else 1.0  # for the better is positive
     one = found.estimate
     low, high = (None, None) if one is None or one.low is None or one.high is None else (one.low, one.high)
-    notes = [*subject.notes, *_of_seeds(subject, baseline, found.claim, wanted)]
+    notes = [*subject.notes, *_of_seeds(subject, baseline, found, wanted)]
     if one is not None and one.error is None:
         known = first.runs is not None and first.runs.changes.shape[1]
         notes.append(
@@ -188,9 +188,10 @@ def _mean(one: Side) -> float | None:
     return None if one.runs is None else float(one.runs.scores.mean())
 
 
-def _of_seeds(subject: Subject, baseline: str, claim: Claim, wanted: Claim) -> Iterator[str]:
+def _of_seeds(subject: Subject, baseline: str, found: Contrast, wanted: Claim) -> Iterator[str]:
     """What a reader must know of a row's seeds."""
-    for name, one in ((subject.condition, subject.first), (baseline, subject.second)):
+    sides = ((subject.condition, subject.first), (baseline, subject.second))
+    for (name, one), is_uneven in zip(sides, found.uneven, strict=True):
         parts = [
             f"{count} {what}"
             for count, what in (
@@ -203,7 +204,9 @@ def _of_seeds(subject: Subject, baseline: str, claim: Claim, wanted: Claim) -> I
         ]
         if parts:
             yield f"of the {counted(len(one.fates), 'seed')} of {name} {', '.join(parts)}"
-    if wanted == "recipe" and claim == "models" and subject.first.numbers and subject.second.numbers:
+        if is_uneven:
+            yield f"the seeds of {name} spread farther than all others: the interval may be too narrow"
+    if wanted == "recipe" and found.claim == "models" and subject.first.numbers and subject.second.numbers:
         yield "too few seeds for the recipe: of these models only"
 
 

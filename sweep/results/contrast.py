@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from sweep.results.difference import Claim
 from sweep.results.samples import Answers, Question, Sample, Seed
-from sweep.statistics.crossed import Estimate, Runs, of_the_recipe, of_these_models, pooled
+from sweep.statistics.crossed import Estimate, Runs, is_uneven, of_the_recipe, of_these_models, pooled
 from sweep.statistics.influence import Floats
 from sweep.statistics.paired import FEW, mcnemar
 
@@ -108,12 +108,14 @@ class Contrast:
 
     Attributes:
         claim: what it is about: recipes, unless a side has too few seeds, or models alone are asked for.
+        uneven: whether the seeds of either side spread farther than those of all, by which its error was computed.
     """
 
     estimate: Estimate | None
     claim: Claim
     median: float | None
     without_source: float | None
+    uneven: tuple[bool, bool] = (False, False)
 
 
 def contrast(first: Side, second: Side, all_sides: Iterable[Side], wanted: Claim) -> Contrast:
@@ -125,9 +127,11 @@ def contrast(first: Side, second: Side, all_sides: Iterable[Side], wanted: Claim
     if first.runs is None or second.runs is None:
         return Contrast(None, wanted, None, None)
     is_recipe = wanted == "recipe" and all(not one.trained or one.seeds >= TWO for one in (first.runs, second.runs))
+    uneven = (False, False)
     if is_recipe:
         pool = pooled(one.runs for one in all_sides if one.runs is not None)
         estimate = of_the_recipe(first.runs, second.runs, pool)
+        uneven = is_uneven(first.runs, pool), is_uneven(second.runs, pool)
     else:
         estimate = _exact(first, second) or of_these_models(first.runs, second.runs)
     return Contrast(
@@ -135,6 +139,7 @@ def contrast(first: Side, second: Side, all_sides: Iterable[Side], wanted: Claim
         "recipe" if is_recipe else "models",
         float(np.median(first.runs.scores) - np.median(second.runs.scores)),
         _less(first.without_source, second.without_source),
+        uneven,
     )
 
 

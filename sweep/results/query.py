@@ -15,14 +15,15 @@ import duckdb
 import pyarrow as pa
 
 from sweep.console import counted
-from sweep.ledger import FOLDER, OUTCOME, TABLES, Ledger, Snapshot, outcome, runs
+from sweep.ledger import FOLDER, OUTCOME, Ledger, outcome, runs
 from sweep.planning import history
 from sweep.results.diagnostics.view import register
-from sweep.results.files import SCHEME, MovedLedger, SealedFiles, scan
+from sweep.results.files import SCHEME, MovedLedger, SealedFiles
 from sweep.results.languages import languages
 from sweep.results.members import members
 from sweep.results.official import official
 from sweep.results.refusal import refusal
+from sweep.results.sources import answered, show, show_files
 from trainables.data import kept
 from trainables.errors import Problem, UserError
 from trainables.store import Store
@@ -39,14 +40,6 @@ VIEWS = (
 
 READING = (duckdb.StatementType.SELECT, duckdb.StatementType.MULTI)
 """Statements that change nothing. MULTI is what PIVOT is made of."""
-
-WITHOUT = pa.schema([("file", pa.string()), ("trial_id", pa.string()), ("revision", pa.int64())])
-
-COUNTED = """
-anti join internal.without
-    on without.file = file.filename and without.trial_id = file.trial_id and without.revision = file.revision
-"""
-"""Leaves out of files the trials in them that do not count."""
 
 SPEAKING = """
 create table internal.speaking as
@@ -95,13 +88,13 @@ def connected(
     try:
         _prepare(connection, memory)
         connection.register_filesystem(files)
-        _show_files(connection, snapshot, examples)
+        show_files(connection, snapshot, examples)
         asked = ", ".join(["trial_id", "collapsed", *OUTCOME])
         rows = connection.sql(f"select {asked} from ledger order by trial_id").to_arrow_table().to_pylist()  # noqa: S608
         collapsed = {row["trial_id"]: bool(row["collapsed"]) for row in rows}
         failed = [row["trial_id"] for row in rows if row["status"] == "failed"]
-        answered = _answered(connection, failed) if failed else {}
-        of_studies, of_seeds = members(plans, [outcome(row) for row in rows], collapsed, answered)
+        of_failed = answered(connection, failed) if failed else {}
+        of_studies, of_seeds = members(plans, [outcome(row) for row in rows], collapsed, of_failed)
         parts = {
             "members": of_studies,
             "seeds": of_seeds,
@@ -110,7 +103,7 @@ def connected(
             "official": official(),
         }
         for name, table in parts.items():
-            _show(connection, f"internal.{name}", table)
+            show(connection, f"internal.{name}", table)
         connection.execute(SPEAKING)
         register(connection, store, partial(connected, store, experiments, memory), refused)
         for view in VIEWS:
@@ -144,62 +137,20 @@ def _prepare(connection: duckdb.DuckDBPyConnection, memory: str | None) -> None:
     connection.execute("create schema internal")
 
 
-def _show_files(connection: duckdb.DuckDBPyConnection, snapshot: Snapshot, examples: Sequence[str]) -> None:
-    """The tables of the ledger, and the examples, each in files that are read when they are asked for."""
-    without = [
-        {"file": f"{SCHEME}{one.name}", "trial_id": trial_id, "revision": revision}
-        for portions in snapshot.portions.values()
-        for one in portions
-        for trial_id, revision in one.without
-    ]
-    _show(connection, "internal.without", pa.Table.from_pylist(without, schema=WITHOUT))
-    for name, table in (("ledger", "trials"), ("internal.scored", "scores"), ("internal.predicted", "predictions")):
-        portions, columns = snapshot.portions[table], [f"file.{column}" for column in TABLES[table].names]
-        whole = [one.name for one in portions if not one.without]
-        partly = [one.name for one in portions if one.without]
-        scans = [scan(whole, columns)] if whole else []
-        scans += [scan(partly, columns, COUNTED)] if partly else []
-        _show_scan(connection, name, scans, TABLES[table])
-    columns = ["parse_filename(filename, true) as examples", *(f'file."{column}"' for column in kept.SCHEMA.names)]
-    schema = pa.schema([("examples", pa.string()), *kept.SCHEMA])
-    _show_scan(connection, "internal.examples", [scan(examples, columns)] if examples else [], schema)
-
-
-def _show_scan(connection: duckdb.DuckDBPyConnection, name: str, scans: Sequence[str], schema: pa.Schema) -> None:
-    if scans:
-        connection.execute(f"create view {name} as {' union all '.join(scans)}")
-    else:
-        _show(connection, name, schema.empty_table())
-
-
-def _show(connection: duckdb.DuckDBPyConnection, name: str, table: pa.Table) -> None:
-    connection.register("part", table)
-    connection.execute(f"create table {name} as from part")
-    connection.unregister("part")
-
-
-def _answered(connection: duckdb.DuckDBPyConnection, failed: Sequence[str]) -> dict[str, frozenset[str]]:
-    """By trial that failed, the targets that it has scores of all the same."""
-    sql = """
-    select trial_id, list(distinct target) as targets
-    from internal.scored
-    where trial_id in (select unnest($failed))
-    group by trial_id
-    """
-    return {
-        trial_id: frozenset(targets) for trial_id, targets in connection.execute(sql, {"failed": failed}).fetchall()
-    }
-
-
-def steadily(store: Store, experiments: Sequence[str], ask: Callable[[duckdb.DuckDBPyConnection], T]) -> T:
+def steadily(
+    store: Store,
+    experiments: Sequence[str],
+    ask: Callable[[duckdb.DuckDBPyConnection], T],
+    memory: str | None = None,
+) -> T:
     """An answer over a connection; once more where files were put together with others meanwhile.
 
     Raises as `connected` does.
     """
     for _ in range(ATTEMPTS - 1):
-        with suppress(MovedLedger), connected(store, experiments) as connection:
+        with suppress(MovedLedger), connected(store, experiments, memory) as connection:
             return ask(connection)
-    with connected(store, experiments) as connection:
+    with connected(store, experiments, memory) as connection:
         return ask(connection)
 
 
@@ -226,39 +177,35 @@ def query(
     if memory is not None and not MEMORY.fullmatch(memory):
         raise UserError(Problem(f"'{memory}' is no amount of memory", hint="for example --memory 2GB"))
     _check_store(store)
-    for _ in range(ATTEMPTS - 1):
-        with suppress(MovedLedger):
-            return _answer(store, sql, parameters, experiments, memory, timeout)
-    return _answer(store, sql, parameters, experiments, memory, timeout)
+    try:
+        return steadily(store, experiments, partial(_answer, store, sql, parameters, timeout), memory)
+    except duckdb.OutOfMemoryException as error:
+        hint = "give it more (--memory), or ask for less: fewer columns, or sums instead of lists"
+        message = f"the query needs more memory than {memory or 'there is'}"
+        raise UserError(Problem(message, hint=hint)) from error
 
 
 def _answer(
     store: Store,
     sql: str,
     parameters: Mapping[str, object] | None,
-    experiments: Sequence[str],
-    memory: str | None,
     timeout: float | None,
+    connection: duckdb.DuckDBPyConnection,
 ) -> pa.Table:
+    if not connection.execute("from ledger select trial_id limit 1").fetchall():
+        hint = "has one finished? `sweep doctor STORE` tells of files that are lost"
+        raise UserError(Problem(f"no trial of '{store.uri}' is there as a whole", hint=hint))
     try:
-        with connected(store, experiments, memory) as connection:
-            statements = connection.extract_statements(sql)
-            if not statements:
-                raise UserError(Problem("the SQL is empty", hint='for example "from best", or "show tables"'))
-            if len(statements) != 1 or statements[0].type not in READING:
-                raise UserError(Problem("give one SELECT (or PIVOT) statement: the ledger is never changed by a query"))
-            try:
-                table = _run(connection, statements[0].query, parameters, timeout)
-            except duckdb.OutOfMemoryException:
-                raise
-            except duckdb.Error as error:
-                raise refusal(error, sql, _columns(connection), VIEWS) from error
-    except duckdb.OutOfMemoryException as error:
-        hint = "give it more (--memory), or ask for less: fewer columns, or sums instead of lists"
-        message = f"the query needs more memory than {memory or 'there is'}"
-        raise UserError(Problem(message, hint=hint)) from error
-    except duckdb.Error as error:  # it is no SQL at all
-        raise refusal(error, sql, {}, VIEWS) from error
+        statements = connection.extract_statements(sql)
+        if not statements:
+            raise UserError(Problem("the SQL is empty", hint='for example "from best", or "show tables"'))
+        if len(statements) != 1 or statements[0].type not in READING:
+            raise UserError(Problem("give one SELECT (or PIVOT) statement: the ledger is never changed by a query"))
+        table = _run(connection, statements[0].query, parameters, timeout)
+    except duckdb.OutOfMemoryException:
+        raise
+    except duckdb.Error as error:
+        raise refusal(error, sql, _columns(connection), VIEWS) from error
     return table.rename_columns(_unique(table.column_names))
 
 

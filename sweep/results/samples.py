@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,7 +22,7 @@ from sweep.statistics.influence import Floats, by_group, leave_out
 from trainables.metrics import METRICS
 
 _SCORES = """
-select experiment, condition, regime, target, language, split, metric, value, seed, trial_id, is_source
+select experiment, condition, regime, target, language, split, metric, value, seed, trial_id, is_source, n
 from scores
 where winner and main
 order by all
@@ -43,21 +43,24 @@ _UNTRAINED = "select distinct trial_id from internal.members where role = 'evalu
 _EXAMPLES = """
 select distinct language, examples
 from internal.predicted
-where target = $target and split = $split and list_contains($trials, trial_id)
+where target = $target and split = $split and trial_id in {trials}
 """
 
 _GROUPS = """
 select examples, position, coalesce("group", item, example) as key
 from internal.examples
-where list_contains($examples, examples)
+where examples in {examples}
 order by examples, position
 """
 
 _STATISTICS = """
 select trial_id, language, examples, position, statistics
 from internal.predicted
-where target = $target and split = $split and list_contains($trials, trial_id) and len(statistics) > 0
+where target = $target and split = $split and trial_id in {trials} and len(statistics) > 0
 """
+
+ROWS = 1_000_000
+"""Predictions that are read at a time: some 100 MB."""
 
 
 SHARE = 2
@@ -71,6 +74,7 @@ class Seed:
     Attributes:
         trials: by language the one that scored it: where each language has a training of its own, there are several.
         values: by language the main score that the ledger has; None where the labels are hidden.
+        examples: how many were scored, over all languages.
     """
 
     seed: int
@@ -78,6 +82,7 @@ class Seed:
     collapsed: bool = False
     trials: Mapping[str, str] = field(default_factory=dict)
     values: Mapping[str, float | None] = field(default_factory=dict)
+    examples: int = 0
 
 
 @dataclass(frozen=True)
@@ -189,7 +194,8 @@ def _question(
         rows = found[row["condition"], row["seed"]] if fate == "finished" else []
         trials = {one["language"]: one["trial_id"] for one in rows}
         values = {one["language"]: one["value"] for one in rows}
-        conditions[row["condition"]].append(Seed(row["seed"], fate, bool(row["collapsed"]), trials, values))
+        count = sum(one["n"] for one in rows)
+        conditions[row["condition"]].append(Seed(row["seed"], fate, bool(row["collapsed"]), trials, values, count))
     any_row = scored[0] if scored else {"metric": "", "split": ""}
     experiment, regime, target = key
     return Question(
@@ -252,26 +258,36 @@ def _sampled(connection: duckdb.DuckDBPyConnection, question: Question, formula:
     seeds = {(name, one.seed): one for name, of_it in question.conditions.items() for one in of_it if one.trials}
     trials = sorted({trial for one in seeds.values() for trial in one.trials.values()})
     of_target = {"target": question.target, "split": question.split}
-    found = _rows(connection, _EXAMPLES, {**of_target, "trials": trials})
+    found = _rows(connection, *_among(_EXAMPLES, of_target, trials=trials))
     places, groups = group_places(connection, [row["examples"] for row in found])
     languages = tuple(sorted({row["language"] for row in found if row["examples"] in places}))
     lacking = tuple(sorted({row["language"] for row in found if row["examples"] not in places}))
     present = np.zeros((len(languages), groups), dtype=bool)
     counts = np.zeros(len(languages), dtype=np.int64)
     answers: dict[tuple[str, int], Answers] = {}
-    for condition in question.conditions:
-        own = {seed: one for (name, seed), one in seeds.items() if name == condition}
-        wanted = sorted({trial for one in own.values() for trial in one.trials.values()})
+    for batch in _batches(seeds):
+        wanted = sorted({trial for one in batch.values() for trial in one.trials.values()})
         sums = group_sums(connection, {**of_target, "trials": wanted}, places, groups)
-        for seed, one in own.items():
-            mine = {language: sums[key] for language, trial in one.trials.items() if (key := (trial, language)) in sums}
+        for key, one in batch.items():
+            mine = {name: sums[trial, name] for name, trial in one.trials.items() if (trial, name) in sums}
             for language, of_language in mine.items():
                 place = languages.index(language)
                 present[place] |= of_language.examples > 0
                 counts[place] = max(counts[place], of_language.examples.sum())
             if mine:
-                answers[condition, seed] = _answers(formula, languages, mine, groups)
+                answers[key] = _answers(formula, languages, mine, groups)
     return Sample(languages, present, counts, answers, lacking)
+
+
+def _batches(seeds: Mapping[tuple[str, int], Seed]) -> Iterator[dict[tuple[str, int], Seed]]:
+    """As many runs at a time as ROWS allows for, but one at least."""
+    batch: dict[tuple[str, int], Seed] = {}
+    for key, one in seeds.items():
+        if batch and one.examples + sum(other.examples for other in batch.values()) > ROWS:
+            yield batch
+            batch = {}
+        batch[key] = one
+    yield batch
 
 
 @dataclass(frozen=True)
@@ -292,7 +308,7 @@ def group_places(
     connection: duckdb.DuckDBPyConnection, fingerprints: Iterable[str]
 ) -> tuple[dict[str, NDArray[np.integer]], int]:
     """By fingerprint, the group of the example at each position as a number; how many groups there are in all."""
-    table = _table(connection, _GROUPS, {"examples": sorted(set(fingerprints))})
+    table = _table(connection, *_among(_GROUPS, {}, examples=sorted(set(fingerprints))))
     groups, of_groups = _encoded(table["key"])
     names, of_names = _encoded(table["examples"])
     return {name: of_groups[of_names == place] for place, name in enumerate(names)}, len(groups)
@@ -300,12 +316,18 @@ def group_places(
 
 def group_sums(
     connection: duckdb.DuckDBPyConnection,
-    wanted: Mapping[str, object],
+    wanted: Mapping[str, Any],
     places: Mapping[str, NDArray[np.integer]],
     groups: int,
 ) -> dict[tuple[str, str], GroupSums]:
-    """By trial and language. Languages whose examples are not known are left out."""
-    table = _table(connection, _STATISTICS, wanted)
+    """By trial and language. Languages whose examples are not known are left out.
+
+    Args:
+        wanted: `target`, `split` and `trials`.
+        places, groups: of `group_places`.
+    """
+    of_target = {"target": wanted["target"], "split": wanted["split"]}
+    table = _table(connection, *_among(_STATISTICS, of_target, trials=wanted["trials"]))
     if not table.num_rows:
         return {}
     trials, of_trials = _encoded(table["trial_id"])
@@ -342,6 +364,16 @@ def _answers(
         right[place] = one.sums[:, 0] > 0
     fingerprints = {language: one.fingerprint for language, one in found.items()}
     return Answers(scores, changes, fingerprints, right if is_single else None)
+
+
+def _among(sql: str, parameters: Mapping[str, object], **lists: Sequence[str]) -> tuple[str, dict[str, object]]:
+    """The statement with lists as values, of which DuckDB knows then which files and parts of files have them."""
+    own = {f"{name}_{place}": value for name, values in lists.items() for place, value in enumerate(values)}
+    parts = {
+        name: "(" + ", ".join([f"${name}_{place}" for place in range(len(values))] or ["null"]) + ")"
+        for name, values in lists.items()
+    }
+    return sql.format(**parts), {**parameters, **own}
 
 
 def _encoded(column: pa.ChunkedArray) -> tuple[list[str], NDArray[np.integer]]:

@@ -97,9 +97,10 @@ def subjects(
         return
     for question in asked:
         found = samples.sample(question, [question.metric]) if question.metric else EMPTY
+        target = Target(question, found, baseline, without.get(question.experiment))
         for condition in order[question.experiment].conditions:
             if condition != baseline and condition in question.conditions:
-                yield from _of_target(question, found, by, condition, baseline, without.get(question.experiment))
+                yield from target.subjects(by, condition)
 
 
 EMPTY = Sample((), np.zeros((0, 0), dtype=bool), np.zeros(0, dtype=np.int64), {})
@@ -126,68 +127,79 @@ class _Common:
         return [f"without {', '.join(names)}: {why}" for why, names in reasons.items()]
 
 
-def _common(question: Question, found: Sample, condition: str, baseline: str, without: int | None) -> _Common:
-    """Languages in which all runs of both sides are scored, on the same examples."""
-    scored: dict[str, dict[str, set[str]]] = {}
-    known: set[str] = set()
-    for name in (condition, baseline):
-        runs = [
-            one
-            for one in question.conditions.get(name, ())
-            if one.fate == "finished" and (name in question.untrained or one.seed != without)
-        ]
-        known |= {language for one in runs for language in one.values}
-        answers = [there for one in runs if (there := found.answers.get((name, one.seed))) is not None]
-        languages = set.intersection(*(set(one.examples) for one in answers)) if answers else set()
-        scored[name] = {language: {one.examples[language] for one in answers} for language in languages}
-    common, others = [], {}
-    for language in sorted(known):
-        sides = [scored[name].get(language) for name in (condition, baseline)]
-        if all(sides) and len(set.union(*(one or set() for one in sides))) == 1:
-            common.append(language)
-        elif all(sides):
-            others[language] = "their examples are not the same on both sides"
-        elif any(sides):
-            others[language] = f"{condition if sides[0] else baseline} alone has scores"
-        elif language in found.lacking:
-            others[language] = "their examples are not in the store"
-        else:
-            others[language] = _why_unscored(question, (condition, baseline), language)
-    return _Common(tuple(common), others)
+class Target:
+    """A target's conditions against the baseline. Each is looked at once for the same languages.
+
+    Args:
+        without: the seed of the search, where it is to be left out.
+    """
+
+    def __init__(self, question: Question, found: Sample, baseline: str, without: int | None) -> None:
+        self.question, self.baseline = question, baseline
+        self._found, self._without = found, without
+        self._sides: dict[tuple[str, ...], dict[str, Side]] = {}
+
+    def subjects(self, by: By, condition: str, among: Sequence[str] | None = None) -> Iterator[Subject]:
+        """The rows of a condition; of languages that are not `among` them nothing is said."""
+        question, counts = self.question, dict(zip(self._found.languages, self._found.counts.tolist(), strict=True))
+        for name, languages, notes in _parts(question, by, self._common(condition).among(among)):
+            every = self._every(languages)
+            yield Subject(
+                question,
+                condition,
+                question.target,
+                name,
+                question.metric,
+                question.split,
+                languages,
+                sum(counts[language] for language in languages),
+                every[condition],
+                every[self.baseline],
+                [*every.values()],
+                notes,
+            )
+
+    def _every(self, languages: tuple[str, ...]) -> Mapping[str, Side]:
+        if languages not in self._sides:
+            self._sides[languages] = {
+                one: side(self.question, self._found, one, languages, self._without) for one in self.question.conditions
+            }
+        return self._sides[languages]
+
+    def _common(self, condition: str) -> _Common:
+        """Languages in which all runs of both sides are scored, on the same examples."""
+        question, found, names = self.question, self._found, (condition, self.baseline)
+        scored: dict[str, dict[str, set[str]]] = {}
+        known: set[str] = set()
+        for name in names:
+            runs = [
+                one
+                for one in question.conditions.get(name, ())
+                if one.fate == "finished" and (name in question.untrained or one.seed != self._without)
+            ]
+            known |= {language for one in runs for language in one.values}
+            answers = [there for one in runs if (there := found.answers.get((name, one.seed))) is not None]
+            languages = set.intersection(*(set(one.examples) for one in answers)) if answers else set()
+            scored[name] = {language: {one.examples[language] for one in answers} for language in languages}
+        common, others = [], {}
+        for language in sorted(known):
+            sides = [scored[name].get(language) for name in names]
+            if all(sides) and len(set.union(*(one or set() for one in sides))) == 1:
+                common.append(language)
+            elif all(sides):
+                others[language] = "their examples are not the same on both sides"
+            elif any(sides):
+                others[language] = f"{names[0] if sides[0] else names[1]} alone has scores"
+            elif language in found.lacking:
+                others[language] = "their examples are not in the store"
+            else:
+                others[language] = _why_unscored(question, names, language)
+        return _Common(tuple(common), others)
 
 
 def _why_unscored(question: Question, names: Sequence[str], language: str) -> str:
     values = [one.values[language] for name in names for one in question.conditions[name] if language in one.values]
     return "their labels are hidden" if all(one is None for one in values) else "what their metric sums is not known"
-
-
-def _of_target(
-    question: Question,
-    found: Sample,
-    by: By,
-    condition: str,
-    baseline: str,
-    without: int | None,
-    among: Sequence[str] | None = None,
-) -> Iterator[Subject]:
-    """Its rows for one condition; of languages that are not `among` them nothing is said."""
-    common = _common(question, found, condition, baseline, without).among(among)
-    for name, languages, notes in _parts(question, by, common):
-        every = {one: side(question, found, one, languages, without) for one in question.conditions}
-        yield Subject(
-            question,
-            condition,
-            question.target,
-            name,
-            question.metric,
-            question.split,
-            languages,
-            sum(int(found.counts[found.languages.index(language)]) for language in languages),
-            every[condition],
-            every[baseline],
-            [*every.values()],
-            notes,
-        )
 
 
 def _parts(question: Question, by: By, common: _Common) -> Iterator[tuple[str, tuple[str, ...], list[str]]]:
@@ -228,14 +240,12 @@ def _of_benchmarks(
         wanted = {one.name: tasks[key] for one in known if (key := (one.name, question.target)) in tasks}
         for scores in dict.fromkeys(task.score for task in wanted.values()):
             found = samples.sample(question, scores) if question.metric else EMPTY
+            target = Target(question, found, baseline, without.get(question.experiment))
             for name, task in wanted.items():
-                if task.score != scores:
-                    continue
-                for condition in order[question.experiment].conditions:
+                for condition in order[question.experiment].conditions if task.score == scores else ():
                     if condition != baseline and condition in question.conditions:
-                        seed = without.get(question.experiment)
                         own = (question.experiment, question.regime, name, condition)
-                        parts[own] += _of_target(question, found, "target", condition, baseline, seed, task.languages)
+                        parts[own] += target.subjects("target", condition, task.languages)
     for (*_, name, condition), of_tasks in parts.items():
         yield _benchmark(benchmark.load(name), condition, of_tasks)
 

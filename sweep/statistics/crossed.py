@@ -28,6 +28,9 @@ ENOUGH_SEEDS = 6
 CONFIDENCE = 0.95
 """Of intervals."""
 
+UNEVEN = 0.01
+"""A condition whose seeds spread so improbably far spreads otherwise than those that it is pooled with."""
+
 
 @dataclass(frozen=True)
 class Runs:
@@ -126,6 +129,16 @@ def pooled(conditions: Iterable[Runs]) -> Spread | None:
     if not freedom:
         return None
     return Spread(sum(one.variance * one.freedom for one in found) / freedom, freedom, len(found))
+
+
+def is_uneven(runs: Runs, pool: Spread | None) -> bool:
+    """Whether a condition's seeds spread farther than the pool that is used for it says (F test)."""
+    own = spread(runs)
+    if own is None or pool is None or not runs.trained or runs.collapsed or runs.seeds >= ENOUGH_SEEDS:
+        return False
+    if not pool.variance:
+        return own.variance > 0
+    return float(stats.f.sf(own.variance / pool.variance, own.freedom, pool.freedom)) < UNEVEN
 
 
 def of_these_models(first: Runs, second: Runs) -> Estimate:

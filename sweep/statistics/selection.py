@@ -33,6 +33,9 @@ def choices(blocks: Sequence[Block], samples: int, random: np.random.Generator) 
 
     The examples that are drawn are the same for all studies, as they are in truth. The objective is the mean over
     blocks; of trials that are equally good the first is chosen.
+
+    Samples are drawn around what was seen, so the trial that was chosen by luck is chosen too often again: of two whose
+    true scores are equal in three of four samples, where new examples would choose it in two of four.
     """
     studies = len(blocks[0].sums)
     found = np.zeros((studies, samples), np.intp)

@@ -120,6 +120,7 @@ class World:
             those of a run; that of a single answer is 1.
         parallel: whether languages have translations of the same items.
         cluster: how many items share all of that, as questions on a paragraph do.
+        wilder: how many times as far the second condition's runs spread as all others'.
     """
 
     metric: str = "accuracy"
@@ -134,6 +135,7 @@ class World:
     fresh: float = 0.5
     parallel: bool = True
     cluster: int = 1
+    wilder: float = 1.0
 
     @property
     def groups(self) -> int:
@@ -158,11 +160,14 @@ class World:
     @cached_property
     def truth(self) -> float:
         """The second condition's score less the first one's, over all items and seeds there could be."""
-        return self._over_seeds(self.level + self.effect) - self._over_seeds(self.level)
+        return self._over_seeds(self.level + self.effect, self.wilder) - self._over_seeds(self.level, 1.0)
 
-    def _over_seeds(self, mean: float) -> float:
+    def _over_seeds(self, mean: float, wilder: float) -> float:
         return float(
-            sum(weight * self.score(mean + self.scale * node) for node, weight in zip(NODES, WEIGHTS, strict=True))
+            sum(
+                weight * self.score(mean + wilder * self.scale * node)
+                for node, weight in zip(NODES, WEIGHTS, strict=True)
+            )
         )
 
     def draw(self, random: np.random.Generator, conditions: int = 2) -> list[Floats]:
@@ -173,7 +178,8 @@ class World:
         item = metric.items((self.languages, self.items), random)
         found = []
         for condition in range(conditions):
-            luck = self.scale * random.standard_normal((self.seeds, 1, 1))
+            scale = self.scale * (self.wilder if condition == 1 else 1.0)
+            luck = scale * random.standard_normal((self.seeds, 1, 1))
             latent = self.level + self.effect * (condition > 0) + luck + self.item * shared
             latent = latent + self.own * once._of_items(random, ()) + self.fresh * once._of_items(random, (self.seeds,))
             latent = latent + random.standard_normal((self.seeds, self.languages, self.items))

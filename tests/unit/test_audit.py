@@ -44,10 +44,10 @@ def test_the_expected_best_grows_ever_more_slowly_up_to_the_best(scores: list[fl
     assert last_gain(scores) == (None if len(scores) < 2 else pytest.approx(gains[-1], abs=1e-9))
 
 
-def test_a_search_of_thousands_of_trials_has_numbers() -> None:
-    curve = expected_best(np.arange(3000.0).tolist())
+def test_a_search_of_a_thousand_trials_has_numbers() -> None:
+    curve = expected_best(np.arange(1200.0).tolist())
     assert np.isfinite(curve).all()
-    assert curve[0] == pytest.approx(1499.5)
+    assert curve[0] == pytest.approx(599.5)
 
 
 def accuracy(sums: np.ndarray) -> np.ndarray:
@@ -70,6 +70,17 @@ def test_of_two_trials_that_are_right_on_other_examples_each_is_chosen_as_often_
     sums = accuracy_sums([[1, 0], [0, 1]])
     chosen = choices([Block([sums], accuracy)], 8000, np.random.default_rng(1))
     assert np.mean(chosen[0] == 1) == pytest.approx(1 / 4, abs=0.02)
+
+
+def test_of_two_equally_good_trials_the_lucky_one_is_kept_in_three_of_four_samples() -> None:
+    """And not in two: the samples are drawn around the lead that was seen."""
+    random, kept = np.random.default_rng(2), []
+    for _ in range(200):
+        sums = accuracy_sums(random.integers(0, 2, (2, 400)).tolist())
+        if sums[0, :, 0].sum() < sums[1, :, 0].sum():
+            sums = sums[::-1]
+        kept.append(np.mean(choices([Block([sums], accuracy)], 100, random)[0] == 0))
+    assert np.mean(kept) == pytest.approx(0.75, abs=0.03)
 
 
 def test_all_studies_see_the_same_samples_and_blocks_are_averaged() -> None:
@@ -225,7 +236,7 @@ def test_a_search_that_others_examples_would_turn_round_is_told_from_one_that_th
 
 def test_objectives_that_are_means_of_scores_or_tasks_are_found(tmp_path: Path) -> None:
     """mini-qa is chosen by its F1 alone; squad by the mean of F1 and exact match; a condition of two tasks by both."""
-    both = {"name": "both", "tasks": ["mnli", "squad"]}
+    both = {"name": "both", "tasks": ["mnli", "squad", "wiki_mlm"]}  # of which the last one does not choose
     simulation = simulated(
         tmp_path,
         Truth(),
@@ -237,7 +248,7 @@ def test_objectives_that_are_means_of_scores_or_tasks_are_found(tmp_path: Path) 
     )
     found = read(simulation, audit.selections)
     assert {(one.condition, one.target, one.examples) for one in found} == {
-        ("both", "tatoeba", 120),
+        ("both", "tatoeba", 180),
         ("both", "xquad", 60),
         ("none", "xquad", 60),
     }

@@ -23,7 +23,7 @@ from sweep.results.comparison import Comparison, Difference, compare
 from sweep.results.detection import detect
 from sweep.results.query import query
 from sweep.results.samples import Answers, Question, Sample, Seed
-from sweep.results.subjects import _of_target
+from sweep.results.subjects import Target
 from sweep.results.verdicts import verdict_table
 from sweep.statistics.paired import FEW, mcnemar
 from tests.simulated import End, Simulation, Truth, simulated
@@ -339,7 +339,7 @@ def two_sides(first: dict[str, str], second: dict[str, str], groups: int = 30) -
     question = Question("x", "zero-shot", "t", "f1", "test", ("f1",), "en", conditions, frozenset())
     answers = {(name, seed): run(examples) for name, examples in (("a", first), ("none", second)) for seed in (1, 2)}
     sample = Sample(languages, np.ones((len(languages), groups), bool), np.full(len(languages), groups), answers)
-    return list(_of_target(question, sample, "target", "a", "none", None))
+    return list(Target(question, sample, "none", None).subjects("target", "a"))
 
 
 def test_means_are_over_the_languages_that_both_sides_have() -> None:

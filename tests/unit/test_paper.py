@@ -154,6 +154,7 @@ def test_the_words_say_how_the_numbers_came_about(printed: Printed) -> None:
         "development data in en", "Satterthwaite", "8 comparisons", "Holm", "(Conneau et al. 2018)", "recipe",
     ):  # fmt: skip
         assert words in text, words
+    assert "of tasks of XTREME (Hu et al. 2020)" in text
     for key in printed.cited:
         assert f"{{{key}," in text
 
@@ -189,6 +190,20 @@ def test_by_language_a_target_has_its_languages_and_their_mean(store: Store) -> 
         make.languages(make.Question(store))
     with pytest.raises(UserError, match=r"no target 'xnlu'\n.*did you mean 'xnli'"):
         make.languages(make.Question(store), "xnlu")
+
+
+def test_many_languages_stand_below_each_other(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    usual = make.languages(make.Question(store), "xnli")
+    monkeypatch.setattr(make, "MOST_LANGUAGES", 2)
+    turned = make.languages(make.Question(store), "xnli")
+    assert [line.label for line in turned.sections[0].lines] == ["de", "en (source)", "fr", make.AVERAGE]
+    assert [column.name for column in turned.columns] == ["none", "mnli", NAME]
+    assert cells(turned) == {
+        (f"{column} (source)" if column == "en" else column, condition): cell
+        for (condition, column), cell in cells(usual).items()
+    }
+    assert "First column: scores of none" in str(turned.caption[0])
+    assert "the best of its row" in str(turned.caption[0])
 
 
 def test_the_leaderboard_is_that_of_the_view(store: Store) -> None:
@@ -277,7 +292,8 @@ def test_the_command_writes_each_format(store: Store, tmp_path: Path) -> None:
     )
     assert "--layout languages --target xnli" in ask(store, "--target", "xnli", code=2).stderr
     assert "has no oracle" in ask(store, "--layout", "leaderboard", "--oracle", code=2).stderr
-    assert "no condition 'mnlu'" in ask(store, "--baseline", "mnlu", code=2).stderr
+    for layout in ("paper", "leaderboard"):
+        assert "no condition 'mnlu'" in ask(store, "--layout", layout, "--baseline", "mnlu", code=2).stderr
 
 
 def test_another_baseline_stands_in_the_first_row(store: Store) -> None:

@@ -139,6 +139,7 @@ def test_a_damaged_store_answers_right_or_refuses_by_name(
 ) -> None:
     """Never another answer, whatever is damaged and whatever is asked."""
     monkeypatch.setattr(sealed, "BLOCK", BLOCK)
+    monkeypatch.setattr(sealed, "TAIL", 100)  # else all of a small file is read, and verified, at once
     rig = play(Rig(tmp_path, **{**ONE_TARGET, "conditions": ["none", "mini-nli"]}))
     if parts:
         rig.ledger.compact(at_least=1)
@@ -160,7 +161,7 @@ def test_a_damaged_store_answers_right_or_refuses_by_name(
         assert end in ("right", "refused"), (name, damage, asked)
         ends[end] += 1
         path.write_bytes(content)
-    assert ends["right"] > 1 and ends["refused"] > 50
+    assert ends["right"] > 0 and ends["refused"] > 50
 
 
 def test_only_what_a_question_needs_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

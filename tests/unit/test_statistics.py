@@ -11,7 +11,7 @@ from statsmodels.stats.contingency_tables import mcnemar as reference_mcnemar
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.power import TTestPower
 
-from sweep.statistics.crossed import Parts, Runs, Spread, of_the_recipe, of_these_models, pooled
+from sweep.statistics.crossed import Parts, Runs, Spread, is_uneven, of_the_recipe, of_these_models, pooled
 from sweep.statistics.influence import by_group, leave_out, variance
 from sweep.statistics.multiplicity import LEVEL, benjamini_hochberg, helps_in_at_least, holm, level_needed
 from sweep.statistics.paired import mcnemar
@@ -153,6 +153,15 @@ def test_collapsed_runs_spread_on_their_own() -> None:
     assert of_the_recipe(others[0], others[1], pool).error == pytest.approx(np.sqrt(2 * 0.25 / 3))
     of_fallen = of_the_recipe(fallen, others[0], pool)
     assert of_fallen.error == pytest.approx(np.sqrt(np.var(fallen.scores, ddof=1) / 3 + 0.25 / 3))
+
+
+def test_seeds_that_spread_farther_than_the_pool_are_noticed() -> None:
+    others = [silent([70.0 + place, 70.5 + place, 71.0 + place]) for place in range(9)]
+    wild = silent([60.0, 70.0, 80.0])
+    pool = pooled([wild, *others])
+    assert is_uneven(wild, pool)
+    assert not any(is_uneven(one, pool) for one in others)
+    assert not is_uneven(silent([60.0, 80.0, 60, 80, 60, 80]), pool)  # with so many its own spread is used
 
 
 def test_what_is_never_trained_has_no_spread() -> None:

@@ -324,6 +324,22 @@ def test_trials_that_are_scored_beside_the_winner_are_seen_and_count_nowhere(tmp
     assert rows(many, "select distinct rank from trials where phase <> 'evaluate'") == [(None,)]
 
 
+def test_a_trial_that_collapsed_and_is_scored_beside_the_winner_is_no_collapsed_seed(tmp_path: Path) -> None:
+    fallen: list[str] = []
+
+    def ends(study: Study, spec: TrialSpec) -> dict[str, Any]:
+        if study.name != "target/none/mini-pos" or len(fallen) > 1:
+            return {}
+        fallen.append(spec.trial_id)
+        return {"report": Report(1.0, objective=0.0, curve=(0.0,), collapsed=True)}
+
+    of = {**ONE_TARGET, "trials": {"intermediate": 1, "target": 3}}
+    rig = play(Rig(tmp_path, **of, evaluate={"top": 3}), ends=ends)
+    assert len(fallen) == 2
+    assert rows(rig, "select count(*) from trials where phase = 'evaluate' and condition = 'none'") == [(3,)]
+    assert rows(rig, "select finished, collapsed from counts where condition = 'none'") == [(1, 0)]
+
+
 MULTILINGUAL = {
     "conditions": ["none", {"name": "multi", "tasks": ["mini-nli"], "languages": ["en", "de"]}],
     "targets": ["mini-pos"],

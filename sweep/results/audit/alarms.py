@@ -14,7 +14,7 @@ import duckdb
 import numpy as np
 
 from sweep.results.contrast import Side, side
-from sweep.results.samples import Question, Sample, questions, sample
+from sweep.results.samples import Question, Sample, Samples
 from sweep.statistics.crossed import Runs, pooled
 from sweep.statistics.influence import Floats
 from sweep.statistics.replays import FEWEST_SEEDS, Rate, of_split_seeds, of_swapped_labels, rate
@@ -43,7 +43,11 @@ class FalseAlarms:
 
 
 def false_alarms(
-    connection: duckdb.DuckDBPyConnection, baseline: str = "none", replays: int = 200, seed: int = 1
+    connection: duckdb.DuckDBPyConnection,
+    baseline: str = "none",
+    replays: int = 200,
+    seed: int = 1,
+    samples: Samples | None = None,
 ) -> tuple[FalseAlarms, ...]:
     """Both ways, for every condition and target that has scores.
 
@@ -51,11 +55,13 @@ def false_alarms(
         connection: of `sweep.results.query.connected`.
         replays: of each comparison with swapped labels.
         seed: of the swapping.
+        samples: over the connection, where others have read them already.
     """
     found: list[FalseAlarms] = []
-    for question in questions(connection):
+    read = samples or Samples(connection)
+    for question in read.questions:
         if question.metric:
-            found += _of_target(question, sample(connection, question, [question.metric]), baseline, replays, seed)
+            found += _of_target(question, read.sample(question, [question.metric]), baseline, replays, seed)
     return tuple(found)
 
 

@@ -42,7 +42,7 @@ class SelectionAudit:
     Attributes:
         trials: among which its search chose.
         examples, groups: by which, and how many were drawn anew.
-        kept: the share of samples of these in which the same trial is chosen; None: not known.
+        kept: the share of samples of these in which the same trial is chosen, rather too high; None: not known.
         rivals: the others with their shares, the most frequent first.
         scored: how many of the search's trials are scored on the target.
         score: the winner's.

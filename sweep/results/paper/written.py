@@ -142,7 +142,7 @@ def for_terminal(printed: Printed) -> list[Table | Text | str]:
         for one in section.lines:
             table.add_row(one.label, *map(_plain, one.cells))
     said = [f"  {note}" for note in _notes(printed)]
-    dot = ["• not distinguishable from the best of its column"] if _has_bold(printed) else []
+    dot = ["• what is bold on paper"] if _has_bold(printed) else []
     methods = _prose(printed.methods, str, _in_words)
     return [table, _prose(printed.caption, str, _in_words), *dot, *said, *(["", methods] if methods else [])]
 
