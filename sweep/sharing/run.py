@@ -29,6 +29,8 @@ DESCRIBED = (
     "train_examples", "eval_examples",
 )  # fmt: skip
 """What is shown beside the hyper-parameters, where it is said."""
+UNSAID = (None, "{}")
+"""Nothing, and a recipe like any other's."""
 
 _SCORES = """
 with named as (
@@ -116,7 +118,7 @@ def _run(rows: Sequence[Row], scores: Mapping[str, float]) -> Run:
         error=row["error"],
         started_at=row["started_at"],
         finished_at=row["finished_at"],
-        parameters={name: _plain(row[name]) for name in (*SEARCHED, *DESCRIBED) if row[name] is not None},
+        parameters={name: _plain(row[name]) for name in (*SEARCHED, *DESCRIBED) if row[name] not in UNSAID},
         tags={name: text for name in TAGGED if (text := _joined(row[name] for row in rows))},
         curves={name: tuple(values) for name, values in curves.items() if values},
         scores=scores,
