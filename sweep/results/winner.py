@@ -149,11 +149,11 @@ def _intervals(
         asked = dataclasses.replace(question, conditions={winner.condition: tuple(seeds)})
         sampled = sample(connection, asked, [question.metric])
         answers = sampled.answers.get((winner.condition, winner.seed))
-        for place, language in enumerate(sampled.languages if answers else ()):
-            assert answers is not None
-            changes = answers.changes[place][sampled.present[place]]
+        if answers is None:
+            continue
+        for language, changes in answers.changes.items():
             if len(changes) > 1:
                 margin = stats.t.ppf(0.975, len(changes) - 1) * math.sqrt(variance(changes))
-                score = float(answers.scores[place])
+                score = float(answers.scores[sampled.languages.index(language)])
                 found[question.target, language] = max(0.0, score - margin), min(100.0, score + margin)
     return found
