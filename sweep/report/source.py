@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -41,13 +41,25 @@ order by seed, evaluated
 """A row per condition, target and seed: the trials that its score comes from."""
 
 
-HELD = {
-    "predicted": "where trial_id in (select trial_id from internal.members)",
-    "examples": "",
-}
-"""Views that are asked some hundred times, and what of them: they are read once, and held in a compressed form. Of an
-experiment as large as XTREME with 11 conditions reading them is most of the time that a report takes.
+HELD = """
+insert into held.predicted
+from internal.predicted
+where trial_id in {trials} and (
+    trial_id in (select trial_id from internal.members where role <> 'evaluation')
+    or (target, split) in (select target, split from internal.scored where main))
 """
+"""Predictions that chose winners, and those that scored them, of some trials."""
+
+SIZES = """
+with scored as (select distinct trial_id, target, language, split, n from internal.scored)
+select trial_id, coalesce(sum(n), 0) as predictions
+from (select distinct trial_id from internal.members) left join scored using (trial_id)
+group by trial_id
+order by trial_id
+"""
+
+AT_A_TIME = 2_000_000
+"""Predictions that are in memory before they are compressed: some 300 MB."""
 
 RUNS = """
 select runs.*, count(distinct trial_id) as trials
@@ -151,13 +163,36 @@ def read(store: Store, asked: Asked) -> Source:
 
 
 def _hold(connection: duckdb.DuckDBPyConnection) -> None:
-    found = connection.sql("select view_name from duckdb_views() where schema_name = 'internal'").fetchall()
+    """Reads once, into a compressed form, what is asked some hundred times.
+
+    Of an experiment as large as XTREME with 11 conditions that is most of the time which a report takes.
+    """
     connection.execute("attach ':memory:' as held (compress)")
-    for (name,) in found:  # a store without predictions has empty tables instead
-        if name in HELD:
-            connection.execute(f"create table held.{name} as from internal.{name} {HELD[name]}")
-            connection.execute("checkpoint held")
-            connection.execute(f"create or replace view internal.{name} as from held.{name}")
+    connection.execute("create table held.predicted as from internal.predicted limit 0")
+    for trials in _portions(connection.sql(SIZES).fetchall()):
+        connection.execute(HELD.format(trials=f"({', '.join('?' * len(trials))})"), trials)
+        connection.execute("checkpoint held")
+    connection.execute("create table held.examples as from internal.examples")
+    connection.execute("checkpoint held")
+    views = connection.sql("select view_name from duckdb_views() where schema_name = 'internal'").fetchall()
+    for name in ("predicted", "examples"):
+        if (name,) not in views:  # a store that has none of them has an empty table
+            connection.execute(f"drop table internal.{name}")
+        connection.execute(f"create or replace view internal.{name} as from held.{name}")
+
+
+def _portions(sizes: Iterable[tuple[str, int]]) -> Iterator[list[str]]:
+    """Trials in order, so many that they have AT_A_TIME predictions at most, or one that has more."""
+    portion: list[str] = []
+    total = 0
+    for trial_id, size in sizes:
+        if portion and total + size > AT_A_TIME:
+            yield portion
+            portion, total = [], 0
+        portion.append(trial_id)
+        total += size
+    if portion:
+        yield portion
 
 
 def _answers(connection: duckdb.DuckDBPyConnection, store: Store, kept: KeptPlan, asked: Asked) -> Source:
