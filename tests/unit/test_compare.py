@@ -26,6 +26,7 @@ from sweep.results.samples import Answers, Question, Sample, Seed
 from sweep.results.subjects import Target
 from sweep.results.verdicts import verdict_table
 from sweep.statistics.paired import FEW, mcnemar
+from tests.conftest import write_experiment
 from tests.simulated import End, Simulation, Truth, simulated
 from trainables.errors import UserError
 from trainables.spec import TrialSpec
@@ -447,3 +448,30 @@ def test_of_one_seed_nothing_is_known_of_others(tmp_path: Path) -> None:
     output = ask(world(tmp_path, seeds=[1]).store, "--detect", "1").stdout
     assert "one seed tells nothing of others" in output
     assert "seeds=[1,2,3]" in output
+
+
+def test_a_plan_says_what_more_seeds_would_show(tmp_path: Path) -> None:
+    changes = {"targets": ["mini-pos"], "seeds": [1, 2], "trials": FEW_TRIALS, "sampler": "random"}
+    file = write_experiment(tmp_path, **changes)
+    simulated(tmp_path, Truth(seeds=3.0), 60, **changes)
+    done = CliRunner().invoke(app, ["plan", str(file), "--detect", "9"])
+    assert done.exit_code == 0, done.output
+    assert "nothing is left to run" in done.output
+    assert "A difference of 9 points is found 4 times in 5 on 0 of 1 comparison as it is." in done.output
+    assert "seeds=[1,2,3" in done.output
+
+
+# --- regimes
+
+
+def test_each_regime_is_compared_with_the_baseline_under_it(tmp_path: Path) -> None:
+    regimes = ["zero-shot", {"few-shot": {"languages": ["de"], "examples": [10]}}, {"in-language": {"each": True}}]
+    store = world(tmp_path, targets=["mini-pos"], languages=["en", "de", "ru"], regimes=regimes).store
+    found = compare(store)
+    assert [(row.regime, row.languages, row.seeds) for row in found.rows] == [
+        ("zero-shot", ("de", "en", "ru"), 3),
+        ("few-shot-10", ("de",), 3),
+        ("in-language-each", ("de", "ru"), 3),  # a training each
+    ]
+    assert found.family == 3
+    assert any(sentence.startswith("mini-nli (few-shot-10)") for sentence in found.sentences())
