@@ -7,8 +7,8 @@ from collections.abc import Mapping
 import pyarrow as pa
 
 VERSION = 2
-"""Of the ledger's files. All files of a format have the same columns: one more is another format. A newer one is refused.
-Format 1 had one table, with scores and predictions in its rows.
+"""Of the ledger's files. All files of a format have the same columns: one more is another format. A newer
+one is refused. Format 1 had one table, with scores and predictions in its rows.
 """
 
 METADATA = {"sweep.ledger": str(VERSION)}

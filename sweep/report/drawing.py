@@ -34,6 +34,12 @@ ATTRIBUTES = frozenset(
         "clip-path", "display", "id",
     )
 )  # fmt: skip
+USUAL = frozenset((("opacity", "1"), ("stroke-width", "1"), ("transform", "translate(0,0)")))
+"""What attributes are by themselves."""
+
+MARKS = frozenset(("point", "line mark"))
+"""What Vega calls the marks that say what they are."""
+
 NUMBERS = re.compile(r"-?\d+\.\d+(?:e-?\d+)?")
 
 LETTERS = 300
@@ -72,31 +78,36 @@ def clean(drawn: str, name: str, caption: str) -> str:
     """What of an SVG a page takes: shapes, text and links to its own anchors. Marks get titles, which browsers show."""
     ElementTree.register_namespace("", SVG)
     root = ElementTree.fromstring(drawn)  # noqa: S314 - our own renderer's, and without entities
-    _clean(root, name)
+    _clean(root, name, {})
     root.set("role", "group")
     root.set("aria-label", visible(caption))
     return ElementTree.tostring(root, encoding="unicode", short_empty_elements=True)
 
 
-def _clean(element: ElementTree.Element, name: str) -> None:
-    says, link = element.get("aria-label"), element.get(LINK) or ""
-    is_mark = element.get("role") == "graphics-symbol" and element.get("aria-roledescription") != "axis"
-    kept = {key: _short(value, name) for key, value in element.attrib.items() if key in ATTRIBUTES}
-    if "id" in kept:
-        kept["id"] = f"{name}-{kept['id']}"
+def _clean(element: ElementTree.Element, name: str, ids: dict[str, str]) -> None:
+    says = element.get("aria-label") if element.get("aria-roledescription") in MARKS else None
+    link = element.get(LINK) or ""
+    kept = {key: _short(value) for key, value in element.attrib.items() if key in ATTRIBUTES}
+    kept = {key: value for key, value in kept.items() if (key, value) not in USUAL}
+    for key, value in kept.items():  # Vega counts its ids over all drawings of a process
+        if key == "id":
+            kept[key] = ids.setdefault(value, f"{name}-{len(ids) + 1}")
+        elif value.startswith("url(#"):
+            kept[key] = f"url(#{ids.setdefault(value[5:-1], f'{name}-{len(ids) + 1}')})"
     element.attrib.clear()
     element.attrib.update(kept)
     if "#" in link:
         element.set("href", f"#{link.partition('#')[2]}")
-    for child in list(element):
-        if child.tag.removeprefix(f"{{{SVG}}}") not in ELEMENTS or _is_empty(child):
-            element.remove(child)
-        else:
-            _clean(child, name)
-    if says and is_mark:
-        title = ElementTree.Element(f"{{{SVG}}}title")
-        title.text = says[:LETTERS]
-        element.insert(0, title)
+    children = [*element]
+    for child in children:
+        element.remove(child)
+    if says:
+        ElementTree.SubElement(element, f"{{{SVG}}}title").text = says[:LETTERS]
+    for child in children:
+        if child.tag.removeprefix(f"{{{SVG}}}") in ELEMENTS and not _is_empty(child):
+            _clean(child, name, ids)
+            is_bare = child.tag == f"{{{SVG}}}g" and not child.attrib
+            element.extend([*child] if is_bare else [child])
 
 
 def _is_empty(element: ElementTree.Element) -> bool:
@@ -108,10 +119,8 @@ def _is_empty(element: ElementTree.Element) -> bool:
     )
 
 
-def _short(value: str, name: str) -> str:
-    """Tenths of a pixel are enough; ids are the figure's own."""
-    if value.startswith("url(#"):
-        return f"url(#{name}-{value[5:]}"
+def _short(value: str) -> str:
+    """Tenths of a pixel are enough."""
     return NUMBERS.sub(lambda found: f"{float(found[0]):.1f}".removesuffix(".0"), value)
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from statistics import median
 
 from sweep.report.answer import SIGNS, interval
 from sweep.report.blocks import Block, Figure, Heading, Row, Section, Table, Text, chance, columns, number, slug, text
@@ -12,7 +13,7 @@ from sweep.results.difference import Difference
 ROOM = 900
 """Pixels for all conditions beside each other, as far as each has at least LEAST."""
 
-LEAST, MOST = 90, 320
+LEAST, MOST = 90, 440
 
 
 def section(source: Source) -> Section:
@@ -65,7 +66,7 @@ def of_target(source: Source, target: str, regime: str, rows: tuple[Difference, 
         }
         for row in rows
     )
-    metric = rows[0].metric
+    metric, most = rows[0].metric, _reach(rows)
     return Figure(
         name=slug("languages", target, "" if regime == source.regimes[0] else regime),
         chart="languages",
@@ -76,9 +77,22 @@ def of_target(source: Source, target: str, regime: str, rows: tuple[Difference, 
             "languages": languages,
             "width": max(LEAST, min(MOST, ROOM // len(conditions))),
             "title": f"points of {metric}",
+            "domain": [-most, most],
         },
         source=f"sweep compare STORE --baseline {source.asked.baseline} --by language",
     )
+
+
+def _reach(rows: Sequence[Difference]) -> float:
+    """How far the axis goes: to all differences, and to the ends of all intervals but very wide ones.
+
+    Where a seed ended at chance an interval may be ten times as wide as the others, which would be dots beside it. It
+    runs out of the figure then.
+    """
+    halves = [(row.high - row.low) / 2 for row in rows if row.low is not None and row.high is not None]
+    ends = [abs(end) for row in rows for end in (row.low, row.high, row.difference) if end is not None]
+    largest = max(abs(row.difference or 0.0) for row in rows)
+    return min(max(ends), largest + 3 * median(halves)) if halves else max(ends)
 
 
 def _parts(source: Source) -> Iterator[tuple[str, str, tuple[Difference, ...]]]:

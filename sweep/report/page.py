@@ -124,7 +124,11 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(kind=blocks.of, svg=lambda figure: Markup(svg(figure)))  # noqa: S704 - cleaned there
+    environment.filters.update(
+        kind=blocks.of,
+        sorted_by=lambda cell: f"{cell.value:.6g}",  # to be sorted by; all digits stand in the JSON
+        svg=lambda figure: Markup(svg(figure)),  # noqa: S704 - cleaned there
+    )
     return environment
 
 

@@ -20,7 +20,7 @@ from sweep.results.comparison import Comparison, compare
 from sweep.results.diagnostics.diagnose import Diagnostics, diagnose
 from sweep.results.difference import By, Claim
 from sweep.results.query import steadily
-from sweep.results.samples import Samples, questions
+from sweep.results.samples import Samples
 from trainables.store import Store
 
 TRIALS = "from trials order by started_at, trial_id"
@@ -42,11 +42,11 @@ order by seed, evaluated
 
 
 HELD = {
-    "predicted": "where trial_id in (select trial_id from internal.members) order by target, split, trial_id",
-    "examples": "order by examples, position",
+    "predicted": "where trial_id in (select trial_id from internal.members)",
+    "examples": "",
 }
-"""Views that are asked some hundred times, and what of them: they are read once. Of an experiment as large as XTREME
-with 11 conditions reading them is most of the time that a report takes.
+"""Views that are asked some hundred times, and what of them: they are read once, and held in a compressed form. Of an
+experiment as large as XTREME with 11 conditions reading them is most of the time that a report takes.
 """
 
 RUNS = """
@@ -152,10 +152,12 @@ def read(store: Store, asked: Asked) -> Source:
 
 def _hold(connection: duckdb.DuckDBPyConnection) -> None:
     found = connection.sql("select view_name from duckdb_views() where schema_name = 'internal'").fetchall()
+    connection.execute("attach ':memory:' as held (compress)")
     for (name,) in found:  # a store without predictions has empty tables instead
         if name in HELD:
-            connection.execute(f"create table internal.held_{name} as from internal.{name} {HELD[name]}")
-            connection.execute(f"create or replace view internal.{name} as from internal.held_{name}")
+            connection.execute(f"create table held.{name} as from internal.{name} {HELD[name]}")
+            connection.execute("checkpoint held")
+            connection.execute(f"create or replace view internal.{name} as from held.{name}")
 
 
 def _answers(connection: duckdb.DuckDBPyConnection, store: Store, kept: KeptPlan, asked: Asked) -> Source:
@@ -172,28 +174,24 @@ def _answers(connection: duckdb.DuckDBPyConnection, store: Store, kept: KeptPlan
     def compared(by: By) -> Comparison:
         return compare(store, asked.baseline, by, asked.claim, [asked.experiment], samples=samples)
 
-    def placed(condition: str, target: str) -> tuple[int, str]:
-        return conditions[condition], target
+    def placed(one: SelectionAudit | FalseAlarms | Changes) -> tuple[int, str]:
+        return conditions[one.condition], one.target
 
     return Source(
         uri=store.uri,
         asked=asked,
         kept=kept,
         trials=tuple(sorted(rows(TRIALS), key=lambda row: places[row["study"]])),
-        behind=tuple(sorted(rows(BEHIND), key=lambda row: placed(row["condition"], row["target"]))),
+        behind=tuple(sorted(rows(BEHIND), key=lambda row: (conditions[row["condition"]], row["target"]))),
         provenance=tuple(rows(RUNS)),
         overall=compared("target"),
         by_language=compared("language"),
         searches=searches(connection),
-        selections=tuple(
-            sorted(selections(connection, asked.baseline), key=lambda one: placed(one.condition, one.target))
-        ),
-        alarms=tuple(
-            sorted(false_alarms(connection, asked.baseline), key=lambda one: placed(one.condition, one.target))
-        ),
-        changes=tuple(sorted(changes(connection, asked.baseline), key=lambda one: placed(one.condition, one.target))),
+        selections=tuple(sorted(selections(connection, asked.baseline), key=placed)),
+        alarms=tuple(sorted(false_alarms(connection, asked.baseline, samples=samples), key=placed)),
+        changes=tuple(sorted(changes(connection, samples.questions, asked.baseline), key=placed)),
         buckets=tuple(
             diagnose(connection, store, question, by_language=False, baseline=asked.baseline)
-            for question in questions(connection)
+            for question in samples.questions
         ),
     )

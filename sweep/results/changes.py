@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from sweep.results.samples import Question, Seed, formula_of, questions
+from sweep.results.samples import Question, Seed, formula_of
 from sweep.statistics.influence import Floats
 from trainables.reports import ERROR_RATE
 
@@ -83,13 +83,14 @@ class Changes:
     examples: tuple[ChangedExample, ...]
 
 
-def changes(connection: duckdb.DuckDBPyConnection, baseline: str) -> Iterator[Changes]:
+def changes(connection: duckdb.DuckDBPyConnection, asked: Sequence[Question], baseline: str) -> Iterator[Changes]:
     """Of each condition on each target that has the labels of its examples.
 
     Args:
-        connection: `sweep.results.query.connect` with predictions, of one experiment.
+        connection: one of `sweep.results.query.connected`, of one experiment.
+        asked: the targets (`sweep.results.samples.questions`).
     """
-    for question in questions(connection):
+    for question in asked:
         if not question.metric or baseline not in question.conditions:
             continue
         for condition in question.conditions:

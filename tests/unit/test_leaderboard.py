@@ -130,6 +130,12 @@ def test_a_seed_that_failed_is_not_in_the_mean_and_told(tmp_path: Path) -> None:
     assert whole["seeds"] == "2 of 2"
 
 
+def test_limits_are_told(full: Rig, tmp_path: Path) -> None:
+    assert found(full, benchmark="xtreme", condition="none", task_group="qa")["capped"] is True  # of `small`
+    free = play(Rig(tmp_path, **SMALL, limits={}, targets=["xnli", "pawsx"]), ends=scoring())
+    assert found(free, benchmark="xtreme", condition="none", task_group="classification")["capped"] is False
+
+
 def test_an_experiment_on_other_tasks_is_on_no_leaderboard(tmp_path: Path) -> None:
     rig = play(Rig(tmp_path, targets=["mini-pos"], trials={"intermediate": 1, "target": 1}))
     assert query(rig.store, "from leaderboard").num_rows == 0

@@ -142,8 +142,20 @@ def test_seeds_that_failed_or_collapsed_are_marked_and_told(printed: Printed) ->
         assert "with fewer seeds than planned" in text
 
 
-def test_an_average_stands_only_over_a_whole_benchmark(printed: Printed) -> None:
+def test_an_average_stands_only_over_a_whole_benchmark(tmp_path: Path, printed: Printed) -> None:
+    """Not where a task is no target, and not where the labels of one are hidden."""
     assert make.AVERAGE not in [column.name for column in printed.columns]
+    few = {"data": "mock", "targets": "xtreme", "languages": ["en", "de"], "conditions": ["none", "mnli"], "limits": {}}
+    few["trials"] = {"intermediate": 1, "target": 1}
+    whole = simulated(tmp_path / "whole", examples=20, **few).store
+    (row,) = [row for row in compared(whole, by="benchmark").rows if row.subject == "xtreme"]
+    found = cells(make.transfer(make.Question(whole)))
+    assert (found["mnli", make.AVERAGE].value, found["none", make.AVERAGE].value) == (
+        row.difference,
+        row.baseline_score,
+    )
+    hidden = simulated(tmp_path / "hidden", Truth(hidden=frozenset({"tydiqa"})), examples=20, **few).store
+    assert make.AVERAGE not in {column for _, column in cells(make.transfer(make.Question(hidden)))}
 
 
 def test_the_words_say_how_the_numbers_came_about(printed: Printed) -> None:
@@ -154,6 +166,7 @@ def test_the_words_say_how_the_numbers_came_about(printed: Printed) -> None:
         "development data in en", "Satterthwaite", "8 comparisons", "Holm", "(Conneau et al. 2018)", "recipe",
     ):  # fmt: skip
         assert words in text, words
+    assert "of tasks of XTREME (Hu et al. 2020)" in text
     for key in printed.cited:
         assert f"{{{key}," in text
 
@@ -189,6 +202,20 @@ def test_by_language_a_target_has_its_languages_and_their_mean(store: Store) -> 
         make.languages(make.Question(store))
     with pytest.raises(UserError, match=r"no target 'xnlu'\n.*did you mean 'xnli'"):
         make.languages(make.Question(store), "xnlu")
+
+
+def test_many_languages_stand_below_each_other(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    usual = make.languages(make.Question(store), "xnli")
+    monkeypatch.setattr(make, "MOST_LANGUAGES", 2)
+    turned = make.languages(make.Question(store), "xnli")
+    assert [line.label for line in turned.sections[0].lines] == ["de", "en (source)", "fr", make.AVERAGE]
+    assert [column.name for column in turned.columns] == ["none", "mnli", NAME]
+    assert cells(turned) == {
+        (f"{column} (source)" if column == "en" else column, condition): cell
+        for (condition, column), cell in cells(usual).items()
+    }
+    assert "First column: scores of none" in str(turned.caption[0])
+    assert "the best of its row" in str(turned.caption[0])
 
 
 def test_the_leaderboard_is_that_of_the_view(store: Store) -> None:
@@ -277,7 +304,8 @@ def test_the_command_writes_each_format(store: Store, tmp_path: Path) -> None:
     )
     assert "--layout languages --target xnli" in ask(store, "--target", "xnli", code=2).stderr
     assert "has no oracle" in ask(store, "--layout", "leaderboard", "--oracle", code=2).stderr
-    assert "no condition 'mnlu'" in ask(store, "--baseline", "mnlu", code=2).stderr
+    for layout in ("paper", "leaderboard"):
+        assert "no condition 'mnlu'" in ask(store, "--layout", layout, "--baseline", "mnlu", code=2).stderr
 
 
 def test_another_baseline_stands_in_the_first_row(store: Store) -> None:
@@ -288,6 +316,9 @@ def test_another_baseline_stands_in_the_first_row(store: Store) -> None:
 word = st.sampled_from(
     [one for one in CRUEL if one and not any("\ud800" <= char <= "\udfff" for char in one)]
 ) | st.text(st.characters(codec="utf-8"), min_size=1, max_size=6)
+block = st.sampled_from(
+    ["# a", "- a", "+ a", "1. a", "12) a", "=", "---", "> a", "    a", "```", "a\n\nb", "<b>\n", "\n"]
+)
 numbers = st.builds(
     Cell,
     value=st.none() | st.floats(-100, 100),
@@ -311,8 +342,8 @@ def tables(draw: st.DrawFn) -> Printed:
         columns=tuple(Column(draw(word), draw(word), (draw(word),)) for _ in range(width)),
         about=(draw(word),),
         sections=tuple(draw(st.lists(sections, min_size=1, max_size=2))),
-        caption=(draw(word), Cite(("hu2020xtreme",))),
-        notes=tuple(draw(st.lists(word, max_size=2))),
+        caption=(draw(word | block), Cite(("hu2020xtreme",))),
+        notes=tuple(draw(st.lists(word | block, max_size=2))),
         methods=(draw(word), Cite(("holm1979", "benjamini1995"))),
     )
 
@@ -331,7 +362,12 @@ def test_markdown_tables_keep_their_shape(table: Printed) -> None:
         "text", "text_special", "html_inline", "strong_open", "strong_close", "em_open", "em_close", "softbreak",
     }  # fmt: skip
     assert all(one.content == "<br>" for one in inline if one.type == "html_inline")
-    assert not any(one.type == "html_block" for one in parsed)
+    blocks = {"table", "thead", "tbody", "tr", "th", "td", "paragraph", "bullet_list", "list_item"}
+    assert {one.type for one in parsed} <= {
+        "inline",
+        "fence",
+        *(f"{one}_{end}" for one in blocks for end in ("open", "close")),
+    }
 
 
 class Texts(HTMLParser):

@@ -137,7 +137,8 @@ def test_a_drawing_is_shapes_text_and_links_to_the_page_alone() -> None:
         '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" onload="alert(1)">'
         "<script>alert(2)</script><style>*{}</style><foreignObject><p/></foreignObject>"
         '<a xlink:href="https://example.com/page#trial-1"><path d="M1.2345,2" style="fill:red" onclick="alert(3)"'
-        ' role="graphics-symbol" aria-label="&lt;b&gt;"/></a><a xlink:href="javascript:alert(4)"><path d="M1,2"/></a>'
+        ' aria-roledescription="point" aria-label="&lt;b&gt;"/></a>'
+        '<a xlink:href="javascript:alert(4)"><path d="M1,2"/></a>'
         '<image href="https://example.com"/></svg>'
     )
     assert clean(dirty, "figure", 'a "caption"') == (

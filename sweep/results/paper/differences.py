@@ -13,6 +13,9 @@ from sweep.results.paper.printed import Cell, Line, Section, Sign
 MEAN = "mean"
 """The column of a target beside those of its languages."""
 
+ELSEWHERE = ("verdicts: ", "found from: ")
+"""How notes of a comparison begin that tell how to read the table of `sweep compare`; captions say it of these."""
+
 HIDDEN = "–"
 """Stands where there is no score; a note says why."""
 
@@ -85,7 +88,8 @@ def notes(compared: Comparison, layout: Layout, names: Mapping[str, str]) -> tup
     for row in rows:
         for note in row.note.split("; ") if row.note else ():
             of_note.setdefault(note, []).append(row)
-    return (*(f"{_where(of, rows, layout, names)}: {note}" for note, of in of_note.items()), *compared.notes)
+    about_all = (note for note in compared.notes if not note.startswith(ELSEWHERE))
+    return (*(f"{_where(of, rows, layout, names)}: {note}" for note, of in of_note.items()), *about_all)
 
 
 def _where(of: Sequence[Difference], rows: Sequence[Difference], layout: Layout, names: Mapping[str, str]) -> str:

@@ -18,7 +18,8 @@ from sweep.results.official import OVERALL
 from sweep.results.paper import differences, methods, oracle, references
 from sweep.results.paper.differences import HIDDEN, MEAN, Layout
 from sweep.results.paper.printed import Cell, Column, Line, Printed, Section
-from sweep.results.query import connected, query
+from sweep.results.query import query, steadily
+from sweep.results.samples import Samples
 from sweep.scoring import benchmark
 from sweep.scoring.benchmark import Benchmark
 from trainables.errors import Problem, UserError, nearest
@@ -26,6 +27,10 @@ from trainables.store import Store
 
 AVERAGE = "Avg."
 """The name of the last column."""
+
+
+MOST_LANGUAGES = 15
+"""Of a target that stand beside each other; more stand below each other, as a page has no room for them."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +71,7 @@ class Comparisons:
     """What `sweep compare` says of a question, against its baseline and others, from one reading of the store."""
 
     def __init__(self, asked: Question, connection: duckdb.DuckDBPyConnection) -> None:
-        self._asked, self._connection = asked, connection
+        self._asked, self._samples = asked, Samples(connection)
         self._found: dict[tuple[By, str], Comparison] = {}
 
     def get(self, by: By, baseline: str | None = None) -> Comparison:
@@ -74,15 +79,16 @@ class Comparisons:
         asked, key = self._asked, (by, baseline or self._asked.baseline)
         if key not in self._found:
             self._found[key] = compare(
-                asked.store, key[1], by, asked.claim, asked.experiments, asked.search_seed, self._connection
+                asked.store, key[1], by, asked.claim, asked.experiments, asked.search_seed, self._samples
             )
         return self._found[key]
 
 
 def transfer(asked: Question, with_oracle: bool = False) -> Printed:
     """Conditions by targets: the layout of Phang et al. 2020, whose groups and order are the benchmark's."""
-    with connected(asked.store, asked.experiments) as connection:
-        return _transfer(asked, Comparisons(asked, connection), with_oracle)
+    return steadily(
+        asked.store, asked.experiments, lambda read: _transfer(asked, Comparisons(asked, read), with_oracle)
+    )
 
 
 def _transfer(asked: Question, comparisons: Comparisons, with_oracle: bool) -> Printed:
@@ -119,15 +125,16 @@ def _transfer(asked: Question, comparisons: Comparisons, with_oracle: bool) -> P
         sections=(*differences.sections(shown, layout, against), *oracles.sections),
         caption=methods.caption(asked.plan, compared, "Transfer after intermediate training."),
         notes=(*differences.notes(shown, layout, names), *oracles.notes),
-        methods=methods.methods(asked.plan, compared, targets),
+        methods=methods.methods(asked.plan, compared, targets, known),
     )
 
 
 def languages(asked: Question, target: str | None = None, with_oracle: bool = False) -> Printed:
     """Conditions by the languages of one target, the mean over all of them last."""
     chosen = _target(asked, target)
-    with connected(asked.store, asked.experiments) as connection:
-        return _languages(asked, Comparisons(asked, connection), chosen, with_oracle)
+    return steadily(
+        asked.store, asked.experiments, lambda read: _languages(asked, Comparisons(asked, read), chosen, with_oracle)
+    )
 
 
 def _languages(asked: Question, comparisons: Comparisons, chosen: str, with_oracle: bool) -> Printed:
@@ -150,21 +157,26 @@ def _languages(asked: Question, comparisons: Comparisons, chosen: str, with_orac
     oracles = oracle.of_languages(asked.store, asked.experiments, layout) if with_oracle else oracle.NONE
     of = targets[chosen]
     what = f"{references.name(chosen)} by language ({of.metric}, {of.split} split)."
-    return Printed(
+    turned = len(codes) > MOST_LANGUAGES
+    table = Printed(
         label=f"languages-{chosen}",
         rows="condition",
         columns=(*columns, Column(AVERAGE, "", ("",))),
         about=("",) if any(column.about[0] for column in columns) else (),
         sections=(*differences.sections(both, layout, against), *oracles.sections),
-        caption=methods.caption(asked.plan, compared, what),
+        caption=methods.caption(asked.plan, compared, what, ("row", "column") if turned else ("column", "row")),
         notes=(*differences.notes(both, layout, {MEAN: AVERAGE}), *oracles.notes),
-        methods=methods.methods(asked.plan, compared, targets),
+        methods=methods.methods(asked.plan, compared, targets, _benchmark([chosen])),
     )
+    return table.turned("language") if turned else table
 
 
 def leaderboard(asked: Question) -> Printed:
     """Conditions by the groups of each benchmark, as it aggregates; no number where a task is missing."""
     rows = query(asked.store, "from leaderboard", experiments=asked.experiments).to_pylist()
+    names = sorted({row["condition"] for row in rows})
+    if names and asked.baseline not in names:
+        raise UserError(Problem(f"there is no condition '{asked.baseline}'", hint=nearest(asked.baseline, names)))
     if not rows:
         raise UserError(Problem("no target of this experiment belongs to a benchmark", hint="try --layout paper"))
     known = [benchmark.load(name) for name in sorted({row["benchmark"] for row in rows})]

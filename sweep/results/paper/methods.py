@@ -12,6 +12,7 @@ from sweep.results.comparison import Comparison
 from sweep.results.difference import Claim, Difference
 from sweep.results.paper import references
 from sweep.results.paper.printed import STARS, Prose
+from sweep.scoring.benchmark import Benchmark
 from trainables.reports import ERROR_RATE
 
 CORRECTIONS = {"holm": "Holm's step-down procedure", "bh": "the procedure of Benjamini and Hochberg"}
@@ -39,15 +40,20 @@ def scored(rows: Sequence[Difference]) -> Mapping[str, Scored]:
     return found
 
 
-def caption(plan: Plan, compared: Comparison, what: str) -> Prose:
-    """What the table shows, and how to read its marks."""
+def caption(plan: Plan, compared: Comparison, what: str, ways: tuple[str, str] = ("column", "row")) -> Prose:
+    """What the table shows, and how to read its marks.
+
+    Args:
+        ways: how what is compared stands, targets or languages, and how a condition does.
+    """
+    across, along = ways
     first, second = STARS
     turned = " Of error rates less is better." if any(row.metric == ERROR_RATE for row in compared.rows) else ""
     correction = CORRECTIONS[compared.rows[0].correction]
     return (
-        f"{what} First row: scores of {compared.baseline}; other rows: differences to it, in points, for the better "
+        f"{what} First {along}: scores of {compared.baseline}; others: differences to it, in points, for the better "
         f"positive (experiment {plan.experiment}).{turned} "
-        "Bold: not distinguishable from the best of its column, at the 5 % level. "
+        f"Bold: not distinguishable from the best of its {across}, at the 5 % level. "
         f"* p < {first}, ** p < {second}, adjusted for {counted(compared.family, 'comparison')} by {correction}. "
         f"{_claimed(compared)}",
     )
@@ -58,9 +64,9 @@ def of_training(plan: Plan) -> Prose:
     return (*_trained(plan), *_selected(plan), *_limits(plan))
 
 
-def methods(plan: Plan, compared: Comparison, targets: Mapping[str, Scored]) -> Prose:
+def methods(plan: Plan, compared: Comparison, targets: Mapping[str, Scored], known: Benchmark) -> Prose:
     """A paragraph: model, training, selection, seeds, scores and test."""
-    return (*_trained(plan), *_selected(plan), *_scores(targets), *_limits(plan), *_tested(compared))
+    return (*_trained(plan), *_selected(plan), *_scores(targets, known), *_limits(plan), *_tested(compared))
 
 
 def _trained(plan: Plan) -> Prose:
@@ -112,8 +118,11 @@ def _seeds(plan: Plan) -> str:
     return f"Winners are trained with {len(seeds)} seeds ({numbers}; the search was on the first). "
 
 
-def _scores(targets: Mapping[str, Scored]) -> Prose:
-    text: list[Prose] = [("Scores, on the 0-100 scale, are means over languages (unweighted), then over seeds: ",)]
+def _scores(targets: Mapping[str, Scored], known: Benchmark) -> Prose:
+    text: list[Prose] = [("Scores, on the 0-100 scale, are means over languages (unweighted), then over seeds",)]
+    if {task.name for task in known.tasks} & {*targets}:
+        text.append((f", of tasks of {references.name(known.name)}", *references.cite("benchmarks", [known.name])))
+    text.append((": ",))
     for place, (target, of) in enumerate(targets.items()):
         what = f"{'; ' if place else ''}{references.name(target)}"
         how = f" ({of.metric}, {of.split} split, {counted(of.languages, 'language')})"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 Sign = Literal["†", "‡"]
@@ -137,3 +137,20 @@ class Printed:
             else:
                 found.append((column.group, 1))
         return tuple(found)
+
+    def turned(self, rows: str) -> Printed:
+        """The same with its columns below each other, and what was said of each behind its name."""
+        labels = [line.label for line in self.sections[0].lines]
+        names = [" ".join((column.name, *(f"({about})" for about in column.about if about))) for column in self.columns]
+        sections = tuple(
+            Section(
+                section.title,
+                tuple(
+                    Line(name, tuple(line.cells[place] for line in section.lines)) for place, name in enumerate(names)
+                ),
+            )
+            for section in self.sections
+        )
+        return replace(
+            self, rows=rows, columns=tuple(Column(label, "") for label in labels), about=(), sections=sections
+        )

@@ -14,9 +14,9 @@ FILE = Path(__file__).with_suffix(".yaml")
 BIB = FILE.with_suffix(".bib")
 
 
-def name(task: str) -> str:
-    """A task as papers print it."""
-    return str(_known()["names"].get(task, task))
+def name(of: str) -> str:
+    """A task, or a benchmark, as papers print it."""
+    return str(_known()["names"].get(of, of))
 
 
 def group(of_tasks: str) -> str:

@@ -1,7 +1,8 @@
 -- One row per experiment, condition, regime, benchmark and group of its tasks (`overall`: all), as the benchmark aggregates: the
 -- mean over languages, then over a task's scores, then over tasks, and that over the winner's seeds. Where a task is missing, or a
 -- language of it, the score is null, never the mean of the others: `tasks` are there of `of_tasks`, `missing` names the rest. A seed
--- counts where all tasks have it; a task that has one seed alone, as nothing was trained for it, counts for all.
+-- counts where all tasks have it; a task that has one seed alone, as nothing was trained for it, counts for all. `capped`: limits
+-- left only the first examples of each language, so that these are no official scores.
 create view leaderboard as
 with asked as (
     select benchmark, task, count(*) as parts from internal.official where task_group = 'overall' group by benchmark, task
@@ -12,7 +13,7 @@ groups as (
 splits as (
     select experiment, regime, target, any_value(split) as split
     from scores
-    where winner and main
+    where winner and main = true  -- which DuckDB pushes down to the scan
     group by experiment, regime, target
 ),
 by_task as (
@@ -56,6 +57,13 @@ by_seed as (
     from cells
     group by experiment, condition, regime, benchmark, task_group, seed
 ),
+limits as (
+    select experiment, condition, regime, bool_or(eval_examples is not null) as capped
+    from internal.members
+    join ledger using (trial_id)
+    where role = 'evaluation' and winner
+    group by experiment, condition, regime
+),
 there as (
     select experiment, condition, regime, benchmark, task_group, count(*) as of_tasks, count(*) filter (has) as tasks,
            list_sort(list(task) filter (not has)) as missing
@@ -70,7 +78,8 @@ select experiment, condition, regime, benchmark, task_group, avg(score) as score
        stddev_samp(score) as std, any_value(tasks) as tasks, any_value(of_tasks) as of_tasks, any_value(missing) as missing,
        count(*) as planned, count(score) as finished, count(*) filter (failed) as failed,
        count(*) filter (score is not null and collapsed) as collapsed,
-       format('{} of {}', count(score), count(*)) as seeds
+       format('{} of {}', count(score), count(*)) as seeds, bool_or(capped) as capped
 from by_seed
 join there using (experiment, condition, regime, benchmark, task_group)
+left join limits using (experiment, condition, regime)
 group by experiment, condition, regime, benchmark, task_group;
