@@ -7,6 +7,7 @@ import io
 import json
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from sweep.cli import app
+from sweep.cli.run import _tell
 from sweep.console import Console
 from sweep.ledger import Ledger
 from sweep.planning import history
@@ -475,3 +477,12 @@ def test_each_regime_is_compared_with_the_baseline_under_it(tmp_path: Path) -> N
     ]
     assert found.family == 3
     assert any(sentence.startswith("mini-nli (few-shot-10)") for sentence in found.sentences())
+
+
+def test_a_run_ends_with_what_helped(golden: Simulation) -> None:
+    console = Console(file=io.StringIO())
+    summary: Any = SimpleNamespace(started=1, failed=[], collapsed=0, blocked=[])
+    _tell(console, golden.experiment, summary)
+    text = console.file.getvalue()
+    assert "\nmini-nli: better than none on mini-pos (+" in text
+    assert f"compare {golden.store.uri}" in text.partition("Next:")[2]
