@@ -36,11 +36,9 @@ def main() -> None:
     parser.add_argument("--repetitions", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=1)
     asked = parser.parse_args()
-    random, start = np.random.default_rng(asked.seed), time.monotonic()
-    _methods(asked.repetitions, random)
-    _designs(asked.repetitions, random)
-    _unequal(asked.repetitions, random)
-    _alarms(asked.repetitions, random)
+    start = time.monotonic()
+    for place, table in enumerate((_methods, _designs, _unequal, _alarms)):
+        table(asked.repetitions, np.random.default_rng([asked.seed, place]))
     print(f"\n{time.monotonic() - start:.0f} seconds, {asked.repetitions} repetitions, seed {asked.seed}")
 
 

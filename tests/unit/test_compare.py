@@ -375,7 +375,7 @@ def test_examples_that_are_gone_are_said(tmp_path: Path) -> None:
 
 def test_the_answer_comes_first_then_the_table_then_what_to_know(golden: Simulation) -> None:
     lines = ask(golden.store).stdout.splitlines()
-    assert lines[0] == "About the recipes, by 3 seeds of each: training again would show the same."
+    assert lines[0] == "About the recipes, from 3 seeds each: what is decided would show again in another training."
     assert lines[1].startswith("mini-nli: better than none on mini-pos (+")
     assert "worse than none on mini-ner (-" in lines[1]
     assert lines[1].endswith("not decided on mini-qa.")
@@ -421,6 +421,7 @@ def test_detect_says_which_seeds_it_takes_and_what_they_cost(golden: Simulation)
     assert "seeds=[1,2,3,4" in output
     assert "hours of trials, one after the other, on CPUs" in output
     assert ask(golden.store, "--detect", "0", code=2)
+    assert "nothing about these models" in ask(golden.store, "--detect", "1", "--claim", "models", code=2).output
     assert "for people to read" in ask(golden.store, "--detect", "1", "--format", "json", code=2).output
 
 
@@ -438,6 +439,15 @@ def test_the_seeds_that_detect_offers_do_decide(tmp_path: Path) -> None:
     after = query(more, "select count(distinct trial_id) as trials from trials").to_pylist()[0]["trials"]
     assert after - before == step.price.trials
     assert step.price.hours is not None and step.price.hours.expected > 0
+
+
+def test_the_seed_that_is_left_out_comes_on_top(golden: Simulation) -> None:
+    every, without = (
+        detect(golden.store, compare(golden.store, search_seed=one), 5.5, load_gpus())[0] for one in (True, False)
+    )
+    for found, spare in ((every, 0), (without, 1)):
+        needed = sorted({one.seeds for one in found.needs if one.seeds is not None and one.seeds > 3 - spare})
+        assert [len(one.seeds) for one in found.steps] == [count + spare for count in needed]
 
 
 def test_where_examples_are_too_few_no_seeds_help(golden: Simulation) -> None:
