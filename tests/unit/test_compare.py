@@ -21,9 +21,10 @@ from sweep.ledger import Ledger
 from sweep.planning import history
 from sweep.planning.plan import Study
 from sweep.planning.pricing import load_gpus
+from sweep.results import samples
 from sweep.results.comparison import Comparison, Difference, compare
 from sweep.results.detection import detect
-from sweep.results.query import query
+from sweep.results.query import connected, query
 from sweep.results.samples import Answers, Question, Sample, Seed
 from sweep.results.subjects import Target
 from sweep.results.verdicts import verdict_table
@@ -496,3 +497,19 @@ def test_a_run_ends_with_what_helped(golden: Simulation) -> None:
     text = console.file.getvalue()
     assert "\nmini-nli: better than none on mini-pos (+" in text
     assert f"compare {golden.store.uri}" in text.partition("Next:")[2]
+
+
+def test_what_was_read_is_not_read_again(golden: Simulation, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[str] = []
+    original = samples.sample
+
+    def counted(connection: Any, question: Question, names: list[str]) -> Sample:
+        read.append(question.target)
+        return original(connection, question, names)
+
+    monkeypatch.setattr(samples, "sample", counted)
+    with connected(golden.store) as connection:
+        kept = samples.Samples(connection)
+        found = [compare(golden.store, by=by, samples=kept) for by in ("target", "language", "target")]
+    assert sorted(read) == sorted(TARGETS)
+    assert found[0] == found[2] == compare(golden.store)
