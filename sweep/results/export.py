@@ -13,6 +13,7 @@ from sweep.results.query import query
 from sweep.scoring import benchmark
 from sweep.scoring.benchmark import BenchmarkTask
 from sweep.scoring.submission import FORMATS
+from trainables.data import kept
 from trainables.errors import Problem, UserError, nearest
 from trainables.store import Store
 
@@ -102,9 +103,8 @@ def export(
     ).to_pylist()
     if lost := sorted({row["examples"] for row in rows if row["example"] is None}):
         hint = "`sweep doctor` tells of files that are not as they should be"
-        raise UserError(
-            [Problem("is not there: whose predictions are these?", _file(store, one), hint=hint) for one in lost]
-        )
+        message = "is not there, and predictions are of its examples"
+        raise UserError([Problem(message, store.path(kept.name(one)), hint=hint) for one in lost])
     known = official_tasks()
     written: dict[str, list[Path]] = {"predictions": [], "labels": []}
     hidden = []
@@ -130,10 +130,6 @@ def export(
         unfinished=tuple(target for target, of in fates.items() if of.get(seed, next(iter(of.values()))) != "finished"),
         capped=any(row["capped"] for row in rows),
     )
-
-
-def _file(store: Store, fingerprint: str) -> str:
-    return store.path(f"examples/{fingerprint}.parquet")
 
 
 def official_tasks() -> dict[str, BenchmarkTask]:

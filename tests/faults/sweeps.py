@@ -174,5 +174,5 @@ def leftovers(store: Path) -> list[str]:
 
 
 def entries(store: Path) -> dict[str, bytes]:
-    """The ledger's files."""
-    return {path.name: path.read_bytes() for path in (store / "ledger").glob("*.parquet")}
+    """The trials' own files of the ledger."""
+    return {path.stem: path.read_bytes() for path in (store / "ledger" / "trials").glob("*.parquet")}

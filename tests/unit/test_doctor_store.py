@@ -183,6 +183,18 @@ def record_of_models(rig: WeightsRig) -> str:
     return "models.json"
 
 
+def cut_examples(rig: WeightsRig) -> str:
+    rig.store.write("examples/feed.parquet", rig.store.read("examples/feed.parquet")[:-7])
+    return "examples/feed.parquet"
+
+
+def flipped_predictions(rig: WeightsRig) -> str:
+    rig.ledger.compact(at_least=1)
+    (name,) = rig.store.list("ledger/predictions")
+    flip(rig.store, name, 0.2)
+    return name
+
+
 def cut_features(rig: WeightsRig) -> str:
     name = "features/key.arrow"
     rig.store.write(name, rig.store.read(name)[:-20])
@@ -190,6 +202,7 @@ def cut_features(rig: WeightsRig) -> str:
 
 
 DAMAGE = {
+    cut_examples: "examples", flipped_predictions: "ledger",
     cut_ledger: "ledger", flipped_ledger: "ledger", flipped_part: "ledger", flipped_plan: "plans", cut_plan: "plans",
     flipped_weights: "weights", flipped_header: "weights", cut_weights: "weights", empty_weights: "weights",
     foreign_weights: "weights", cut_state: "states", record_of_models: "models", cut_features: "features",
@@ -227,6 +240,24 @@ def test_what_was_set_aside_runs_again_and_the_store_is_whole(rig: WeightsRig) -
     rig.driver.tidy()
     assert doctor.check(rig.store).faults == ()
     assert rig.weights() == before
+
+
+def test_trials_that_lost_their_scores_are_told_and_run_again(rig: WeightsRig) -> None:
+    before = rows_of(rig)
+    for name in rig.store.list("ledger/scores"):
+        rig.store.delete(name)
+    (told,) = [one.finding.message for one in doctor.check(rig.store).faults if one.finding.check == "ledger"]
+    assert told == "2 trials have lost scores or predictions"
+    assert mend(rig) == []
+    rig.restart()
+    play(rig)
+    rig.driver.tidy()
+    assert doctor.check(rig.store).faults == ()
+    assert rows_of(rig) == before
+
+
+def rows_of(rig: Rig) -> list[dict[str, Any]]:
+    return rig.trials("select target, language, split, metric, value from scores order by all")
 
 
 def test_weights_of_what_comes_after_a_lost_trial_are_no_orphans(rig: WeightsRig) -> None:

@@ -111,7 +111,7 @@ def test_trials_says_how_each_ended(store: Store) -> None:
         "select 1; select 2",
         "from read_csv('/etc/passwd')",
         "from '/etc/passwd'",
-        "from readsealed.write('/etc/passwd')",
+        "from read_parquet('/etc/passwd')",
         "select * from glob('/*')",
         "select content from read_text('/etc/passwd')",
     ],
@@ -409,3 +409,26 @@ def test_a_trial_of_another_version_is_said(store: Store, spec: str) -> None:
     rewritten(store, name, table.set_column(column, TABLES["trials"].field("spec"), [[spec]]))
     with pytest.raises(UserError, match=r"a spec that is not known here: .*\n    a newer version of this package"):
         list(Ledger(store).outcomes())
+
+
+def test_who_asks_while_files_are_put_together_is_answered_right(tmp_path: Path) -> None:
+    """Also while trials that failed run again, with other scores."""
+    store = Store(str(tmp_path / "store"))
+    specs = [dataclasses.replace(SPEC, seed=seed) for seed in range(1, 9)]
+    history.keep(store, plan_of(*specs[:1]))
+    ledger = Ledger(store)
+    for spec in specs:
+        ledger.write(scored(dataclasses.replace(EVALUATION, seed=spec.seed), 0.0, error="a bad line"))
+    sql = "select count(*) as n, count(distinct trial_id) as trials, sum(value) as sum from internal.scored"
+    with ThreadPoolExecutor(2) as pool:
+        asking = pool.submit(lambda: [query(store, sql).to_pylist()[0] for _ in range(15)])
+        for number in range(1, 6):
+            for spec in specs:
+                again = dataclasses.replace(EVALUATION, seed=spec.seed)
+                ledger.write(scored(again, float(number), error="a bad line"))
+            ledger.compact(at_least=1)
+        answers = asking.result()
+    assert {(one["n"], one["trials"]) for one in answers} == {(8, 8)}
+    sums = [one["sum"] for one in answers]
+    assert sums == sorted(sums)  # nothing that was replaced comes back
+    assert query(store, sql).to_pylist()[0]["sum"] == 8 * 5

@@ -14,6 +14,7 @@ import pytest
 
 from sweep.planning import history
 from sweep.planning.plan import Study
+from sweep.results.export import export
 from sweep.results.query import VIEWS, query
 from tests.unit.test_driver import Rig
 from trainables import sealed
@@ -419,3 +420,10 @@ def test_predictions_whose_examples_are_lost_are_there_without_them(rig: Rig) ->
     assert rows(rig, "select count(*) from predictions") == before
     assert rows(rig, "select distinct example, gold, prediction from predictions") == [(None, None, "NOUN")]
     assert rows(rig, "from examples") == []
+
+
+def test_predictions_without_their_examples_are_no_submission(rig: Rig, tmp_path: Path) -> None:
+    rig.store.delete("examples/feed.parquet")
+    with pytest.raises(UserError, match=r"examples/feed\.parquet: is not there, and predictions are of its examples"):
+        export(rig.store, "none", tmp_path / "submission")
+    assert not (tmp_path / "submission").exists()
