@@ -13,7 +13,8 @@ from sweep.results.audit.alarms import together
 
 SELECTION = (
     "The development examples that chose the winners are drawn again, with replacement. 'Same winner' says in how many "
-    "of these draws the same trial wins. Where other trials than the winner were scored on the targets as well "
+    "of these draws the same trial wins; with new examples it would be fewer, as a winner that was lucky with these is "
+    "drawn around. Where other trials than the winner were scored on the targets as well "
     "(evaluate: {top: K}), the difference to the baseline is computed with whoever wins: 'other sign' says how often "
     "that turns the conclusion round. The oracle is the trial that is best on the target: nobody may choose it, and "
     "what it has more is the cost of choosing by English."

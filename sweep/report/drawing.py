@@ -78,20 +78,22 @@ def clean(drawn: str, name: str, caption: str) -> str:
     """What of an SVG a page takes: shapes, text and links to its own anchors. Marks get titles, which browsers show."""
     ElementTree.register_namespace("", SVG)
     root = ElementTree.fromstring(drawn)  # noqa: S314 - our own renderer's, and without entities
-    _clean(root, name)
+    _clean(root, name, {})
     root.set("role", "group")
     root.set("aria-label", visible(caption))
     return ElementTree.tostring(root, encoding="unicode", short_empty_elements=True)
 
 
-def _clean(element: ElementTree.Element, name: str) -> None:
+def _clean(element: ElementTree.Element, name: str, ids: dict[str, str]) -> None:
     says = element.get("aria-label") if element.get("aria-roledescription") in MARKS else None
     link = element.get(LINK) or ""
     kept = {key: _short(value) for key, value in element.attrib.items() if key in ATTRIBUTES}
     kept = {key: value for key, value in kept.items() if (key, value) not in USUAL}
-    for key, value in kept.items():
-        if key == "id" or value.startswith("url(#"):
-            kept[key] = f"{name}-{value}" if key == "id" else f"url(#{name}-{value[5:]}"
+    for key, value in kept.items():  # Vega counts its ids over all drawings of a process
+        if key == "id":
+            kept[key] = ids.setdefault(value, f"{name}-{len(ids) + 1}")
+        elif value.startswith("url(#"):
+            kept[key] = f"url(#{ids.setdefault(value[5:-1], f'{name}-{len(ids) + 1}')})"
     element.attrib.clear()
     element.attrib.update(kept)
     if "#" in link:
@@ -103,7 +105,7 @@ def _clean(element: ElementTree.Element, name: str) -> None:
         ElementTree.SubElement(element, f"{{{SVG}}}title").text = says[:LETTERS]
     for child in children:
         if child.tag.removeprefix(f"{{{SVG}}}") in ELEMENTS and not _is_empty(child):
-            _clean(child, name)
+            _clean(child, name, ids)
             is_bare = child.tag == f"{{{SVG}}}g" and not child.attrib
             element.extend([*child] if is_bare else [child])
 

@@ -13,7 +13,7 @@ from sweep.results.difference import Difference
 ROOM = 900
 """Pixels for all conditions beside each other, as far as each has at least LEAST."""
 
-LEAST, MOST = 90, 320
+LEAST, MOST = 90, 440
 
 
 def section(source: Source) -> Section:

@@ -12,6 +12,9 @@ from sweep.report.source import Source, anchor
 FEW = 12
 """Rows up to which a table stands open."""
 
+TICKS = 10
+"""Of an axis, at most."""
+
 WORDS = (
     "Each line of the first figure is one search as it went; of the second what the same scores let expect of fewer "
     "trials, drawn in any order (Dodge et al. 2019). Where a line still climbs at its end, more trials would have "
@@ -52,7 +55,7 @@ def figures(source: Source) -> Iterator[Figure]:
             chart="progress",
             caption="The best English development score after each trial, a line for each condition",
             values=tuple(values),
-            settings={"interpolate": "step-after", "columns": width(values)},
+            settings={"interpolate": "step-after", "ticks": _ticks(values), **room(values)},
             source="select study, trial_id, objective from trials where role = 'search' order by study, started_at",
         )
     yield from _one_more(source)
@@ -81,7 +84,7 @@ def _one_more(source: Source) -> Iterator[Figure]:
             chart="progress",
             caption="The best English development score to be expected of so many trials, a line for each condition",
             values=tuple(values),
-            settings={"interpolate": "linear", "columns": width(values)},
+            settings={"interpolate": "linear", "ticks": _ticks(values), **room(values)},
             source="sweep.results.audit.searches(connection)",
         )
 
@@ -95,9 +98,17 @@ def scored(source: Source) -> dict[tuple[str, str], list[Row]]:
     return found
 
 
-def width(values: Sequence[Row]) -> int:
-    """How many training sets stand beside each other."""
-    return min(3, len({row["training_set"] for row in values}))
+def room(values: Sequence[Row]) -> dict[str, int]:
+    """Training sets beside each other, three at most, and the pixels of each: fewer are larger."""
+    columns = min(3, len({row["training_set"] for row in values}))
+    width, height = {1: (520, 260), 2: (340, 210), 3: (230, 170)}[columns]
+    return {"columns": columns, "width": width, "height": height}
+
+
+def _ticks(values: Sequence[Row]) -> list[int]:
+    """Whole numbers of trials, not too many of them."""
+    most = max(row["trials"] for row in values)
+    return [*range(1, most + 1, 1 + most // TICKS)]
 
 
 def _table(source: Source) -> Table:

@@ -9,13 +9,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from sweep.report.blocks import Block, Figure, Row, Section, Text
-from sweep.report.searching import searched, width
+from sweep.report.searching import room, searched
 from sweep.report.source import Source, anchor
 
 SQL = """
 select training_set, condition, trial_id, learning_rate, epochs, objective, winner
 from trials where phase = 'target' and role = 'search'
 """.strip()
+
+MOST = 6
+"""Values that are labelled one by one."""
 
 PARAMETERS = (("learning_rate", "learning rate", "log", ".0e"), ("epochs", "epochs", "linear", "d"))
 """Column, name, scale, and format of the axis."""
@@ -54,8 +57,8 @@ def figures(source: Source) -> Iterator[Figure]:
                 "title": name,
                 "scale": scale,
                 "format": form,
-                "ticks": tried if scale == "linear" else None,
-                "columns": width(values),
+                "ticks": tried if len(tried) <= MOST else None,
+                **room(values),
             },
             source=SQL,
         )

@@ -76,14 +76,16 @@ def _of_condition(rows: Sequence[Difference]) -> str:
     of = {
         said: [row for row in rows if row.verdict == said] for said in ("better", "worse", "not decided", "no scores")
     }
-    plural = {"target": "targets", "language": "languages", "benchmark": "benchmarks"}.get(rows[0].by, "groups")
+    plural = {"target": "targets", "language": "pairs of target and language", "benchmark": "benchmarks"}.get(
+        rows[0].by, "groups"
+    )
     parts = []
     for said in ("better", "worse"):
         if of[said]:
             parts.append(f"{said} than {rows[0].baseline} on {_listed(of[said], plural)}")
     for said in ("not decided", "no scores"):
         if of[said]:
-            where = named(of[said][0]) if len(of[said]) == 1 else f"{len(of[said])} {plural}"
+            where = named(of[said][0]) if len(of[said]) == 1 else f"{len(of[said]):,} {plural}"
             parts.append(f"{said} on {where}")
     return "; ".join(parts)
 
@@ -93,7 +95,7 @@ def _listed(rows: Sequence[Difference], plural: str) -> str:
     largest = sorted(rows, key=lambda row: -abs(row.difference or 0.0))
     shown = [f"{named(row)} ({_points(row)})" for row in largest[:NAMED]]
     if len(rows) > NAMED:
-        shown.append(f"{len(rows) - NAMED} more of {len(rows)} {plural}")
+        shown.append(f"{len(rows) - NAMED:,} more of {len(rows):,} {plural}")
     return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}"
 
 
@@ -129,7 +131,9 @@ def _open(tested: Sequence[Difference]) -> Iterator[str]:
     yield f"What is not decided may still be there: to be found 4 times in 5, a difference has to be {span}."
     if any(row.claim == "recipe" for row in missed):
         seeds = sum(row.dominated_by == "seeds" for row in missed)
-        told = [f"{what} on {count}" for what, count in (("seeds", seeds), ("examples", len(missed) - seeds)) if count]
+        told = [
+            f"{what} on {count:,}" for what, count in (("seeds", seeds), ("examples", len(missed) - seeds)) if count
+        ]
         yield f"What is missing most to decide is {', '.join(told)} of {counted(len(missed), 'row')}."
 
 

@@ -193,12 +193,12 @@ def _of_seeds(subject: Subject, baseline: str, found: Contrast, wanted: Claim) -
     sides = ((subject.condition, subject.first), (baseline, subject.second))
     for (name, one), is_uneven in zip(sides, found.uneven, strict=True):
         parts = [
-            f"{count} {what}"
-            for count, what in (
-                (one.count("collapsed"), "ended at chance and count"),
-                (one.count("failed"), "failed"),
-                (one.count("missing"), "are still to run"),
-                (one.count("unscored"), "have no scores here"),
+            f"{count} {what if count == 1 else several}"
+            for count, what, several in (
+                (one.count("collapsed"), "ended at chance and counts", "ended at chance and count"),
+                (one.count("failed"), "failed", "failed"),
+                (one.count("missing"), "is still to run", "are still to run"),
+                (one.count("unscored"), "has no score here", "have no scores here"),
             )
             if count
         ]
@@ -255,7 +255,7 @@ def _notes(comparison: Sequence[Difference], by: By, claim: Claim | None, search
         how = "Holm" if CORRECTIONS[by] == "holm" else "Benjamini-Hochberg"
         adjusted = f"p adjusted for {counted(len(tested), 'comparison')} ({how})"
         yield f"verdicts: {adjusted}; intervals: 95 %, of each row alone"
-        yield "found from: the smallest difference that had been found 4 times in 5, all other rows as they are"
+        yield "found from: the smallest difference that would have been found 4 times in 5, other rows as they are"
     if any(row.claim == "recipe" for row in tested):
         seeds = sorted(set(searched.values()))
         told = f"seed {seeds[0]}" if len(seeds) == 1 else f"seeds {', '.join(map(str, seeds))}"

@@ -59,21 +59,30 @@ def side(question: Question, sample: Sample, condition: str, languages: Sequence
     numbers = tuple(seed for seed, fate in fates.items() if fate in ("used", "collapsed"))
     if not numbers:
         return Side(fates, (), None, None, None)
-    places = [sample.languages.index(language) for language in languages]
     answers = [sample.answers[condition, seed] for seed in numbers]
-    present = sample.present[places].any(axis=0)
+    places = [sample.languages.index(language) for language in languages]
     scores = np.stack([one.scores[places] for one in answers])
-    changes = np.stack([one.changes[places].mean(axis=0)[present] for one in answers])
-    is_collapsed = "collapsed" in fates.values()
     others = [place for place, language in enumerate(languages) if language != question.source_language]
-    alone = answers[0].right if len(answers) == len(places) == 1 else None
+    right = answers[0].right if len(answers) == len(languages) == 1 else None
     return Side(
         fates,
         numbers,
-        Runs(scores.mean(axis=1), changes, is_trained, is_collapsed),
-        scores[:, others].mean(axis=1) if 0 < len(others) < len(places) else None,
-        alone[places[0]][present] if alone is not None else None,
+        Runs(scores.mean(axis=1), _changes(sample, answers, languages), is_trained, "collapsed" in fates.values()),
+        scores[:, others].mean(axis=1) if 0 < len(others) < len(languages) else None,
+        right[languages[0]] if right is not None else None,
     )
+
+
+def _changes(sample: Sample, answers: Sequence[Answers], languages: Sequence[str]) -> Floats:
+    """Those of the mean over languages (seeds, groups), in the order of the numbers of all their groups."""
+    own = {name: sample.groups[name] for one in answers for name in (one.examples[language] for language in languages)}
+    every = np.unique(np.concatenate([*own.values()]))
+    places = {name: np.searchsorted(every, groups) for name, groups in own.items()}
+    found = np.zeros((len(answers), len(every)))
+    for row, one in zip(found, answers, strict=True):
+        for language in languages:
+            row[places[one.examples[language]]] += one.changes[language] / len(languages)
+    return found
 
 
 def joined(sides: Sequence[Side]) -> Side:

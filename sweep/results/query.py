@@ -128,7 +128,9 @@ def connected(
 def _prepare(connection: duckdb.DuckDBPyConnection, memory: str | None) -> None:
     connection.execute("set TimeZone = 'UTC'")
     connection.execute("set temp_directory = ''")  # nothing is written, not even what has no room in memory
-    connection.execute("set enable_progress_bar = false")  # it would stand in the midst of the answer
+    if connection.execute("select current_setting('enable_progress_bar')").fetchone() == (True,):
+        # It would stand in the midst of the answer. In a notebook without ipywidgets it is off, and nobody may say so.
+        connection.execute("set enable_progress_bar = false")
     connection.execute("set preserve_insertion_order = false")
     connection.execute("set enable_external_file_cache = false")
     connection.execute("set prefetch_all_parquet_files = true")  # a few large reads instead of many small ones

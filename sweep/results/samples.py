@@ -113,15 +113,15 @@ class Answers:
 
     Attributes:
         scores: (languages), NaN where it has none.
-        changes: (languages, groups), as `statistics.influence.leave_out` has them.
+        changes: by language of each of its groups, as `statistics.influence.leave_out` has them.
         examples: by language the fingerprint of the examples.
-        right: (languages, groups), where an answer is right or wrong and each group is a single one; else None.
+        right: by language which answers are, where all are right or wrong and each group is a single one; else None.
     """
 
     scores: Floats
-    changes: Floats
+    changes: Mapping[str, Floats]
     examples: Mapping[str, str]
-    right: NDArray[np.bool_] | None
+    right: Mapping[str, NDArray[np.bool_]] | None
 
 
 @dataclass(frozen=True)
@@ -129,15 +129,16 @@ class Sample:
     """What the winners of a target answered.
 
     Attributes:
-        present: (languages, groups): which language has which group.
-        counts: (languages): examples.
+        groups: by fingerprint of examples the numbers of their groups, in order: the same group has the same number in
+            all languages.
+        counts: by language how many examples there are.
         answers: by condition and seed; of those alone that have statistics.
         lacking: languages left out, as their examples are not in the store.
     """
 
     languages: tuple[str, ...]
-    present: NDArray[np.bool_]
-    counts: NDArray[np.int64]
+    groups: Mapping[str, NDArray[np.integer]]
+    counts: Mapping[str, int]
     answers: Mapping[tuple[str, int], Answers]
     lacking: tuple[str, ...] = ()
 
@@ -247,11 +248,10 @@ def _unsummed(question: Question) -> Sample:
     answers = {}
     for key, values in runs.items():
         scores = np.array([np.nan if (value := values.get(one)) is None else value for one in languages])
-        known = {language: "" for language in languages if values.get(language) is not None}
+        known = [language for language in languages if values.get(language) is not None]
         if known:
-            answers[key] = Answers(scores, np.zeros((len(languages), 0)), known, None)
-    counts = np.zeros(len(languages), dtype=np.int64)
-    return Sample(languages, np.zeros((len(languages), 0), dtype=bool), counts, answers)
+            answers[key] = Answers(scores, dict.fromkeys(known, np.zeros(0)), dict.fromkeys(known, ""), None)
+    return Sample(languages, {"": np.zeros(0, dtype=np.int64)}, dict.fromkeys(languages, 0), answers)
 
 
 def _sampled(connection: duckdb.DuckDBPyConnection, question: Question, formula: Callable[[Floats], Floats]) -> Sample:
@@ -259,24 +259,21 @@ def _sampled(connection: duckdb.DuckDBPyConnection, question: Question, formula:
     trials = sorted({trial for one in seeds.values() for trial in one.trials.values()})
     of_target = {"target": question.target, "split": question.split}
     found = _rows(connection, *_among(_EXAMPLES, of_target, trials=trials))
-    places, groups = group_places(connection, [row["examples"] for row in found])
-    languages = tuple(sorted({row["language"] for row in found if row["examples"] in places}))
-    lacking = tuple(sorted({row["language"] for row in found if row["examples"] not in places}))
-    present = np.zeros((len(languages), groups), dtype=bool)
-    counts = np.zeros(len(languages), dtype=np.int64)
+    groupings = group_places(connection, [row["examples"] for row in found])
+    languages = tuple(sorted({row["language"] for row in found if row["examples"] in groupings}))
+    lacking = tuple(sorted({row["language"] for row in found if row["examples"] not in groupings}))
+    counts: dict[str, int] = {}
     answers: dict[tuple[str, int], Answers] = {}
     for batch in _batches(seeds):
         wanted = sorted({trial for one in batch.values() for trial in one.trials.values()})
-        sums = group_sums(connection, {**of_target, "trials": wanted}, places, groups)
+        sums = group_sums(connection, {**of_target, "trials": wanted}, groupings)
         for key, one in batch.items():
             mine = {name: sums[trial, name] for name, trial in one.trials.items() if (trial, name) in sums}
-            for language, of_language in mine.items():
-                place = languages.index(language)
-                present[place] |= of_language.examples > 0
-                counts[place] = max(counts[place], of_language.examples.sum())
             if mine:
-                answers[key] = _answers(formula, languages, mine, groups)
-    return Sample(languages, present, counts, answers, lacking)
+                answers[key] = _answers(formula, languages, mine)
+                counts |= {language: int(of_language.examples.sum()) for language, of_language in mine.items()}
+    groups = {fingerprint: grouping.groups for fingerprint, grouping in groupings.items()}
+    return Sample(languages, groups, counts, answers, lacking)
 
 
 def _batches(seeds: Mapping[tuple[str, int], Seed]) -> Iterator[dict[tuple[str, int], Seed]]:
@@ -291,11 +288,24 @@ def _batches(seeds: Mapping[tuple[str, int], Seed]) -> Iterator[dict[tuple[str, 
 
 
 @dataclass(frozen=True)
+class Grouping:
+    """The groups of a split's examples.
+
+    Attributes:
+        groups: their numbers, in order.
+        places: of the example at each position, which of these is its group.
+    """
+
+    groups: NDArray[np.integer]
+    places: NDArray[np.integer]
+
+
+@dataclass(frozen=True)
 class GroupSums:
     """A trial's in a language.
 
     Attributes:
-        sums: (groups, k).
+        sums: (groups, k), in the order of the Grouping of its examples.
         examples: (groups): how many there are.
     """
 
@@ -304,27 +314,24 @@ class GroupSums:
     examples: NDArray[np.int64]
 
 
-def group_places(
-    connection: duckdb.DuckDBPyConnection, fingerprints: Iterable[str]
-) -> tuple[dict[str, NDArray[np.integer]], int]:
-    """By fingerprint, the group of the example at each position as a number; how many groups there are in all."""
+def group_places(connection: duckdb.DuckDBPyConnection, fingerprints: Iterable[str]) -> dict[str, Grouping]:
+    """By fingerprint. Groups have numbers that are the same for all of them."""
     table = _table(connection, *_among(_GROUPS, {}, examples=sorted(set(fingerprints))))
-    groups, of_groups = _encoded(table["key"])
+    _, of_groups = _encoded(table["key"])
     names, of_names = _encoded(table["examples"])
-    return {name: of_groups[of_names == place] for place, name in enumerate(names)}, len(groups)
+    ends = np.flatnonzero(np.diff(of_names)) + 1  # the rows of one stand together
+    parts = [np.unique(part, return_inverse=True) for part in np.split(of_groups, ends)] if len(names) else []
+    return {name: Grouping(groups, places) for name, (groups, places) in zip(names, parts, strict=True)}
 
 
 def group_sums(
-    connection: duckdb.DuckDBPyConnection,
-    wanted: Mapping[str, Any],
-    places: Mapping[str, NDArray[np.integer]],
-    groups: int,
+    connection: duckdb.DuckDBPyConnection, wanted: Mapping[str, Any], groupings: Mapping[str, Grouping]
 ) -> dict[tuple[str, str], GroupSums]:
     """By trial and language. Languages whose examples are not known are left out.
 
     Args:
         wanted: `target`, `split` and `trials`.
-        places, groups: of `group_places`.
+        groupings: of `group_places`.
     """
     of_target = {"target": wanted["target"], "split": wanted["split"]}
     table = _table(connection, *_among(_STATISTICS, of_target, trials=wanted["trials"]))
@@ -341,29 +348,26 @@ def group_sums(
     for rows in np.split(order, np.flatnonzero(np.diff(parts[order])) + 1):
         first = rows[0]
         fingerprint = fingerprints[of_fingerprints[first]]
-        if fingerprint in places:
-            own = places[fingerprint][positions[rows]]
-            sums = by_group(statistics[rows], own, groups)
-            examples = np.bincount(own, minlength=groups)
+        if fingerprint in groupings:
+            grouping = groupings[fingerprint]
+            own, count = grouping.places[positions[rows]], len(grouping.groups)
+            sums = by_group(statistics[rows], own, count)
+            examples = np.bincount(own, minlength=count)
             found[trials[of_trials[first]], languages[of_languages[first]]] = GroupSums(fingerprint, sums, examples)
     return found
 
 
-def _answers(
-    formula: Callable[[Floats], Floats], languages: Sequence[str], found: Mapping[str, GroupSums], groups: int
-) -> Answers:
+def _answers(formula: Callable[[Floats], Floats], languages: Sequence[str], found: Mapping[str, GroupSums]) -> Answers:
     scores = np.full(len(languages), np.nan)
-    changes = np.zeros((len(languages), groups))
-    right = np.zeros((len(languages), groups), dtype=bool)
-    is_single = True
+    changes: dict[str, Floats] = {}
+    right: dict[str, NDArray[np.bool_]] = {}
     for language, one in found.items():
-        place = languages.index(language)
-        scores[place], changes[place] = leave_out(formula, one.sums)
+        scores[languages.index(language)], changes[language] = leave_out(formula, one.sums)
         is_share = one.sums.shape[1] == SHARE and np.array_equal(one.sums[:, 1], one.examples)
-        is_single = is_single and is_share and one.examples.max() == 1 and not (one.sums[:, 0] % 1).any()
-        right[place] = one.sums[:, 0] > 0
+        if is_share and one.examples.max() == 1 and not (one.sums[:, 0] % 1).any():
+            right[language] = one.sums[:, 0] > 0
     fingerprints = {language: one.fingerprint for language, one in found.items()}
-    return Answers(scores, changes, fingerprints, right if is_single else None)
+    return Answers(scores, changes, fingerprints, right if len(right) == len(found) else None)
 
 
 def _among(sql: str, parameters: Mapping[str, object], **lists: Sequence[str]) -> tuple[str, dict[str, object]]:

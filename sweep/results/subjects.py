@@ -8,8 +8,6 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from sweep.planning.plan import Plan
 from sweep.results.contrast import Side, joined, side
 from sweep.results.difference import By
@@ -103,7 +101,7 @@ def subjects(
                 yield from target.subjects(by, condition)
 
 
-EMPTY = Sample((), np.zeros((0, 0), dtype=bool), np.zeros(0, dtype=np.int64), {})
+EMPTY = Sample((), {}, {}, {})
 
 
 @dataclass(frozen=True)
@@ -141,7 +139,7 @@ class Target:
 
     def subjects(self, by: By, condition: str, among: Sequence[str] | None = None) -> Iterator[Subject]:
         """The rows of a condition; of languages that are not `among` them nothing is said."""
-        question, counts = self.question, dict(zip(self._found.languages, self._found.counts.tolist(), strict=True))
+        question = self.question
         for name, languages, notes in _parts(question, by, self._common(condition).among(among)):
             every = self._every(languages)
             yield Subject(
@@ -152,7 +150,7 @@ class Target:
                 question.metric,
                 question.split,
                 languages,
-                sum(counts[language] for language in languages),
+                sum(self._found.counts[language] for language in languages),
                 every[condition],
                 every[self.baseline],
                 [*every.values()],

@@ -35,12 +35,14 @@ def show(comparison: Comparison, console: Console) -> None:
 
 
 def verdict_table(comparison: Comparison) -> Table:
-    """A row for each difference. The subject of several stands once."""
+    """A row for each difference. What several rows share stands once."""
     several = len({row.experiment for row in comparison.rows}) > 1
+    has_parts = comparison.by not in ("target", "benchmark")
     title = f"points of difference to {comparison.baseline}, with intervals of 95 %"
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    subject = comparison.by if comparison.by in ("target", "benchmark") else f"target, {comparison.by}"
-    table.add_column(subject, overflow="fold")
+    table.add_column("target" if has_parts else comparison.by, overflow="fold")
+    if has_parts:
+        table.add_column(comparison.by, overflow="fold")
     table.add_column("condition", overflow="fold")
     table.add_column("difference", justify="right", no_wrap=True)
     table.add_column("p", justify="right", no_wrap=True)
@@ -55,6 +57,7 @@ def verdict_table(comparison: Comparison) -> Table:
             table.add_section()
         table.add_row(
             subject if subject != before else "",
+            *([row.subject] if has_parts else []),
             row.condition,
             _difference(row),
             _probability(row.p_adjusted),
@@ -68,8 +71,9 @@ def verdict_table(comparison: Comparison) -> Table:
 
 
 def _subject(row: Difference, several: bool) -> str:
+    """What rows that stand together have in common."""
     lines = [row.experiment] if several else []
-    lines.append(named(row))
+    lines.append(row.target or row.subject)
     if row.regime != ZERO_SHOT:
         lines.append(f"  {row.regime}")
     if row.metric:

@@ -9,10 +9,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import duckdb
 from scipy import stats
 
 from sweep.experiment.regimes import ZERO_SHOT
-from sweep.results.query import connected, query
+from sweep.results.query import query, steadily
 from sweep.results.samples import questions, sample
 from sweep.statistics.influence import variance
 from trainables.errors import Problem, UserError, nearest
@@ -134,20 +135,25 @@ def intervals(store: Store, winner: Winner, targets: Sequence[str]) -> dict[tupl
     From what the score owes to each group of examples (`sweep.statistics.influence`); not for scores whose examples or
     statistics the store has not got.
     """
+    return steadily(store, [winner.experiment], lambda connection: _intervals(connection, winner, targets))
+
+
+def _intervals(
+    connection: duckdb.DuckDBPyConnection, winner: Winner, targets: Sequence[str]
+) -> dict[tuple[str, str], tuple[float, float]]:
     found: dict[tuple[str, str], tuple[float, float]] = {}
-    with connected(store, [winner.experiment]) as connection:
-        for question in questions(connection):
-            seeds = [one for one in question.conditions.get(winner.condition, ()) if one.seed == winner.seed]
-            if question.regime != winner.regime or question.target not in targets or not seeds:
-                continue
-            asked = dataclasses.replace(question, conditions={winner.condition: tuple(seeds)})
-            sampled = sample(connection, asked, [question.metric])
-            answers = sampled.answers.get((winner.condition, winner.seed))
-            for place, language in enumerate(sampled.languages if answers else ()):
-                assert answers is not None
-                changes = answers.changes[place][sampled.present[place]]
-                if len(changes) > 1:
-                    margin = stats.t.ppf(0.975, len(changes) - 1) * math.sqrt(variance(changes))
-                    score = float(answers.scores[place])
-                    found[question.target, language] = max(0.0, score - margin), min(100.0, score + margin)
+    for question in questions(connection):
+        seeds = [one for one in question.conditions.get(winner.condition, ()) if one.seed == winner.seed]
+        if question.regime != winner.regime or question.target not in targets or not seeds:
+            continue
+        asked = dataclasses.replace(question, conditions={winner.condition: tuple(seeds)})
+        sampled = sample(connection, asked, [question.metric])
+        answers = sampled.answers.get((winner.condition, winner.seed))
+        if answers is None:
+            continue
+        for language, changes in answers.changes.items():
+            if len(changes) > 1:
+                margin = stats.t.ppf(0.975, len(changes) - 1) * math.sqrt(variance(changes))
+                score = float(answers.scores[sampled.languages.index(language)])
+                found[question.target, language] = max(0.0, score - margin), min(100.0, score + margin)
     return found

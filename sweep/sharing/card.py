@@ -11,6 +11,7 @@ import pyarrow as pa
 from huggingface_hub import EvalResult, ModelCardData
 
 from sweep.console import counted, visible
+from sweep.experiment.condition import BASELINE
 from sweep.results.query import query
 from sweep.results.tables import as_markdown
 from sweep.results.winner import Winner, intervals
@@ -171,18 +172,18 @@ def _task(catalogue: Catalogue, name: str) -> Task | None:
 
 
 def _title(winner: Winner) -> str:
+    after = f" after {winner.condition}" if winner.condition != BASELINE else ""
     trained = f", trained on {winner.training_set}" if winner.training_set else ""
-    return f"{winner.evaluation.model} after {winner.condition}{trained}"
+    return f"{winner.evaluation.model}{after}{trained}"
 
 
 def _summary(winner: Winner, targets: Sequence[str], tasks: Mapping[str, Task]) -> str:
     model, revision = winner.evaluation.model, winner.evaluation.weights
     of = f" (weights {_code(revision)})" if revision else ""
     named = ", ".join(_text(tasks[name].title if name in tasks else name) for name in targets)
-    return (
-        f"{_code(model)}{of}, with the intermediate training of condition {_code(winner.condition)}, "
-        f"{winner.regime}, scored on {named}. Seed {winner.seed}."
-    )
+    before = f"with the intermediate training of condition {_code(winner.condition)}"
+    before = before if winner.condition != BASELINE else "without intermediate training"
+    return f"{_code(model)}{of}, {before}, {winner.regime}, scored on {named}. Seed {winner.seed}."
 
 
 def _use(loader: str, vector: str | None) -> str:
@@ -193,7 +194,7 @@ def _use(loader: str, vector: str | None) -> str:
         f'model = {loader}.from_pretrained("DIR")',
     ]
     code = "\n".join(["```python", *lines, "```"])
-    compared = f" Texts are compared by the cosine of {vector}." if vector else ""
+    compared = f" Texts are compared by the cosine of {_text(vector)}." if vector else ""
     return f"{code}\n\nThe tokenizer cuts texts with `truncation=True` to what was seen in training.{compared}"
 
 

@@ -29,6 +29,20 @@ DESCRIBED = (
     "train_examples", "eval_examples",
 )  # fmt: skip
 """What is shown beside the hyper-parameters, where it is said."""
+UNSAID = (None, "{}")
+"""Nothing, and a recipe like any other's."""
+
+_SCORES = """
+with named as (
+    select experiment, trial_id, concat_ws('/', target, language, split, metric) as name, value
+    from scores
+    where value is not null
+)
+select experiment, trial_id, list(name order by name) as names, list(value order by name) as values
+from named
+group by experiment, trial_id
+"""
+"""A row a trial: most of a ledger's rows are of a few evaluations."""
 
 
 @dataclass(frozen=True)
@@ -85,12 +99,11 @@ def runs(store: Store, experiments: Sequence[str] = ()) -> list[Run]:
     trials: dict[tuple[str, str], list[Row]] = defaultdict(list)
     for row in query(store, "from trials order by finished_at, trial_id, study", None, experiments).to_pylist():
         trials[row["experiment"], row["trial_id"]].append(row)
-    scores: dict[tuple[str, str], dict[str, float]] = defaultdict(dict)
-    sql = "from scores where value is not null order by target, language, split, metric"
-    for row in query(store, sql, None, experiments).to_pylist():
-        name = "/".join(row[part] for part in ("target", "language", "split", "metric"))
-        scores[row["experiment"], row["trial_id"]][name] = row["value"]
-    return [_run(rows, scores[place]) for place, rows in trials.items()]
+    scores = {
+        (row["experiment"], row["trial_id"]): dict(zip(row["names"], row["values"], strict=True))
+        for row in query(store, _SCORES, None, experiments).to_pylist()
+    }
+    return [_run(rows, scores.get(place, {})) for place, rows in trials.items()]
 
 
 def _run(rows: Sequence[Row], scores: Mapping[str, float]) -> Run:
@@ -105,7 +118,7 @@ def _run(rows: Sequence[Row], scores: Mapping[str, float]) -> Run:
         error=row["error"],
         started_at=row["started_at"],
         finished_at=row["finished_at"],
-        parameters={name: _plain(row[name]) for name in (*SEARCHED, *DESCRIBED) if row[name] is not None},
+        parameters={name: _plain(row[name]) for name in (*SEARCHED, *DESCRIBED) if row[name] not in UNSAID},
         tags={name: text for name in TAGGED if (text := _joined(row[name] for row in rows))},
         curves={name: tuple(values) for name, values in curves.items() if values},
         scores=scores,

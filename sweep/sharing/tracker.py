@@ -23,10 +23,11 @@ SILENT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "WANDB_ERROR_REPORTING": "false",
     "HF_HUB_DISABLE_TELEMETRY": "1",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",  # else a server that is away is waited for some minutes
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
 }
-"""Variables that packages read when they are imported, unless they are set: nobody asked them to tell their makers."""
+"""Variables that packages read, unless somebody has set them: they tell their makers nothing, and do not talk."""
 
 FOLDER = "sharing"
 """Where in a store on a disk they are, if nobody says another place."""

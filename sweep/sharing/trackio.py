@@ -8,6 +8,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import trackio.sqlite_storage as storage
 
@@ -24,8 +25,9 @@ class Trackio:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self.shown_by = f"TRACKIO_DIR={shlex.quote(str(folder))} trackio show"
-        storage.TRACKIO_DIR = folder  # what the environment says is read once, when trackio is imported
-        self.storage = storage.SQLiteStorage
+        module: Any = storage
+        module.TRACKIO_DIR = folder  # what the environment says is read once, when trackio is imported
+        self.storage = module.SQLiteStorage
 
     def held(self, experiment: str) -> Mapping[str, str]:
         found = self.storage.get_all_run_configs(experiment)

@@ -127,5 +127,7 @@ def test_what_nothing_was_trained_for_has_no_stages(tmp_path: Path) -> None:
     winner = find_winner(rig.store, "none")
     assert (winner.trained, winner.training_set, winner.is_chosen) == ((), None, False)
     text = made(rig, "none")
+    assert "# random:tiny\n\n`random:tiny`" in text
+    assert "without intermediate training" in text
     assert "Nothing was trained." in text
     assert "No hyper-parameters were searched." in text

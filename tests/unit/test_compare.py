@@ -239,7 +239,7 @@ def test_seeds_that_are_not_there_are_said(tmp_path: Path, end: End) -> None:
         counts = (row.seeds, row.planned, row.failed, row.missing)
         assert counts == (2, 3, int(end == "failed"), int(end == "missing"))
         assert (row.baseline_seeds, row.baseline_failed, row.baseline_missing) == (3, 0, 0)
-        assert f"of the 3 seeds of mini-nli 1 {'failed' if end == 'failed' else 'are still to run'}" in row.note
+        assert f"of the 3 seeds of mini-nli 1 {'failed' if end == 'failed' else 'is still to run'}" in row.note
     assert "2 of 3, 3 of 3" in ask(found_store(tmp_path)).stdout
 
 
@@ -251,7 +251,7 @@ def test_collapsed_seeds_are_in_the_mean_and_said(tmp_path: Path) -> None:
     found = compare(world(tmp_path, ends=ends_of("target", 2, "collapsed")).store)
     for row in found.rows:
         assert (row.seeds, row.collapsed, row.baseline_collapsed) == (3, 1, 0)
-        assert "1 ended at chance and count" in row.note
+        assert "1 ended at chance and counts" in row.note
         assert row.parts is not None and row.parts.first > 100 > 20 > row.parts.second  # nobody else's spread
     assert "3 of 3*" in ask(found_store(tmp_path)).stdout
 
@@ -330,7 +330,7 @@ def two_sides(first: dict[str, str], second: dict[str, str], groups: int = 30) -
 
     def run(examples: dict[str, str]) -> Answers:
         scores = np.array([70.0 if one in examples else np.nan for one in languages])
-        return Answers(scores, random.standard_normal((len(languages), groups)), examples, None)
+        return Answers(scores, {one: random.standard_normal(groups) for one in examples}, examples, None)
 
     conditions = {
         name: tuple(Seed(seed, "finished", values=dict.fromkeys(examples, 70.0)) for seed in (1, 2))
@@ -338,7 +338,8 @@ def two_sides(first: dict[str, str], second: dict[str, str], groups: int = 30) -
     }
     question = Question("x", "zero-shot", "t", "f1", "test", ("f1",), "en", conditions, frozenset())
     answers = {(name, seed): run(examples) for name, examples in (("a", first), ("none", second)) for seed in (1, 2)}
-    sample = Sample(languages, np.ones((len(languages), groups), bool), np.full(len(languages), groups), answers)
+    numbers = dict.fromkeys([*first.values(), *second.values()], np.arange(groups))
+    sample = Sample(languages, numbers, dict.fromkeys(languages, groups), answers)
     return list(Target(question, sample, "none", None).subjects("target", "a"))
 
 

@@ -6,17 +6,22 @@ import json
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from sweep.results.diagnostics import diagnose as module
 from sweep.results.diagnostics.diagnose import Diagnostics, diagnose
+from sweep.results.diagnostics.reading import read
 from sweep.results.diagnostics.scores import BucketScore
 from sweep.results.query import connected, query
-from sweep.results.samples import questions
+from sweep.results.samples import Question, Seed, questions
 from tests.simulated import Simulation, Truth, simulated
+from trainables import sealed
 from trainables.data import kept, mini
-from trainables.data.examples import Question
+from trainables.data.examples import LabelledText
+from trainables.data.examples import Question as AskedQuestion
 from trainables.data.items import places
 from trainables.errors import UserError
 from trainables.metrics import METRICS
@@ -227,9 +232,55 @@ def test_regimes_answer_for_themselves(tmp_path: Path) -> None:
 
 def test_the_tests_of_a_suite_are_kept_in_the_order_of_their_statistics() -> None:
     task = load("mini-checklist")
-    examples = [one for one in mini.examples("checklist", "test", "de") if isinstance(one, Question)]
+    examples = [one for one in mini.examples("checklist", "test", "de") if isinstance(one, AskedQuestion)]
     table = kept.table(task, "test", "de", examples, places(examples), None, np.ones(len(examples)))
     told = json.loads(table.schema.metadata[b"parts"])
     assert told == METRICS[task.metric].parts([Expected((), one.test or "", one.case or "") for one in examples])
     other = kept.table(load("mini-qa"), "test", "de", examples, places(examples), None, np.ones(len(examples)))
     assert other.schema.metadata[b"parts"] == b"[]"
+
+
+def asked_of(folder: Path, rows: list[tuple[str, str, str, int]], conditions: dict[str, dict[str, str]]) -> Any:
+    """What is read of predictions that are given: trial, language, fingerprint, how many, the last first.
+
+    Args:
+        conditions: by name, by language, the trial that scored it.
+    """
+    store, connection = Store(str(folder)), duckdb.connect()
+    for language, name in {(language, name) for _, language, name, _ in rows}:
+        examples = [LabelledText(str(number), f"a {number}", "x") for number in range(30)]
+        table = kept.table(load("sib200"), "test", language, examples, places(examples), ["x"] * 30, np.ones(30))
+        store.write(kept.name(name), sealed.write(table))
+    predicted = [
+        {"trial_id": trial, "target": "sib200", "language": language, "split": "test", "examples": name,
+         "position": place, "prediction": "x", "statistics": [place % 3 / 2, 1.0]}
+        for trial, language, name, number in rows for place in reversed(range(number))
+    ]  # fmt: skip
+    connection.execute("create schema internal")
+    connection.register("part", pa.Table.from_pylist(predicted))
+    connection.execute("create table internal.predicted as from part")
+    seeds = {name: (Seed(1, "finished", trials=trials),) for name, trials in conditions.items()}
+    question = Question("e", "zero-shot", "sib200", "accuracy", "test", ("accuracy",), "en", seeds, frozenset())
+    return read(connection, store, question, with_predictions=False)
+
+
+def test_whoever_answered_other_examples_is_left_out_and_said(tmp_path: Path) -> None:
+    rows = [("a", "en", "one", 30), ("b", "en", "one", 30), ("c", "en", "two", 30)]
+    found = asked_of(tmp_path, rows, {"none": {"en": "a"}, "nli": {"en": "b"}, "pos": {"en": "c"}})
+    assert [run.condition for run in found.runs] == ["none", "nli"]
+    assert found.notes == ("pos on seed 1 is left out: it has answered other languages or examples",)
+    assert found.answered["en"].statistics[..., 0].tolist() == [[place % 3 / 2 for place in range(30)]] * 2
+
+
+def test_whoever_lacks_a_language_is_left_out_and_said(tmp_path: Path) -> None:
+    rows = [("a", "en", "one", 30), ("a", "de", "two", 30), ("b", "en", "one", 30)]
+    found = asked_of(tmp_path, rows, {"none": {"en": "a", "de": "a"}, "nli": {"en": "b", "de": "b"}})
+    assert [run.condition for run in found.runs] == ["none"]
+    assert found.notes == ("nli on seed 1 is left out: it has answered other languages or examples",)
+
+
+def test_a_language_with_fewer_predictions_than_examples_is_left_out_and_said(tmp_path: Path) -> None:
+    rows = [("a", "en", "one", 30), ("a", "de", "two", 29)]
+    found = asked_of(tmp_path, rows, {"none": {"en": "a", "de": "a"}})
+    assert [*found.answered] == ["en"]
+    assert found.notes == ("de is left out: there are not as many predictions as examples",)

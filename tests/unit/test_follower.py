@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -136,6 +138,31 @@ def test_a_tracker_that_hangs_holds_nobody_up(tmp_path: Path, place: str, monkey
     assert missing is not None
     assert "it takes more than 1 s" in missing
     for_ever.set()
+
+
+HANGING = """
+import sys, threading
+from sweep.sharing import follower
+from trainables.store import Store
+
+class Hanging:
+    def held(self, experiment): return {}
+    def put(self, run): threading.Event().wait()
+    def flush(self): pass
+
+follower.GRACE = 0.5
+one = follower.Follower("kept", Store(sys.argv[1]), "small", Hanging)
+one.start()
+print(one.close())
+"""
+
+
+def test_a_process_ends_though_its_tracker_hangs(tmp_path: Path) -> None:
+    rig = play(Rig(tmp_path, **ONE_TARGET))
+    done = subprocess.run(
+        [sys.executable, "-c", HANGING, rig.store.root], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert "is not in kept: it takes more than 0.5 s" in done.stdout
 
 
 def test_a_slow_tracker_takes_what_it_can_and_the_rest_is_counted(

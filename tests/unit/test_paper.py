@@ -142,8 +142,20 @@ def test_seeds_that_failed_or_collapsed_are_marked_and_told(printed: Printed) ->
         assert "with fewer seeds than planned" in text
 
 
-def test_an_average_stands_only_over_a_whole_benchmark(printed: Printed) -> None:
+def test_an_average_stands_only_over_a_whole_benchmark(tmp_path: Path, printed: Printed) -> None:
+    """Not where a task is no target, and not where the labels of one are hidden."""
     assert make.AVERAGE not in [column.name for column in printed.columns]
+    few = {"data": "mock", "targets": "xtreme", "languages": ["en", "de"], "conditions": ["none", "mnli"], "limits": {}}
+    few["trials"] = {"intermediate": 1, "target": 1}
+    whole = simulated(tmp_path / "whole", examples=20, **few).store
+    (row,) = [row for row in compared(whole, by="benchmark").rows if row.subject == "xtreme"]
+    found = cells(make.transfer(make.Question(whole)))
+    assert (found["mnli", make.AVERAGE].value, found["none", make.AVERAGE].value) == (
+        row.difference,
+        row.baseline_score,
+    )
+    hidden = simulated(tmp_path / "hidden", Truth(hidden=frozenset({"tydiqa"})), examples=20, **few).store
+    assert make.AVERAGE not in {column for _, column in cells(make.transfer(make.Question(hidden)))}
 
 
 def test_the_words_say_how_the_numbers_came_about(printed: Printed) -> None:
@@ -304,6 +316,9 @@ def test_another_baseline_stands_in_the_first_row(store: Store) -> None:
 word = st.sampled_from(
     [one for one in CRUEL if one and not any("\ud800" <= char <= "\udfff" for char in one)]
 ) | st.text(st.characters(codec="utf-8"), min_size=1, max_size=6)
+block = st.sampled_from(
+    ["# a", "- a", "+ a", "1. a", "12) a", "=", "---", "> a", "    a", "```", "a\n\nb", "<b>\n", "\n"]
+)
 numbers = st.builds(
     Cell,
     value=st.none() | st.floats(-100, 100),
@@ -327,8 +342,8 @@ def tables(draw: st.DrawFn) -> Printed:
         columns=tuple(Column(draw(word), draw(word), (draw(word),)) for _ in range(width)),
         about=(draw(word),),
         sections=tuple(draw(st.lists(sections, min_size=1, max_size=2))),
-        caption=(draw(word), Cite(("hu2020xtreme",))),
-        notes=tuple(draw(st.lists(word, max_size=2))),
+        caption=(draw(word | block), Cite(("hu2020xtreme",))),
+        notes=tuple(draw(st.lists(word | block, max_size=2))),
         methods=(draw(word), Cite(("holm1979", "benjamini1995"))),
     )
 
@@ -347,7 +362,12 @@ def test_markdown_tables_keep_their_shape(table: Printed) -> None:
         "text", "text_special", "html_inline", "strong_open", "strong_close", "em_open", "em_close", "softbreak",
     }  # fmt: skip
     assert all(one.content == "<br>" for one in inline if one.type == "html_inline")
-    assert not any(one.type == "html_block" for one in parsed)
+    blocks = {"table", "thead", "tbody", "tr", "th", "td", "paragraph", "bullet_list", "list_item"}
+    assert {one.type for one in parsed} <= {
+        "inline",
+        "fence",
+        *(f"{one}_{end}" for one in blocks for end in ("open", "close")),
+    }
 
 
 class Texts(HTMLParser):

@@ -119,16 +119,16 @@ def _sampled(
     options: list[list[Formula]] = []
     examples = groups = 0
     for target, language, split, fingerprint in places:
-        where, count = group_places(connection, [fingerprint])
+        groupings = group_places(connection, [fingerprint])
         wanted = {"target": target, "split": split, "trials": trials}
-        answers = group_sums(connection, wanted, where, count)
+        answers = group_sums(connection, wanted, groupings)
         own = {trial: one for (trial, of), one in answers.items() if of == language}
         if set(own) < set(trials):
             return [_why(one, "the development examples are not in the store") for one in studies]
         sums.append({trial: one.sums for trial, one in own.items()})
         options.append(_formulas(names.get((target, language, split), ())))
         examples += int(next(iter(own.values())).examples.sum())
-        groups += count
+        groups += len(groupings[fingerprint].groups)
     formulas = _objective(options, sums, studies)
     if formulas is None:
         return [_why(one, "its answers do not give the scores that it was chosen by") for one in studies]

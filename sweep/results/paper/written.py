@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Callable, Sequence
 
 import pyarrow as pa
@@ -39,8 +40,8 @@ def as_markdown(printed: Printed) -> str:
         if section.title:
             text += line([f"**{cells.markdown(section.title)}**", *[""] * len(columns)])
         text += "".join(line([cells.markdown(one.label), *map(cell, one.cells)]) for one in section.lines)
-    prose = [_prose(printed.caption, cells.markdown, _in_words), _prose(printed.methods, cells.markdown, _in_words)]
-    notes = "".join(f"- {cells.markdown(note)}\n" for note in _notes(printed))
+    prose = [_paragraph(_prose(part, _on_a_line, _in_words)) for part in (printed.caption, printed.methods)]
+    notes = "".join(f"- {_paragraph(_on_a_line(note))}\n" for note in _notes(printed))
     bibliography = f"```bibtex\n{_bibtex(printed)}```\n" if printed.cited else ""
     return "\n".join(
         part for part in (text, f"{prose[0]}\n", notes, f"{prose[1]}\n" if prose[1] else "", bibliography) if part
@@ -177,6 +178,16 @@ FORMATS: dict[str, Callable[[Printed], str]] = {
 }
 
 _LATEX_SIGNS = {"†": r"\dagger", "‡": r"\ddagger"}
+
+
+def _on_a_line(text: str) -> str:
+    """Text within a paragraph of Markdown: a line end would begin another one."""
+    return cells.markdown(re.sub(r"\s", " ", text))
+
+
+def _paragraph(text: str) -> str:
+    """A line of Markdown that is a paragraph, whatever it begins with."""
+    return re.sub(r"^(?=[#+=-])|^(\d+)(?=[.)])", r"\1\\", text.strip())
 
 
 def _shown(cell: Cell) -> str:

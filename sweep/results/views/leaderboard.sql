@@ -13,7 +13,7 @@ groups as (
 splits as (
     select experiment, regime, target, any_value(split) as split
     from scores
-    where winner and main
+    where winner and main = true  -- which DuckDB pushes down to the scan
     group by experiment, regime, target
 ),
 by_task as (
