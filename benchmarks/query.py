@@ -5,9 +5,9 @@ ten seeds, nine targets, each scored in a thousand languages (XTREME's own among
 --others a fifth of the trials are the experiment's, and the others those of four more. Plans, specs, searches and files
 are real; scores are drawn, and written by the ledger's schema in parts as the ledger makes them.
 
-Each question is asked by a process of its own: the seconds that it took, and the most memory, the interpreter's
-included. The peer in the same run is pandas: it reads the columns that it needs of all parts, unverified, with the
-members of the experiment given, and groups. python benchmarks/query.py
+Each question is asked by a process of its own: the seconds that it took, those of CPUs, and the most memory, the
+interpreter's included. The peer in the same run is pandas: it reads the columns that it needs of all parts, unverified,
+with the members of the experiment given, and groups. python benchmarks/query.py
 """
 
 from __future__ import annotations
@@ -60,9 +60,9 @@ ASK = """
 import sys, time
 from sweep.results.query import query
 from trainables.store import Store
-begun = time.monotonic()
+begun, used = time.monotonic(), time.process_time()
 table = query(Store(sys.argv[1]), sys.argv[2], experiments=[sys.argv[3]])
-print(time.monotonic() - begun, table.num_rows)
+print(time.monotonic() - begun, time.process_time() - used, table.num_rows)
 """
 
 MEMORY = """
@@ -74,7 +74,7 @@ PANDAS = """
 import sys, time
 import pandas as pd
 from pathlib import Path
-begun = time.monotonic()
+begun, used = time.monotonic(), time.process_time()
 members = pd.read_parquet(sys.argv[2])
 columns = ["trial_id", "target", "language", "split", "metric", "main", "value"]
 parts = sorted(Path(sys.argv[1], "ledger/scores").iterdir())
@@ -84,7 +84,7 @@ key = ["target", "language", "split", "metric"]
 means = scores.groupby(["condition", *key])["value"].mean().reset_index()
 both = means[means.condition != "none"].merge(means[means.condition == "none"], on=key)
 gain = both.value_x - both.value_y
-print(time.monotonic() - begun, len(gain), gain.mean())
+print(time.monotonic() - begun, time.process_time() - used, len(gain), gain.mean())
 """
 
 
@@ -170,12 +170,12 @@ def write(store: Store, rows: int, others: int) -> int:
     return done
 
 
-def ask(program: str, *arguments: str) -> tuple[float, float, str]:
-    """Seconds by the program's own clock, the most megabytes of its process, and what else it says."""
+def ask(program: str, *arguments: str) -> tuple[float, float, float, str]:
+    """Seconds by the program's own clock and of CPUs, the most megabytes of its process, and what else it says."""
     command = [sys.executable, "-c", program + MEMORY, *arguments]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
-    (took, *said), (memory,) = (line.split() for line in done.stdout.splitlines())
-    return float(took), int(memory) / 1000, " ".join(said)
+    (took, used, *said), (memory,) = (line.split() for line in done.stdout.splitlines())
+    return float(took), float(used), int(memory) / 1000, " ".join(said)
 
 
 def put_together(store: Store, trials: int) -> tuple[float, float]:
@@ -210,11 +210,12 @@ def main() -> None:
         given = folder / "members.parquet"
         found = query(store, "select trial_id, condition from scores where winner group by all", experiments=["e0"])
         pq.write_table(found, given)
-        peer, megabytes, said = ask(PANDAS, store.root, str(given))
-        print(f"{'pandas':14} {peer:6.2f} s         at most {megabytes:5.0f} MB  {said}")
+        peer, used, megabytes, said = ask(PANDAS, store.root, str(given))
+        print(f"{'pandas':14} {peer:6.2f} s         {used:6.2f} s of CPUs  at most {megabytes:5.0f} MB  {said}")
         for name, sql in QUESTIONS.items():
-            took, megabytes, said = ask(ASK, store.root, sql, "e0")
-            print(f"{name:14} {took:6.2f} s  {took / peer:5.2f}  at most {megabytes:5.0f} MB  {said}")
+            took, used, megabytes, said = ask(ASK, store.root, sql, "e0")
+            ratio = f"{took / peer:5.2f}"
+            print(f"{name:14} {took:6.2f} s  {ratio}  {used:6.2f} s of CPUs  at most {megabytes:5.0f} MB  {said}")
         if arguments.singles:
             wrote, took = put_together(Store(f"{made}/singles"), arguments.singles)
             print(f"{arguments.singles} single trials: written in {wrote:.1f} s, put together in {took:.1f} s")
