@@ -179,6 +179,7 @@ def _tell(console: Console, loaded: Experiment, summary: Summary) -> None:
     console.say("Next:")
     if is_compared:
         console.say(f"  {typed} compare {shlex.quote(loaded.store)}{which}")
+        console.say(f"  {typed} report {shlex.quote(loaded.store)}{which} --output report.html")
     for sql in QUERIES if not summary.failed else (*QUERIES, FAILURES):
         asked = f'{typed} query {shlex.quote(loaded.store)} "{sql}"{which}'
         console.say(f"  {asked}")
