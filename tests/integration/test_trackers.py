@@ -128,7 +128,7 @@ def test_the_same_trial_in_two_experiments_is_a_run_in_each(name: str, tracker: 
 
 def test_a_second_sync_changes_nothing(name: str, tmp_path: Path) -> None:
     rig = play(Rig(tmp_path, seeds=[1, 2], **ONE_TARGET), ends=failing("target", seed=2))
-    ended = runs(rig.store)
+    ended = [*runs(rig.store)]
     assert {one.status for one in ended} == {"finished", "failed"}
     assert sync(open_tracker(name, str(tmp_path / name)), ended) == Synced(len(ended), 0)
     before = contents(tmp_path / name)
@@ -152,7 +152,7 @@ def test_a_sync_goes_on_where_another_one_was_killed(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rig = play(Rig(tmp_path, **ONE_TARGET))
-    ended = runs(rig.store)
+    ended = [*runs(rig.store)]
     tracker = open_tracker(name, str(tmp_path / name))
     puts = iter(range(len(ended)))
     put_one = tracker.put
