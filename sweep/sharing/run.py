@@ -94,6 +94,11 @@ class Run:
         return dict(sorted(found.items()))
 
 
+def path_of(name: str) -> str:
+    """A name from a ledger, which anybody may have written, as a path that leads to no other folder."""
+    return "/".join(part if part.strip(".") else "_" for part in name.split("/"))
+
+
 def runs(store: Store, experiments: Sequence[str] = ()) -> Iterator[Run]:
     """The trials of experiments that have ended, in the order in which they did.
 

@@ -126,6 +126,15 @@ def test_the_same_trial_in_two_experiments_is_a_run_in_each(name: str, tracker: 
         assert shown(name, tmp_path, experiment).keys() == {TRAINED.trial_id}
 
 
+def test_names_lead_to_no_other_folder(name: str, tracker: Tracker, tmp_path: Path) -> None:
+    """Of a ledger that somebody else has written."""
+    evil = dataclasses.replace(TRAINED, experiment="../e#1", name=f"../../../x/..//{TRAINED.trial_id}")
+    put(tracker, evil)
+    assert tracker.held(evil.experiment) == {evil.trial_id: evil.digest}
+    assert [file.name for file in tmp_path.iterdir()] == [name]
+    assert [file.name for file in tmp_path.parent.iterdir() if file.name == "x"] == []
+
+
 def test_a_second_sync_changes_nothing(name: str, tmp_path: Path) -> None:
     rig = play(Rig(tmp_path, seeds=[1, 2], **ONE_TARGET), ends=failing("target", seed=2))
     ended = [*runs(rig.store)]
