@@ -49,6 +49,8 @@ def compare(
 
     if detect is not None and (output_format != Format.table or output is not None):
         raise UserError(Problem("what --detect finds is for people to read", hint="leave out --format and --output"))
+    if detect is not None and claim == "models":
+        raise UserError(Problem("more seeds say nothing about these models", hint="leave out --claim models"))
     check_output(output_format, output)
     found = comparison.compare(Store(store), baseline, by, claim, experiment or [], search_seed)
     if output_format in (Format.csv, Format.json, Format.parquet):

@@ -65,10 +65,9 @@ def _claim(tested: Sequence[Difference]) -> str:
         return "About these very models, and not about the recipes: of those more seeds would tell."
     seeds = sorted({row.seeds for row in recipes})
     told = f"{seeds[0]}" if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]}"
-    but = (
-        "" if len(recipes) == len(tested) else f", but for {counted(len(tested) - len(recipes), 'row')} of models alone"
-    )
-    return f"About the recipes, by {told} seeds of each{but}: training again would show the same."
+    others = len(tested) - len(recipes)
+    but = f" ({counted(others, 'row is', 'rows are')} about these models alone)" if others else ""
+    return f"About the recipes, from {told} seeds each{but}: what is decided would show again in another training."
 
 
 def _of_condition(rows: Sequence[Difference]) -> str:

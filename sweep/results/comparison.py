@@ -56,6 +56,7 @@ class Comparison:
         family: of how many comparisons p is adjusted.
         breadth: where rows are of single languages.
         notes: what a reader must know about all of it.
+        search_seed: whether the seed of the search counts.
     """
 
     rows: tuple[Difference, ...]
@@ -65,6 +66,7 @@ class Comparison:
     family: int
     breadth: tuple[Breadth, ...] = ()
     notes: tuple[str, ...] = ()
+    search_seed: bool = True
 
     def sentences(self) -> list[str]:
         """The answer in words."""
@@ -113,7 +115,7 @@ def compare(
         if len(one.conditions) == 1
     ]
     notes += _notes(rows, by, claim, seeds if search_seed else {})
-    return Comparison(rows, by, wanted, baseline, family, breadth, tuple(notes))
+    return Comparison(rows, by, wanted, baseline, family, breadth, tuple(notes), search_seed)
 
 
 def _check_baseline(order: Mapping[str, Order], baseline: str) -> None:

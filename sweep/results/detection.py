@@ -55,7 +55,7 @@ class Step:
 
     Attributes:
         seeds: the experiment's, those that it has first.
-        trials: how many are to run in all.
+        price: of what is left to run with them.
     """
 
     seeds: tuple[int, ...]
@@ -105,14 +105,15 @@ def detect(
     """
     adjusted = [p for row in comparison.rows if (p := row.p_adjusted) is not None]
     ledger = Ledger(store).read([*OUTCOME, "trial_id", "seconds", "gpus", "device"]).to_pylist()
+    spare = 0 if comparison.search_seed else 1  # the seed that is left out
     found = []
     for kept in history.current(store, experiments):
         rows = [row for row in comparison.rows if row.experiment == kept.plan.experiment and row.p_adjusted is not None]
         needs = [_need(row, adjusted, points) for row in rows]
         steps = [
             Step(seeds, sum(_is_seen(one, points) or (one.seeds or MOST_SEEDS + 1) <= count for one in needs), price)
-            for count in _counts(kept.plan, needs, points)
-            for seeds in [_seeds(kept.plan, count)]
+            for count in _counts(len(kept.plan.studies[0].seeds) - spare, needs)
+            for seeds in [_seeds(kept.plan, count + spare)]
             for price in [_price(kept.plan, seeds, ledger, gpus)]
         ]
         found.append(Detection(kept.plan.experiment, points, tuple(needs), tuple(steps)))
@@ -157,9 +158,8 @@ def _need(row: Difference, adjusted: Sequence[float], points: float) -> Need:
     return Need(row, seeds_needed(row.parts, row.groups, points, level), is_known=True)
 
 
-def _counts(plan: Plan, needs: Sequence[Need], points: float) -> list[int]:
+def _counts(have: int, needs: Sequence[Need]) -> list[int]:
     """Numbers of seeds to offer: those with which further rows are decided."""
-    have = len(plan.studies[0].seeds)
     counts = sorted({one.seeds for one in needs if one.seeds is not None and one.seeds > have})
     if not counts and any(not one.is_known for one in needs):
         counts = [FIRST] if have < FIRST else []

@@ -7,6 +7,7 @@ import io
 import json
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -14,18 +15,21 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from sweep.cli import app
+from sweep.cli.run import _tell
 from sweep.console import Console
 from sweep.ledger import Ledger
 from sweep.planning import history
 from sweep.planning.plan import Study
 from sweep.planning.pricing import load_gpus
+from sweep.results import samples
 from sweep.results.comparison import Comparison, Difference, compare
 from sweep.results.detection import detect
-from sweep.results.query import query
+from sweep.results.query import connected, query
 from sweep.results.samples import Answers, Question, Sample, Seed
 from sweep.results.subjects import Target
 from sweep.results.verdicts import verdict_table
 from sweep.statistics.paired import FEW, mcnemar
+from tests.conftest import write_experiment
 from tests.simulated import End, Simulation, Truth, simulated
 from trainables.errors import UserError
 from trainables.spec import TrialSpec
@@ -372,7 +376,7 @@ def test_examples_that_are_gone_are_said(tmp_path: Path) -> None:
 
 def test_the_answer_comes_first_then_the_table_then_what_to_know(golden: Simulation) -> None:
     lines = ask(golden.store).stdout.splitlines()
-    assert lines[0] == "About the recipes, by 3 seeds of each: training again would show the same."
+    assert lines[0] == "About the recipes, from 3 seeds each: what is decided would show again in another training."
     assert lines[1].startswith("mini-nli: better than none on mini-pos (+")
     assert "worse than none on mini-ner (-" in lines[1]
     assert lines[1].endswith("not decided on mini-qa.")
@@ -418,6 +422,7 @@ def test_detect_says_which_seeds_it_takes_and_what_they_cost(golden: Simulation)
     assert "seeds=[1,2,3,4" in output
     assert "hours of trials, one after the other, on CPUs" in output
     assert ask(golden.store, "--detect", "0", code=2)
+    assert "nothing about these models" in ask(golden.store, "--detect", "1", "--claim", "models", code=2).output
     assert "for people to read" in ask(golden.store, "--detect", "1", "--format", "json", code=2).output
 
 
@@ -437,6 +442,15 @@ def test_the_seeds_that_detect_offers_do_decide(tmp_path: Path) -> None:
     assert step.price.hours is not None and step.price.hours.expected > 0
 
 
+def test_the_seed_that_is_left_out_comes_on_top(golden: Simulation) -> None:
+    every, without = (
+        detect(golden.store, compare(golden.store, search_seed=one), 5.5, load_gpus())[0] for one in (True, False)
+    )
+    for found, spare in ((every, 0), (without, 1)):
+        needed = sorted({one.seeds for one in found.needs if one.seeds is not None and one.seeds > 3 - spare})
+        assert [len(one.seeds) for one in found.steps] == [count + spare for count in needed]
+
+
 def test_where_examples_are_too_few_no_seeds_help(golden: Simulation) -> None:
     output = ask(golden.store, "--detect", "0.1").stdout
     assert "No number of seeds shows it for mini-nli on mini-pos" in output
@@ -447,3 +461,55 @@ def test_of_one_seed_nothing_is_known_of_others(tmp_path: Path) -> None:
     output = ask(world(tmp_path, seeds=[1]).store, "--detect", "1").stdout
     assert "one seed tells nothing of others" in output
     assert "seeds=[1,2,3]" in output
+
+
+def test_a_plan_says_what_more_seeds_would_show(tmp_path: Path) -> None:
+    changes = {"targets": ["mini-pos"], "seeds": [1, 2], "trials": FEW_TRIALS, "sampler": "random"}
+    file = write_experiment(tmp_path, **changes)
+    simulated(tmp_path, Truth(seeds=3.0), 60, **changes)
+    done = CliRunner().invoke(app, ["plan", str(file), "--detect", "9"])
+    assert done.exit_code == 0, done.output
+    assert "nothing is left to run" in done.output
+    assert "A difference of 9 points is found 4 times in 5 on 0 of 1 comparison as it is." in done.output
+    assert "seeds=[1,2,3" in done.output
+
+
+# --- regimes
+
+
+def test_each_regime_is_compared_with_the_baseline_under_it(tmp_path: Path) -> None:
+    regimes = ["zero-shot", {"few-shot": {"languages": ["de"], "examples": [10]}}, {"in-language": {"each": True}}]
+    store = world(tmp_path, targets=["mini-pos"], languages=["en", "de", "ru"], regimes=regimes).store
+    found = compare(store)
+    assert [(row.regime, row.languages, row.seeds) for row in found.rows] == [
+        ("zero-shot", ("de", "en", "ru"), 3),
+        ("few-shot-10", ("de",), 3),
+        ("in-language-each", ("de", "ru"), 3),  # a training each
+    ]
+    assert found.family == 3
+    assert any(sentence.startswith("mini-nli (few-shot-10)") for sentence in found.sentences())
+
+
+def test_a_run_ends_with_what_helped(golden: Simulation) -> None:
+    console = Console(file=io.StringIO())
+    summary: Any = SimpleNamespace(started=1, failed=[], collapsed=0, blocked=[])
+    _tell(console, golden.experiment, summary)
+    text = console.file.getvalue()
+    assert "\nmini-nli: better than none on mini-pos (+" in text
+    assert f"compare {golden.store.uri}" in text.partition("Next:")[2]
+
+
+def test_what_was_read_is_not_read_again(golden: Simulation, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[str] = []
+    original = samples.sample
+
+    def counted(connection: Any, question: Question, names: list[str]) -> Sample:
+        read.append(question.target)
+        return original(connection, question, names)
+
+    monkeypatch.setattr(samples, "sample", counted)
+    with connected(golden.store) as connection:
+        kept = samples.Samples(connection)
+        found = [compare(golden.store, by=by, samples=kept) for by in ("target", "language", "target")]
+    assert sorted(read) == sorted(TARGETS)
+    assert found[0] == found[2] == compare(golden.store)
