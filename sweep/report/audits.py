@@ -129,7 +129,7 @@ def _alarms(source: Source) -> Table:
         rows=tuple(
             (
                 text(one.condition),
-                text(one.target),
+                text(one.target, source.anchors.get((one.regime, one.condition, one.target))),
                 text(one.method),
                 number(one.rate.replays if one.rate else None, 0),
                 number(one.rate.alarms if one.rate else None, 0),

@@ -51,18 +51,17 @@ def _table(source: Source, one: Diagnostics) -> Table:
         columns=columns(
             "by", "bucket", "#examples", "#languages", f"#{source.asked.baseline}", *(f"#{name}" for name in conditions)
         ),
-        rows=tuple(
-            _row(attribute, bucket, of, source.asked.baseline, conditions) for (attribute, bucket), of in found.items()
-        ),
+        rows=tuple(_row(source, attribute, bucket, of, conditions) for (attribute, bucket), of in found.items()),
         source="from diagnostics where target = ... and language is null",
         closed=True,
     )
 
 
 def _row(
-    attribute: str, bucket: str, found: dict[str, BucketScore], baseline: str, conditions: Sequence[str]
+    source: Source, attribute: str, bucket: str, found: dict[str, BucketScore], conditions: Sequence[str]
 ) -> tuple[Cell, ...]:
     any_row = next(iter(found.values()))
+    baseline = source.asked.baseline
     score = found[baseline].score if baseline in found else any_row.baseline_score
     return (
         text(attribute.replace("_", " ")),
@@ -70,15 +69,16 @@ def _row(
         number(any_row.n, 0),
         number(any_row.languages, 0),
         number(score, 1),
-        *(_difference(found.get(name)) for name in conditions),
+        *(_difference(source, found.get(name)) for name in conditions),
     )
 
 
-def _difference(row: BucketScore | None) -> Cell:
+def _difference(source: Source, row: BucketScore | None) -> Cell:
     if row is None or row.difference is None:
         return Cell("–", None)
     decided = row.p_adjusted is not None and row.p_adjusted < LEVEL
     verdict = ("better" if row.difference > 0 else "worse") if decided else "not decided"
     low, high = (number(one, 1, sign=True).shown for one in (row.difference_low, row.difference_high))
     shown = f"{number(row.difference, 1, sign=True).shown} {SIGNS[verdict]}"
-    return Cell(shown, row.difference, None, f"{low} to {high}", tone(verdict, row.difference))
+    link = source.anchors.get((row.regime, row.condition, row.target))
+    return Cell(shown, row.difference, link, f"{low} to {high}", tone(verdict, row.difference))
