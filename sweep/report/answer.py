@@ -113,8 +113,8 @@ def _table(source: Source) -> Table:
         (
             text(row.condition),
             text(row.target or row.subject, source.anchors.get((row.regime, row.condition, row.target or ""))),
-            text(row.regime),
-            text(f"{SIGNS[row.verdict]} {row.verdict}"),
+            text(row.regime, tone="whole"),
+            text(f"{SIGNS[row.verdict]} {row.verdict}", tone="whole"),
             number(row.difference, 2, sign=True),
             number(row.low, 2, sign=True),
             number(row.high, 2, sign=True),

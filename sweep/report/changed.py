@@ -50,7 +50,7 @@ def _counts(source: Source) -> Table:
             (
                 text(one.condition),
                 text(one.target),
-                text(one.regime),
+                text(one.regime, tone="whole"),
                 number(one.seed, 0),
                 number(one.compared, 0),
                 number(one.better, 0),

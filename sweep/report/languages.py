@@ -121,7 +121,7 @@ def _table(source: Source, name: str, title: str, rows: tuple[Difference, ...]) 
             (
                 text(row.subject),
                 text(row.condition, source.anchors.get((row.regime, row.condition, row.target or ""))),
-                text(f"{SIGNS[row.verdict]} {row.verdict}"),
+                text(f"{SIGNS[row.verdict]} {row.verdict}", tone="whole"),
                 number(row.difference, 2, sign=True),
                 number(row.low, 2, sign=True),
                 number(row.high, 2, sign=True),

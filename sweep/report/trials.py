@@ -24,7 +24,7 @@ def _behind(source: Source) -> Table:
         (
             text(row["condition"]),
             text(row["target"]),
-            text(row["regime"]),
+            text(row["regime"], tone="whole"),
             number(row["seed"], 0),
             text(FATES[row["fate"]] + (", training ended at chance" if row["collapsed"] else "")),
             number(row["score"], 2),
