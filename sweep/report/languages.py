@@ -10,10 +10,10 @@ from sweep.report.blocks import Block, Figure, Heading, Prose, Row, Section, Tab
 from sweep.report.source import Source
 from sweep.results.difference import Difference
 
-ROOM = 900
+ROOM = 850
 """Pixels for all conditions beside each other, as far as each has at least LEAST."""
 
-LEAST, MOST = 90, 440
+LEAST, MOST = 85, 440
 
 
 def section(source: Source) -> Section:

@@ -296,3 +296,10 @@ def test_what_false_alarms_cannot_say_is_said(tmp_path: Path) -> None:
     )
     assert all(one.rate is None for one in read(hidden, audit.false_alarms))
     assert together(read(hidden, audit.false_alarms), "swapped labels") is None
+
+
+def test_where_each_language_has_a_search_of_its_own_there_is_no_one_choice_to_audit(tmp_path: Path) -> None:
+    regimes = ["zero-shot", {"in-language": {"each": True}}]
+    values = {"targets": ["mini-pos"], "languages": ["en", "de", "ru"], "regimes": regimes}
+    with connected(simulated(tmp_path, Truth(), 30, **values).store) as connection:
+        assert {one.regime for one in audit.selections(connection)} == {"zero-shot"}

@@ -143,6 +143,8 @@ def _side(
     known = {parent: sign * value for parent, value in scores.items() if value is not None}
     if search is None:
         return _Side(None, dict(enumerate(known.values())))
+    if any(parent not in search.trials for parent in scores):  # each language has a search of its own
+        return _Side(None, {})
     return _Side(search, {search.trials.index(parent): value for parent, value in known.items() if parent})
 
 
