@@ -43,6 +43,8 @@ def report(
         hint = "--output report.html writes one, --check report.html computes its numbers again"
         raise UserError(Problem("give either --output or --check", hint=hint))
     if check is not None:
+        if experiment is not None or baseline != "none" or claim is not None:
+            raise UserError(Problem("with --check the file says experiment, baseline and claim", hint="leave them out"))
         _check(store, check)
         return
     assert output is not None

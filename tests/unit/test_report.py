@@ -381,6 +381,7 @@ def test_the_commands_write_check_and_refuse(tiny: Store, tmp_path: Path) -> Non
         (("report", store.uri, "-o", str(tmp_path)), "is a folder"),
         (("report", str(tmp_path / "away"), "-o", str(file)), "no experiment was run"),
         (("report", store.uri, "--check", str(tmp_path / "away.html")), "cannot be read"),
+        (("report", store.uri, "--check", str(file), "--claim", "models"), "the file says experiment, baseline and"),
         (("plot", store.uri, "differences", "-o", "figure.gif"), ".pdf or .svg or .png"),
         (("plot", store.uri, "nothing", "-o", str(figure)), "there is no figure 'nothing'"),
     ):
