@@ -14,6 +14,7 @@ $(VENV)/installed: pyproject.toml constraints.txt
 
 demo: setup
 	$(BIN)/sweep run demo
+	$(BIN)/sweep report runs/demo --output runs/demo/report.html
 
 test: setup
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder -m "not faults and not cluster"

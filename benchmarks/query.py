@@ -2,12 +2,12 @@
 
 The ledger is one experiment's on XTREME with every row a winner's, which is the worst there is: some 28 conditions on
 ten seeds, nine targets, each scored in a thousand languages (XTREME's own among them), two splits and two metrics. With
---others a tenth of the trials are the experiment's, and the others those of nine more. Plans, specs, searches and files
+--others a fifth of the trials are the experiment's, and the others those of four more. Plans, specs, searches and files
 are real; scores are drawn, and written by the ledger's schema in parts as the ledger makes them.
 
-Each question is asked by a process of its own: the seconds that it took, and the most memory, the interpreter's
-included. The peer in the same run is pandas: it reads the columns that it needs of all parts, unverified, with the
-members of the experiment given, and groups. python benchmarks/query.py
+Each question is asked by a process of its own: the seconds that it took, those of CPUs, and the most memory, the
+interpreter's included. The peer in the same run is pandas: it reads the columns that it needs of all parts, unverified,
+with the members of the experiment given, and groups. python benchmarks/query.py
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ METRIC = {
     "bucc2018": "f1", "tatoeba": "accuracy",
 }  # fmt: skip
 SEEDS = 10
-OTHERS = 9
+OTHERS = 4
 PART = 128
 """Evaluations of a part: about as many as have its most bytes."""
 
@@ -60,9 +60,9 @@ ASK = """
 import sys, time
 from sweep.results.query import query
 from trainables.store import Store
-begun = time.monotonic()
+begun, used = time.monotonic(), time.process_time()
 table = query(Store(sys.argv[1]), sys.argv[2], experiments=[sys.argv[3]])
-print(time.monotonic() - begun, table.num_rows)
+print(time.monotonic() - begun, time.process_time() - used, table.num_rows)
 """
 
 MEMORY = """
@@ -74,7 +74,7 @@ PANDAS = """
 import sys, time
 import pandas as pd
 from pathlib import Path
-begun = time.monotonic()
+begun, used = time.monotonic(), time.process_time()
 members = pd.read_parquet(sys.argv[2])
 columns = ["trial_id", "target", "language", "split", "metric", "main", "value"]
 parts = sorted(Path(sys.argv[1], "ledger/scores").iterdir())
@@ -84,7 +84,7 @@ key = ["target", "language", "split", "metric"]
 means = scores.groupby(["condition", *key])["value"].mean().reset_index()
 both = means[means.condition != "none"].merge(means[means.condition == "none"], on=key)
 gain = both.value_x - both.value_y
-print(time.monotonic() - begun, len(gain), gain.mean())
+print(time.monotonic() - begun, time.process_time() - used, len(gain), gain.mean())
 """
 
 
@@ -148,7 +148,7 @@ def write(store: Store, rows: int, others: int) -> int:
     pairs = rows // (per_pair * len(languages))
     done = 0
     for number in range(others + 1):
-        asked = experiment(store.uri, f"e{number}", max(2, pairs // (others + 1) // SEEDS), SEEDS, 1 + number * SEEDS)
+        asked = experiment(store.uri, f"e{number}", -(-pairs // (SEEDS * (others + 1))), SEEDS, 1 + number * SEEDS)
         plan = make_plan(asked)
         history.keep(store, plan)
         specs = [*trials(plan)]
@@ -170,12 +170,12 @@ def write(store: Store, rows: int, others: int) -> int:
     return done
 
 
-def ask(program: str, *arguments: str) -> tuple[float, float, str]:
-    """Seconds by the program's own clock, the most megabytes of its process, and what else it says."""
+def ask(program: str, *arguments: str) -> tuple[float, float, float, str]:
+    """Seconds by the program's own clock and of CPUs, the most megabytes of its process, and what else it says."""
     command = [sys.executable, "-c", program + MEMORY, *arguments]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
-    (took, *said), (memory,) = (line.split() for line in done.stdout.splitlines())
-    return float(took), int(memory) / 1000, " ".join(said)
+    (took, used, *said), (memory,) = (line.split() for line in done.stdout.splitlines())
+    return float(took), float(used), int(memory) / 1000, " ".join(said)
 
 
 def put_together(store: Store, trials: int) -> tuple[float, float]:
@@ -196,7 +196,7 @@ def put_together(store: Store, trials: int) -> tuple[float, float]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, default=10_000_000)
-    parser.add_argument("--others", action="store_true", help="nine tenths are other experiments'")
+    parser.add_argument("--others", action="store_true", help="four fifths are other experiments'")
     parser.add_argument("--singles", type=int, default=5000)
     parser.add_argument("--folder", help="where the ledger is made, and found again; without it, a temporary one")
     arguments = parser.parse_args()
@@ -210,11 +210,12 @@ def main() -> None:
         given = folder / "members.parquet"
         found = query(store, "select trial_id, condition from scores where winner group by all", experiments=["e0"])
         pq.write_table(found, given)
-        peer, megabytes, said = ask(PANDAS, store.root, str(given))
-        print(f"{'pandas':14} {peer:6.2f} s         at most {megabytes:5.0f} MB  {said}")
+        peer, used, megabytes, said = ask(PANDAS, store.root, str(given))
+        print(f"{'pandas':14} {peer:6.2f} s         {used:6.2f} s of CPUs  at most {megabytes:5.0f} MB  {said}")
         for name, sql in QUESTIONS.items():
-            took, megabytes, said = ask(ASK, store.root, sql, "e0")
-            print(f"{name:14} {took:6.2f} s  {took / peer:5.2f}  at most {megabytes:5.0f} MB  {said}")
+            took, used, megabytes, said = ask(ASK, store.root, sql, "e0")
+            ratio = f"{took / peer:5.2f}"
+            print(f"{name:14} {took:6.2f} s  {ratio}  {used:6.2f} s of CPUs  at most {megabytes:5.0f} MB  {said}")
         if arguments.singles:
             wrote, took = put_together(Store(f"{made}/singles"), arguments.singles)
             print(f"{arguments.singles} single trials: written in {wrote:.1f} s, put together in {took:.1f} s")

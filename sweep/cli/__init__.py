@@ -30,6 +30,7 @@ from sweep.cli import (
     tasks,
     translate,
 )
+from sweep.cli.command import leave
 from sweep.console import Console
 from trainables.errors import Problem, UserError
 
@@ -101,4 +102,10 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # letters that the terminal has not
-    app()
+    try:
+        app()
+    except SystemExit as ended:
+        follower = sys.modules.get("sweep.sharing.follower")
+        if follower is not None and follower.is_at_work():
+            leave(ended.code)
+        raise

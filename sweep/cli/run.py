@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -113,7 +114,7 @@ def following(console: Console, loaded: Experiment, logs: Sequence[str]) -> Iter
     if not logs:
         yield lambda entry: None
         return
-    from sweep.sharing.follower import Follower
+    from sweep.sharing.follower import GRACE, Follower
     from sweep.sharing.tracker import check_tracker, open_tracker, parse_log
     from trainables.store import Store
 
@@ -132,7 +133,10 @@ def following(console: Console, loaded: Experiment, logs: Sequence[str]) -> Iter
 
     yield tell_all
     for one in followers:
-        if (missing := one.close()) is not None:
+        one.end()
+    until = time.monotonic() + GRACE
+    for one in followers:
+        if (missing := one.close(until)) is not None:
             place = asked[one.name]
             output = f" --output {shlex.quote(place)}" if place else ""
             typed = f"{shlex.join(program())} sync {shlex.quote(loaded.store)} --to {one.name}{output}"
@@ -175,6 +179,7 @@ def _tell(console: Console, loaded: Experiment, summary: Summary) -> None:
     console.say("Next:")
     if is_compared:
         console.say(f"  {typed} compare {shlex.quote(loaded.store)}{which}")
+        console.say(f"  {typed} report {shlex.quote(loaded.store)}{which} --output report.html")
     for sql in QUERIES if not summary.failed else (*QUERIES, FAILURES):
         asked = f'{typed} query {shlex.quote(loaded.store)} "{sql}"{which}'
         console.say(f"  {asked}")

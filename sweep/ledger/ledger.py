@@ -36,8 +36,8 @@ PART = "part-"
 PART_TRIALS = 256
 """How many files of one trial are put together into a part."""
 
-PART_BYTES = 1 << 24
-"""How much of them at most: a part is made in memory, where it is twenty times as large."""
+PART_ROWS = 1 << 20
+"""Rows of a part at most: it is made in memory, and half a million predictions take 0.1 GB."""
 
 READERS = 8
 """Files that are read at the same time: on S3 each takes a while to begin."""
@@ -206,7 +206,7 @@ class Ledger:
                 self.store.delete(name)
             single = [one for one in snapshot.portions[table] if not PurePosixPath(one.name).name.startswith(PART)]
             if len(single) >= at_least:
-                for portions in _parted(single):
+                for portions in _parted(table, single):
                     self._put_together(table, portions)
 
     def _put_together(self, table: str, portions: Sequence[Portion]) -> None:
@@ -286,17 +286,18 @@ def _away(error: OSError) -> UserError:
     return UserError(Problem(str(error), hint="is the store reachable?"))
 
 
-def _parted(single: Sequence[Portion]) -> Iterator[list[Portion]]:
+def _parted(table: str, single: Sequence[Portion]) -> Iterator[list[Portion]]:
     """Which files become a part; a file that is as large as one stays."""
     part: list[Portion] = []
     size = 0
     for one in single:
-        if part and (len(part) == PART_TRIALS or size + one.file.size > PART_BYTES):
+        rows = 1 if table == "trials" else sum(entry[2] for entry in one.file.about["trials"])
+        if part and (len(part) == PART_TRIALS or size + rows > PART_ROWS):
             yield part
             part, size = [], 0
-        if one.file.size <= PART_BYTES // 2:
+        if rows <= PART_ROWS // 2:
             part.append(one)
-            size += one.file.size
+            size += rows
     if part:
         yield part
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from sweep.experiment.regimes import ZERO_SHOT
-from sweep.report.blocks import Block, Cell, Figure, Heading, Section, Table, Text, chance, columns, number, slug, text
+from sweep.report.blocks import Block, Cell, Figure, Heading, Prose, Section, Table, chance, columns, number, slug, text
 from sweep.report.source import Source
 from sweep.results.difference import Difference
 
@@ -19,14 +19,14 @@ STEPS = (1.0, 3.0)
 def section(source: Source) -> Section:
     """The answer."""
     comparison = source.overall
-    blocks: list[Block] = [Text(tuple(comparison.sentences()), "lead")]
+    blocks: list[Block] = [Prose(tuple(comparison.sentences()), "lead")]
     for regime in source.regimes:
         if len(source.regimes) > 1:
             blocks.append(Heading(f"Targets trained {regime}", slug("answer", regime)))
         blocks.append(heat_map(source, regime))
     blocks.append(_legend())
     if comparison.notes:
-        blocks.append(Text(tuple(comparison.notes), "list"))
+        blocks.append(Prose(tuple(comparison.notes), "list"))
     blocks.append(_table(source))
     return Section("answer", "What helped", tuple(blocks))
 
@@ -92,9 +92,9 @@ def incomplete(row: Difference) -> str:
     return ", ".join(told)
 
 
-def _legend() -> Text:
+def _legend() -> Prose:
     steps = " and ".join(f"{step:g}" for step in STEPS)
-    return Text(
+    return Prose(
         (
             f"▲ better and ▼ worse: the adjusted p value is below 0.05; stronger colours from {steps} points on. "
             "○ not decided: the data do not tell the two apart, which is not the same as no difference. "

@@ -7,7 +7,7 @@ from statistics import median
 from typing import Literal
 
 from sweep.console import counted
-from sweep.report.blocks import Block, Cell, Heading, Section, Table, Text, columns, joined, number, text
+from sweep.report.blocks import Block, Cell, Heading, Prose, Section, Table, columns, joined, number, text
 from sweep.report.source import Source, anchor
 from sweep.results.audit.alarms import together
 
@@ -36,24 +36,24 @@ def section(source: Source) -> Section:
     """The selection of winners, then the replays."""
     blocks: list[Block] = [
         Heading("Would other English development examples have chosen another winner?", "selection"),
-        Text((SELECTION,)),
+        Prose((SELECTION,)),
     ]
-    blocks += [_in_words(source), _selections(source)] if source.selections else [Text(("Nothing was chosen.",))]
+    blocks += [_in_words(source), _selections(source)] if source.selections else [Prose(("Nothing was chosen.",))]
     blocks += [
         Heading("How often is a difference found where there is none?", "false-alarms"),
-        Text((ALARMS,)),
+        Prose((ALARMS,)),
     ]
     blocks += (
-        [_together(source), _alarms(source)] if source.alarms else [Text(("There is nothing to replay.",), "note")]
+        [_together(source), _alarms(source)] if source.alarms else [Prose(("There is nothing to replay.",), "note")]
     )
     return Section("audits", "How far to trust it", tuple(blocks))
 
 
-def _in_words(source: Source) -> Text:
+def _in_words(source: Source) -> Prose:
     """How firmly winners were chosen, and whether it matters."""
     kept = [one.kept for one in source.selections if one.kept is not None]
     if not kept:
-        return Text(("How firmly winners were chosen is not known.",))
+        return Prose(("How firmly winners were chosen is not known.",))
     told = [
         f"In the median over {counted(len(kept), 'choice')} the same trial wins in {100 * median(kept):.0f} % of the "
         f"draws; {counted(sum(one < 0.5 for one in kept), 'choice')} would go to another trial in most of them."
@@ -63,7 +63,7 @@ def _in_words(source: Source) -> Text:
     if followed:
         turns = f"turns round in more than {100 * LITTLE:.0f} % of the draws"
         told.append(f"The sign of the difference {turns} for {joined(turned) if turned else 'none of those followed'}.")
-    return Text(tuple(told))
+    return Prose(tuple(told))
 
 
 def _selections(source: Source) -> Table:
@@ -108,7 +108,7 @@ def _other(rivals: Sequence[tuple[str, float]]) -> Cell:
     return number(100 * share, 0, link=anchor(trial))
 
 
-def _together(source: Source) -> Text:
+def _together(source: Source) -> Prose:
     """Both kinds of replays, all of them."""
     told = []
     for method in METHODS:
@@ -118,7 +118,7 @@ def _together(source: Source) -> Text:
                 f"{rate.alarms:,} of {rate.replays:,} replays with {method} raised an alarm: {100 * rate.share:.1f} % "
                 f"({100 * rate.low:.1f} to {100 * rate.high:.1f} %)."
             )
-    return Text(tuple(told) or ("Too few examples and seeds to replay anything.",))
+    return Prose(tuple(told) or ("Too few examples and seeds to replay anything.",))
 
 
 def _alarms(source: Source) -> Table:

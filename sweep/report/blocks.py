@@ -88,7 +88,7 @@ class Figure:
 
 
 @dataclass(frozen=True)
-class Text:
+class Prose:
     """A paragraph, or the items of a list. `kind`: the answer itself, plain, a warning, or a command to be copied."""
 
     lines: tuple[str, ...]
@@ -103,7 +103,7 @@ class Heading:
     anchor: str
 
 
-Block = Text | Table | Figure | Heading
+Block = Prose | Table | Figure | Heading
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from sweep.report.answer import SIGNS, tone
-from sweep.report.blocks import Block, Cell, Section, Table, Text, columns, number, slug, text
+from sweep.report.blocks import Block, Cell, Prose, Section, Table, columns, number, slug, text
 from sweep.report.source import Source
 from sweep.results.diagnostics.diagnose import Diagnostics
 from sweep.results.diagnostics.scores import BucketScore
@@ -24,9 +24,9 @@ WORDS = (
 def section(source: Source) -> Section:
     """A table for each target: buckets from top to bottom, conditions from left to right."""
     notes = [f"{one.target}: {note}" for one in source.buckets for note in one.notes]
-    blocks: list[Block] = [Text((WORDS,)), *_tables(source)]
+    blocks: list[Block] = [Prose((WORDS,)), *_tables(source)]
     if notes:
-        blocks.append(Text(tuple(notes), "list"))
+        blocks.append(Prose(tuple(notes), "list"))
     return Section("buckets", "For which examples", tuple(blocks))
 
 

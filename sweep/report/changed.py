@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sweep.report.blocks import Block, Cell, Section, Table, Text, columns, number, text
+from sweep.report.blocks import Block, Cell, Prose, Section, Table, columns, number, text
 from sweep.report.searching import FEW
 from sweep.report.source import Source, anchor
 from sweep.report.trials import short
@@ -16,9 +16,9 @@ def section(source: Source) -> Section:
     """Counts, then the sample."""
     if not source.changes:
         words = "No two conditions have answered the same examples with known labels yet."
-        return Section("changes", "What changed", (Text((words,), "note"),))
+        return Section("changes", "What changed", (Prose((words,), "note"),))
     blocks: tuple[Block, ...] = (
-        Text(
+        Prose(
             (
                 "The winners' answers on the lowest seed that both sides have: an example has changed "
                 "where its own score is another. The examples shown are not chosen: of each condition and target those "

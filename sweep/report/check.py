@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel
+
 from sweep.report.page import FORMAT, html, page
 from sweep.report.source import Asked, read
+from sweep.results.difference import Claim
 from trainables.errors import Problem, UserError
 from trainables.store import Store
 
@@ -44,13 +47,12 @@ def check(store: Store, file: Path) -> Checked:
     found = _Found()
     found.feed(content)
     told = _numbers(found.json, file)
-    made = page(read(store, Asked(told["experiment"], told["baseline"], told["claim"])))
-    # What JSON makes of numbers is what was written: compare like with like.
-    again = json.loads(json.dumps(made.numbers))
-    different = [*_tables(told["tables"], again["tables"]), *_figures(told["figures"], again["figures"])]
-    compared = sum(len(row) for table in again["tables"].values() for row in table["rows"])
-    compared += sum(len(row) for rows in again["figures"].values() for row in rows)
-    if not different and told["made_by"] == again["made_by"]:
+    made = page(read(store, Asked(told.experiment, told.baseline, told.claim)))
+    again = _Numbers.model_validate(json.loads(json.dumps(made.numbers)))  # as it was written
+    different = [*_tables(told.tables, again.tables), *_figures(told.figures, again.figures)]
+    compared = sum(len(row) for table in again.tables.values() for row in table.rows)
+    compared += sum(len(row) for rows in again.figures.values() for row in rows)
+    if not different and told.made_by == again.made_by:
         fresh = _Found()
         fresh.feed(html(made))
         different = [*_shown(found.words, fresh.words)]
@@ -65,24 +67,33 @@ def _content(file: Path) -> str:
         raise UserError(Problem(f"cannot be read: {reason}", str(file))) from error
 
 
-def _numbers(content: str, file: Path) -> dict[str, Any]:
+class _Rows(BaseModel):
+    columns: list[str]
+    rows: list[list[Any]]
+
+
+class _Numbers(BaseModel):
+    """What `sweep.report.page.Page.numbers` writes."""
+
+    format: int
+    made_by: str
+    experiment: str
+    baseline: str
+    claim: Claim | None
+    tables: dict[str, _Rows]
+    figures: dict[str, list[dict[str, Any]]]
+
+
+def _numbers(content: str, file: Path) -> _Numbers:
     try:
-        told = json.loads(content)
-        version = told["format"]
+        values = json.loads(content)
+        version = values["format"] if isinstance(values, dict) else None
         if isinstance(version, int) and version > FORMAT:
             message = f"is a report of format {version}, and this package knows up to {FORMAT}"
             raise UserError(Problem(message, str(file), hint="update this package"))
-        if not (
-            isinstance(told["experiment"], str)
-            and isinstance(told["baseline"], str)
-            and told["claim"] in (None, "models", "recipe")
-            and isinstance(told["tables"], dict)
-            and isinstance(told["figures"], dict)
-        ):
-            raise TypeError
-    except (ValueError, KeyError, TypeError) as error:
+        return _Numbers.model_validate(values)
+    except (ValueError, KeyError, RecursionError) as error:
         raise UserError(Problem("is no report: it has no numbers as `sweep report` writes them", str(file))) from error
-    return dict(told)
 
 
 class _Found(HTMLParser):
@@ -111,33 +122,27 @@ class _Found(HTMLParser):
             self.words.append(data.strip())
 
 
-def _tables(told: Mapping[str, Any], again: Mapping[str, Any]) -> Iterator[str]:
+def _tables(told: Mapping[str, _Rows], again: Mapping[str, _Rows]) -> Iterator[str]:
     yield from _missing("table", told, again)
-    for name in told.keys() & again.keys():
-        ours, theirs = again[name], told[name]
-        if not isinstance(theirs, dict) or theirs.get("columns") != ours["columns"]:
+    for name in again:
+        if name in told and told[name].columns != again[name].columns:
             yield f"{name}: its columns are others"
-            continue
-        yield from _rows(name, ours["columns"], theirs.get("rows", []), ours["rows"])
+        elif name in told:
+            yield from _rows(name, again[name].columns, told[name].rows, again[name].rows)
 
 
-def _figures(told: Mapping[str, Any], again: Mapping[str, Any]) -> Iterator[str]:
+def _figures(told: Mapping[str, list[dict[str, Any]]], again: Mapping[str, list[dict[str, Any]]]) -> Iterator[str]:
     yield from _missing("figure", told, again)
-    for name in told.keys() & again.keys():
-        columns = [*again[name][0]] if again[name] else []
-        try:
-            theirs = [[row[column] for column in columns] for row in told[name]]
-        except (KeyError, TypeError):
-            yield f"{name}: its values are others"
-            continue
-        yield from _rows(name, columns, theirs, [[row[column] for column in columns] for row in again[name]])
+    for name in again:
+        if name in told:
+            columns = list(again[name][0]) if again[name] else []
+            theirs, ours = ([[row.get(column) for column in columns] for row in of[name]] for of in (told, again))
+            yield from _rows(name, columns, theirs, ours)
 
 
-def _missing(kind: str, told: Mapping[str, Any], again: Mapping[str, Any]) -> Iterator[str]:
-    for name in again.keys() - told.keys():
-        yield f"{name}: the report has no such {kind}"
-    for name in told.keys() - again.keys():
-        yield f"{name}: the ledger gives no such {kind}"
+def _missing(kind: str, told: Collection[str], again: Collection[str]) -> Iterator[str]:
+    yield from (f"{name}: the report has no such {kind}" for name in again if name not in told)
+    yield from (f"{name}: the ledger gives no such {kind}" for name in told if name not in again)
 
 
 def _rows(

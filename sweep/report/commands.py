@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 
-from sweep.report.blocks import Section, Text
+from sweep.report.blocks import Prose, Section
 from sweep.report.source import Source
 
 
@@ -18,13 +18,13 @@ def section(source: Source) -> Section:
         "commands",
         "The same numbers again",
         (
-            Text(
+            Prose(
                 (
                     "STORE is where the trials are. This file, its numbers against the ledger, the comparison, and any "
                     "SQL that stands below a table:",
                 )
             ),
-            Text(
+            Prose(
                 (
                     f"sweep report {store} {compared} --output report.html",
                     f"sweep report {store} --check report.html",

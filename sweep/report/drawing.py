@@ -40,6 +40,8 @@ USUAL = frozenset((("opacity", "1"), ("stroke-width", "1"), ("transform", "trans
 MARKS = frozenset(("point", "line mark"))
 """What Vega calls the marks that say what they are."""
 
+HALVED = re.compile("[\U00010000-\U0010ffff]")
+
 NUMBERS = re.compile(r"-?\d+\.\d+(?:e-?\d+)?")
 
 LETTERS = 300
@@ -125,10 +127,13 @@ def _short(value: str) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """Text in which what cannot be read is spelt out, on one line."""
+    """Text in which what cannot be read is spelt out, on one line.
+
+    So are characters that JavaScript has two halves of: Vega cuts long labels between them, and then fails.
+    """
     match value:
         case str():
-            return visible(value).replace("\n", " ")
+            return HALVED.sub(lambda found: f"\\U{ord(found[0]):08x}", visible(value).replace("\n", " "))
         case Mapping():
             return {key: _plain(one) for key, one in value.items()}
         case list() | tuple():

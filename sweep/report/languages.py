@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from statistics import median
 
 from sweep.report.answer import SIGNS, interval
-from sweep.report.blocks import Block, Figure, Heading, Row, Section, Table, Text, chance, columns, number, slug, text
+from sweep.report.blocks import Block, Figure, Heading, Prose, Row, Section, Table, chance, columns, number, slug, text
 from sweep.report.source import Source
 from sweep.results.difference import Difference
 
@@ -19,7 +19,7 @@ LEAST, MOST = 90, 440
 def section(source: Source) -> Section:
     """A figure and a table for each target."""
     blocks: list[Block] = [
-        Text(
+        Prose(
             (
                 "Single languages are a second family of comparisons, to look for what to test next: their p values "
                 "are adjusted by Benjamini and Hochberg, and a verdict here is weaker than one above.",
@@ -30,13 +30,13 @@ def section(source: Source) -> Section:
         if one.helps or one.hurts:
             helps = f"helps {one.target} in at least {one.helps} of {one.languages} languages" if one.helps else ""
             hurts = f"hurts {one.target} in at least {one.hurts} of {one.languages} languages" if one.hurts else ""
-            blocks.append(Text((f"{one.condition} {' and '.join(filter(None, (helps, hurts)))} ({one.regime}).",)))
+            blocks.append(Prose((f"{one.condition} {' and '.join(filter(None, (helps, hurts)))} ({one.regime}).",)))
     for target, regime, rows in _parts(source):
         title = target if len(source.regimes) == 1 else f"{target}, trained {regime}"
         figure = of_target(source, target, regime, rows)
         blocks += [Heading(title, f"at-{figure.name}"), figure, _table(source, figure.name, title, rows)]
     if len(blocks) == 1:
-        blocks.append(Text(("No target has scores in several languages on both sides yet.",), "note"))
+        blocks.append(Prose(("No target has scores in several languages on both sides yet.",), "note"))
     return Section("languages", "Where it helped", tuple(blocks))
 
 

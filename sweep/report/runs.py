@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from sweep.planning.pricing import GpuTable, load_gpus
-from sweep.report.blocks import Block, Cell, Row, Section, Table, Text, columns, number, text
+from sweep.report.blocks import Block, Cell, Prose, Row, Section, Table, columns, number, text
 from sweep.report.source import RUNS, Source, anchor
 from sweep.report.trials import short
 
@@ -19,13 +19,13 @@ def section(source: Source) -> Section:
     failed = [row for row in trials if row["status"] == "failed"]
     fallen = [row for row in trials if row["collapsed"]]
     table = load_gpus()
-    blocks: list[Block] = [_phases(trials, table), Text((_prices(trials, table),))]
+    blocks: list[Block] = [_phases(trials, table), Prose((_prices(trials, table),))]
     blocks += [_failures(failed)] if failed else []
     blocks += [_collapses(fallen)] if fallen else []
     if not failed and not fallen:
-        blocks.append(Text(("No trial failed, and none ended at chance.",)))
+        blocks.append(Prose(("No trial failed, and none ended at chance.",)))
     blocks.append(
-        _provenance(source) if source.provenance else Text(("The ledger does not say which code ran.",), "note")
+        _provenance(source) if source.provenance else Prose(("The ledger does not say which code ran.",), "note")
     )
     return Section("runs", "What it took", tuple(blocks))
 

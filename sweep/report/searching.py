@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from itertools import accumulate
 
 from sweep.console import counted
-from sweep.report.blocks import Block, Figure, Row, Section, Table, Text, columns, number, text
+from sweep.report.blocks import Block, Figure, Prose, Row, Section, Table, columns, number, text
 from sweep.report.source import Source, anchor
 
 FEW = 12
@@ -24,7 +24,7 @@ WORDS = (
 
 def section(source: Source) -> Section:
     """The best score after each trial, study by study."""
-    blocks: list[Block] = [Text((WORDS,)), *figures(source), _table(source)]
+    blocks: list[Block] = [Prose((WORDS,)), *figures(source), _table(source)]
     return Section("search", "How the searches went", tuple(blocks))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sweep.report.blocks import Cell, Section, Table, Text, columns, number, significant, text
+from sweep.report.blocks import Cell, Prose, Section, Table, columns, number, significant, text
 from sweep.report.source import BEHIND, TRIALS, Source, anchor
 
 FATES = {"finished": "finished", "failed": "failed", "missing": "not run yet"}
@@ -11,7 +11,7 @@ FATES = {"finished": "finished", "failed": "failed", "missing": "not run yet"}
 def section(source: Source) -> Section:
     """Two tables, one leading to the other."""
     words = "A score leads to its evaluation here, an evaluation to the trial that trained the model, and so on."
-    return Section("trials", "Behind the numbers", (Text((words,)), _behind(source), _trials(source)))
+    return Section("trials", "Behind the numbers", (Prose((words,)), _behind(source), _trials(source)))
 
 
 def _behind(source: Source) -> Table:

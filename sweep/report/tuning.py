@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sweep.report.blocks import Block, Figure, Row, Section, Text
+from sweep.report.blocks import Block, Figure, Prose, Row, Section
 from sweep.report.searching import room, searched
 from sweep.report.source import Source, anchor
 
@@ -28,7 +28,7 @@ def section(source: Source) -> Section:
     """A figure for each parameter that was searched."""
     found = tuple(figures(source))
     blocks: list[Block] = [
-        Text(
+        Prose(
             (
                 "One point is one trial of a search, of whatever condition; diamonds are winners. A hyper-parameter "
                 "matters where the points have a slope that is larger than their spread.",
@@ -37,7 +37,7 @@ def section(source: Source) -> Section:
         *found,
     ]
     if not found:
-        blocks = [Text(("No hyper-parameter was tried with more than one value yet.",), "note")]
+        blocks = [Prose(("No hyper-parameter was tried with more than one value yet.",), "note")]
     return Section("tuning", "Learning rate and epochs", tuple(blocks))
 
 

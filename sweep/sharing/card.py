@@ -318,7 +318,7 @@ def _cell(value: Any) -> Any:
 
 
 def _text(text: str) -> str:
-    """Text on one line of which nothing is markup: a backslash before it takes the meaning from any sign."""
+    """Text on one line that is nothing but text in Markdown: a backslash takes the meaning from any sign behind it."""
     return SIGNS.sub(r"\\\g<0>", " ".join(visible(text).split()))
 
 

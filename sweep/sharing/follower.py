@@ -27,6 +27,17 @@ SHARE = 20.0
 GRACE = 10.0
 """Seconds that the end of a run waits for the last pass."""
 
+THREAD = "sweep-log-"
+"""What the names of the threads begin with."""
+
+
+def is_at_work() -> bool:
+    """Whether some tracker is still waited for, so that Python cannot end by itself.
+
+    It would stop such a thread wherever it is: in native code, of DuckDB say, that is an abort of the whole process.
+    """
+    return any(thread.name.startswith(THREAD) for thread in threading.enumerate())
+
 
 class Follower:
     """Called with each trial that ends. Neither that nor `close` raises, whatever the tracker does.
@@ -42,7 +53,7 @@ class Follower:
         self._there: set[str] = set()
         self._wake, self._closing = threading.Event(), threading.Event()
         self._error: str | None = None
-        self._thread = threading.Thread(target=self._follow, name=f"log-{name}", daemon=True)
+        self._thread = threading.Thread(target=self._follow, name=f"{THREAD}{name}", daemon=True)
 
     def start(self) -> None:
         self._thread.start()
@@ -52,11 +63,19 @@ class Follower:
         self._ended.add(entry.spec.trial_id)
         self._wake.set()
 
-    def close(self) -> str | None:
-        """Ends it, after a last pass if that is quick. Returns what is not there, and why; None: all of it is."""
+    def end(self) -> None:
+        """Asks for a last pass, and no more."""
         self._closing.set()
         self._wake.set()
-        self._thread.join(GRACE)
+
+    def close(self, until: float | None = None) -> str | None:
+        """Waits for the last pass. Returns what is not there, and why; None: all of it is.
+
+        Args:
+            until: the latest, on the monotonic clock; None: GRACE from now.
+        """
+        self.end()
+        self._thread.join(GRACE if until is None else max(0.0, until - time.monotonic()))
         late = self._thread.is_alive()
         missing = len(self._ended - self._there)
         if not late and self._error is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -94,16 +94,33 @@ class Run:
         return dict(sorted(found.items()))
 
 
-def runs(store: Store, experiments: Sequence[str] = ()) -> list[Run]:
-    """The trials of experiments that have ended, in the order in which they did. Raises UserError as `query` does."""
+def path_of(name: str) -> str:
+    """A name from a ledger, which anybody may have written, as a path that leads to no other folder."""
+    return "/".join(part if part.strip(".") else "_" for part in name.split("/"))
+
+
+def runs(store: Store, experiments: Sequence[str] = ()) -> Iterator[Run]:
+    """The trials of experiments that have ended, in the order in which they did.
+
+    What the ledger has is read at once, and made into runs one by one: a large one has millions of scores.
+
+    Raises:
+        UserError: as `query` does.
+    """
     trials: dict[tuple[str, str], list[Row]] = defaultdict(list)
     for row in query(store, "from trials order by finished_at, trial_id, study", None, experiments).to_pylist():
         trials[row["experiment"], row["trial_id"]].append(row)
-    scores = {
-        (row["experiment"], row["trial_id"]): dict(zip(row["names"], row["values"], strict=True))
-        for row in query(store, _SCORES, None, experiments).to_pylist()
-    }
-    return [_run(rows, scores.get(place, {})) for place, rows in trials.items()]
+    scores = query(store, _SCORES, None, experiments)
+    keys = zip(scores["experiment"].to_pylist(), scores["trial_id"].to_pylist(), strict=True)
+    places = {key: place for place, key in enumerate(keys)}
+
+    def of(key: tuple[str, str]) -> dict[str, float]:
+        place = places.get(key)
+        if place is None:
+            return {}
+        return dict(zip(scores["names"][place].as_py(), scores["values"][place].as_py(), strict=True))
+
+    return (_run(rows, of(key)) for key, rows in trials.items())
 
 
 def _run(rows: Sequence[Row], scores: Mapping[str, float]) -> Run:

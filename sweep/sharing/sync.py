@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from sweep.sharing.run import Run
@@ -20,7 +20,7 @@ class Synced:
     kept: int
 
 
-def sync(tracker: Tracker, runs: Sequence[Run], is_there: Callable[[str], object] = lambda trial_id: None) -> Synced:
+def sync(tracker: Tracker, runs: Iterable[Run], is_there: Callable[[str], object] = lambda trial_id: None) -> Synced:
     """Makes a tracker show each run once, as it is now. A second time it changes nothing.
 
     Args:
@@ -29,15 +29,28 @@ def sync(tracker: Tracker, runs: Sequence[Run], is_there: Callable[[str], object
     Raises:
         Exception: whatever the tracker's package raises; what was written until then stays, and is not written again.
     """
-    held = {name: tracker.held(name) for name in sorted({run.experiment for run in runs})}
-    other = [run for run in runs if held[run.experiment].get(run.trial_id) != run.digest]
-    for one in {run.trial_id for run in runs} - {run.trial_id for run in other}:
-        is_there(one)
-    for start in range(0, len(other), AT_ONCE):
-        some = other[start : start + AT_ONCE]
-        for run in some:
-            tracker.put(run)
+    held: dict[str, Mapping[str, str]] = {}
+    written = kept = 0
+    unsure: list[str] = []
+
+    def flush() -> None:
         tracker.flush()
-        for run in some:
+        for trial_id in unsure:
+            is_there(trial_id)
+        unsure.clear()
+
+    for run in runs:
+        if run.experiment not in held:
+            held[run.experiment] = tracker.held(run.experiment)
+        if held[run.experiment].get(run.trial_id) == run.digest:
+            kept += 1
             is_there(run.trial_id)
-    return Synced(len(other), len(runs) - len(other))
+            continue
+        tracker.put(run)
+        written += 1
+        unsure.append(run.trial_id)
+        if len(unsure) >= AT_ONCE:
+            flush()
+    if unsure:
+        flush()
+    return Synced(written, kept)

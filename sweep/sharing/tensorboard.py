@@ -22,7 +22,7 @@ from tensorboard.plugins.scalar.summary_v2 import scalar_pb
 from tensorboard.plugins.text.summary_v2 import text_pb
 from tensorboard.summary.writer.record_writer import RecordWriter
 
-from sweep.sharing.run import Run
+from sweep.sharing.run import Run, path_of
 from trainables.store import beside
 
 START = "events.out.tfevents"
@@ -37,13 +37,14 @@ class TensorBoard:
         self.shown_by = f"tensorboard --logdir {shlex.quote(str(folder))}"
 
     def held(self, experiment: str) -> Mapping[str, str]:
-        files = (self.folder / experiment).rglob(f"{START}.*")
+        files = (self.folder / path_of(experiment)).rglob(f"{START}.*")
         return {file.parent.name: file.name.rpartition(".")[2] for file in files}
 
     def put(self, run: Run) -> None:
         name = f"{START}.{int(run.finished_at.timestamp())}.{run.digest}"
-        file = self.folder / run.experiment / run.name / name
-        older = [*(self.folder / run.experiment).rglob(f"{run.trial_id}/{START}.*")]
+        of_experiment = self.folder / path_of(run.experiment)
+        file = of_experiment / path_of(run.name) / name
+        older = [*of_experiment.rglob(f"{run.trial_id}/{START}.*")]
         with beside(file) as content:
             writer = RecordWriter(content)
             for event in _events(run):

@@ -6,6 +6,7 @@ once that is whole.
 
 from __future__ import annotations
 
+import re
 import shlex
 import shutil
 from collections.abc import Mapping
@@ -13,10 +14,13 @@ from pathlib import Path
 
 import wandb
 
-from sweep.sharing.run import Run
+from sweep.sharing.run import Run, path_of
 
 DIGEST = "sweep.digest"
 """The name of the file that says what a run is."""
+
+UNFIT = re.compile(r"[/\\#?%:]")
+"""What wandb does not take in a project's name."""
 
 LONGEST_TAG = 64
 """Characters that wandb takes."""
@@ -40,7 +44,7 @@ class Wandb:
                 if folder in self._unsure:
                     self.flush()
                 shutil.rmtree(folder)
-        place = self.folder / run.experiment
+        place = self.folder / path_of(run.experiment)
         place.mkdir(parents=True, exist_ok=True)
         settings = wandb.Settings(
             mode="offline",
@@ -55,7 +59,7 @@ class Wandb:
         )
         shown = [f"{name}: {text}" for name, text in {**run.tags, "status": run.status}.items()]
         with wandb.init(
-            project=run.experiment,
+            project=UNFIT.sub("_", run.experiment),
             id=run.trial_id,
             name=run.name,
             group=run.tags.get("study", "")[:128],
@@ -82,7 +86,7 @@ class Wandb:
         self._unsure.clear()
 
     def _folders(self, experiment: str) -> list[Path]:
-        return sorted((self.folder / experiment / "wandb").glob("offline-run-*"))
+        return sorted((self.folder / path_of(experiment) / "wandb").glob("offline-run-*"))
 
 
 def _trial(folder: Path) -> str:

@@ -126,9 +126,18 @@ def test_the_same_trial_in_two_experiments_is_a_run_in_each(name: str, tracker: 
         assert shown(name, tmp_path, experiment).keys() == {TRAINED.trial_id}
 
 
+def test_names_lead_to_no_other_folder(name: str, tracker: Tracker, tmp_path: Path) -> None:
+    """Of a ledger that somebody else has written."""
+    evil = dataclasses.replace(TRAINED, experiment="../e#1", name=f"../../../x/..//{TRAINED.trial_id}")
+    put(tracker, evil)
+    assert tracker.held(evil.experiment) == {evil.trial_id: evil.digest}
+    assert [file.name for file in tmp_path.iterdir()] == [name]
+    assert [file.name for file in tmp_path.parent.iterdir() if file.name == "x"] == []
+
+
 def test_a_second_sync_changes_nothing(name: str, tmp_path: Path) -> None:
     rig = play(Rig(tmp_path, seeds=[1, 2], **ONE_TARGET), ends=failing("target", seed=2))
-    ended = runs(rig.store)
+    ended = [*runs(rig.store)]
     assert {one.status for one in ended} == {"finished", "failed"}
     assert sync(open_tracker(name, str(tmp_path / name)), ended) == Synced(len(ended), 0)
     before = contents(tmp_path / name)
@@ -152,7 +161,7 @@ def test_a_sync_goes_on_where_another_one_was_killed(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rig = play(Rig(tmp_path, **ONE_TARGET))
-    ended = runs(rig.store)
+    ended = [*runs(rig.store)]
     tracker = open_tracker(name, str(tmp_path / name))
     puts = iter(range(len(ended)))
     put_one = tracker.put

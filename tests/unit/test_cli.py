@@ -64,7 +64,7 @@ def test_the_version_is_that_of_the_package() -> None:
     [
         (["qurey", "x", "y"], "Did you mean 'query'?"),
         (["query", "x", "y", "--formt", "csv"], "--format"),
-        (["query", "x"], "Missing argument 'SQL'"),
+        (["query", "x"], "there is no SQL"),
         (["query", "x", "y", "--format", "cvs"], "'csv'"),
         (["score", "--benchmark", "xtrem", "--predictions", ".", "--labels", "."], "did you mean 'xtreme'?"),
         (["plan", "demoo"], "did you mean 'demo'?"),

@@ -432,3 +432,35 @@ def test_who_asks_while_files_are_put_together_is_answered_right(tmp_path: Path)
     sums = [one["sum"] for one in answers]
     assert sums == sorted(sums)  # nothing that was replaced comes back
     assert query(store, sql).to_pylist()[0]["sum"] == 8 * 5
+
+
+def test_what_a_split_does_not_have_is_null(tmp_path: Path) -> None:
+    """Labels that the release hides have no statistics, some kinds of tasks no confidence; a split may be empty."""
+    store = Store(str(tmp_path))
+    blocks = (
+        Predicted("xnli", "de", "test", "a", ("x", "y")),
+        Predicted("xnli", "ru", "test", "b", ("z",), ((1.0, 2.0),), (0.25,)),
+        Predicted("xnli", "sw", "test", "c", ()),
+    )
+    Ledger(store).write(entry(EVALUATION, objective=None, predictions=blocks))
+    ledger = Ledger(store)
+    columns = ["language", "position", "prediction", "confidence", "statistics", "examples"]
+    found = ledger.rows(ledger.snapshot(), "predictions", columns).to_pylist()
+    assert [tuple(row.values()) for row in found] == [
+        ("de", 0, "x", None, None, "a"),
+        ("de", 1, "y", None, None, "a"),
+        ("ru", 0, "z", 0.25, [1.0, 2.0], "b"),
+    ]
+
+
+def test_parts_are_of_a_size_that_has_room_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sweep.ledger.ledger.PART_ROWS", 8)
+    store = Store(str(tmp_path))
+    for spec, predicted in zip(EVALUATIONS, (3, 4, 4, 7), strict=True):
+        Ledger(store).write(scored(spec, float(spec.seed), predicted=predicted))
+    before = said(store)
+    Ledger(store).compact(at_least=1)
+    assert said(store) == before
+    trials = [sorted(one.file.about["trials"]) for one in Ledger(store).snapshot().portions["predictions"]]
+    assert sorted(sum(entry[2] for entry in of) for of in trials) in ([4, 7, 7], [3, 7, 8])
+    assert store.exists(f"ledger/predictions/{EVALUATIONS[3].trial_id}.parquet")  # as large as a part

@@ -122,7 +122,7 @@ def test_mentions_stand_marked_in_their_sentence(save: Save) -> None:
     path = save(json_lines(german, {"context": context("tr"), "mentions": [mention("c")]}))
     found = read_mentions(path, {}, "de")
     assert [one.id for one in found] == ["a", "b"]
-    assert found[0] == Query("a", "Ulm: The mayor of { Ulm } (left).", "Q3012", None)
+    assert found[0] == Query("a", "Ulm: The mayor of { Ulm } (left).", "Q3012", None, group=TEXT)
     assert [one.id for one in read_mentions(path, {}, "tr")] == ["c"]
     assert problem(lambda: read_mentions(path, {}, "uk")).message == "has no mentions in 'uk'"
 

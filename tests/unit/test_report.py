@@ -15,19 +15,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from jinja2.utils import htmlsafe_json_dumps
 from typer.testing import CliRunner
 
 from sweep.cli import app
+from sweep.console import visible
 from sweep.report.answer import incomplete, tone
-from sweep.report.blocks import Table, number, slug
+from sweep.report.blocks import Cell, Column, Figure, Heading, Prose, Section, Table, number, slug
 from sweep.report.check import check
 from sweep.report.drawing import CHARTS, clean, svg
 from sweep.report.languages import LEAST
-from sweep.report.page import html, page
+from sweep.report.page import Page, html, page
 from sweep.report.plot import figures, plot
 from sweep.report.source import Asked, Source, read
-from tests.browser.stores import nasty, small
+from tests.browser.stores import NASTY, nasty, small
 from tests.simulated import simulated
 from tests.unit.test_driver import Rig
 from tests.unit.test_views import ONE_TARGET, play
@@ -247,15 +250,101 @@ def test_trials_that_ended_since_then_are_told(tmp_path: Path) -> None:
     assert any("rows in the report" in line for line in check(rig.store, file).different)
 
 
-@pytest.mark.parametrize(
-    "change", [lambda told: told.update(format=99), lambda told: told.pop("tables"), lambda told: 1]
-)
-def test_what_is_no_report_is_refused(store: Store, content: str, tmp_path: Path, change: Any) -> None:
+def numbers_replaced(content: str, told: Any) -> str:
     numbers = re.findall('id="numbers">(.*?)</script>', content)[0]
-    told = json.loads(numbers)
-    changed = content.replace(numbers, "[]" if change(told) == 1 else htmlsafe_json_dumps(told))
+    return content.replace(numbers, htmlsafe_json_dumps(told))
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inside: st.lists(inside, max_size=3) | st.dictionaries(st.text(), inside, max_size=3),
+    max_leaves=6,
+)
+
+
+@given(st.sampled_from(["format", "experiment", "baseline", "claim", "tables", "figures"]), JSON, st.booleans())
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_what_is_no_report_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+    store: Store,
+    source: Source,
+    content: str,
+    tmp_path: Path,
+    key: str,
+    value: Any,
+    gone: bool,
+) -> None:
+    """Or it is compared with the ledger, which is asked no question that the file does not put well."""
+    monkeypatch.setattr("sweep.report.check.read", lambda store, asked: source)
+    told = json.loads(re.findall('id="numbers">(.*?)</script>', content)[0])
+    told = {name: one for name, one in {**told, key: value}.items() if not (gone and name == key)}
+    try:
+        found = check(store, written(numbers_replaced(content, told), tmp_path))
+    except UserError as error:
+        told = str(error)
+    else:
+        told = "different" if found.different else key
+    assert re.search("is no report|is a report of format|different|^(format|experiment|baseline|claim)$", told)
+
+
+@pytest.mark.parametrize(
+    "content", ["", "<html></html>", '<script id="numbers">{"format": 99}</script>', "[" * 100_000]
+)
+def test_files_that_were_never_a_report_are_refused(store: Store, tmp_path: Path, content: str) -> None:
     with pytest.raises(UserError, match=r"is no report|is a report of format 99"):
-        check(store, written(changed, tmp_path))
+        check(store, written(content, tmp_path))
+
+
+TEXT = st.text(min_size=1) | st.sampled_from(
+    [NASTY, "</script>", "]]>", "'\"><svg onload=x>", "{{ 7*7 }}", "\u202eabc", "ب" * 50, "😀" * 99]
+)
+
+
+@given(TEXT)
+@settings(max_examples=100)
+def test_any_text_is_shown_as_text(text: str) -> None:
+    """In every place that takes words: the elements of the page are the same whatever these are."""
+
+    def made(words: str) -> Page:
+        cell = Cell(words, words, "trial-1", words, "open", True)
+        table = Table(
+            "t", words, (Column(words), Column(words, numeric=True)), ((cell, Cell(words, 1.0)),), ("a-1",), words
+        )
+        blocks = (
+            Heading(words, "h"),
+            Prose((words,), "lead"),
+            Prose((words,), "command"),
+            Prose((words,), "list"),
+            table,
+        )
+        return Page(words, {words: words}, {"experiment": words}, (Section("s", words, blocks),))
+
+    plain, full = Elements(html(made("x"))), Elements(html(made(text)))
+    assert [(tag, sorted(of)) for tag, of in full.all] == [(tag, sorted(of)) for tag, of in plain.all]
+    shown = "".join("".join(full.words).split())
+    assert "".join(visible(text).split()) in shown
+
+
+@given(TEXT)
+@settings(max_examples=25)
+def test_any_text_is_drawn_as_text(text: str) -> None:
+    def values(words: str) -> tuple[dict[str, Any], ...]:
+        return tuple(
+            {
+                "training_set": words,
+                "condition": words,
+                "trials": place,
+                "score": place,
+                "says": words,
+                "link": "#studies",
+            }
+            for place in (1, 2)
+        )
+
+    settings = {"interpolate": "linear", "ticks": [1, 2], "columns": 1, "width": 100, "height": 100}
+    drawn = svg(Figure("f", "progress", text, values(text), settings))
+    assert {tag for tag, _ in Elements(drawn).all} <= {"svg", "g", "path", "text", "line", "rect", "a", "title"}
+    assert all(of["href"] == "#studies" for tag, of in Elements(drawn).all if tag == "a")
 
 
 def test_a_sweep_that_has_just_begun_has_a_report(tmp_path: Path) -> None:

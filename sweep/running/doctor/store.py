@@ -23,6 +23,7 @@ from sweep.running import lease
 from sweep.running.doctor.finding import Finding
 from sweep.running.driver import LEFT_BEHIND
 from sweep.search import Outcome, Search
+from trainables.data import kept
 from trainables.errors import Problem, UserError
 from trainables.features import FOLDER as FEATURES
 from trainables.models.tensors import DamageError, check_tensors
@@ -34,8 +35,6 @@ Cure = Literal["set aside", "remove"]
 """What is done with a file: moved to where a person can look at it, or removed."""
 
 TRAINED_AGAIN = "if something still starts from them, the next `sweep run` trains that trial again"
-
-EXAMPLES = "examples"
 
 PARTS = (LEDGER, history.FOLDER, "checkpoints", "states", lease.NAME, RECORD)
 """What makes a folder a store: any of these."""
@@ -207,7 +206,7 @@ class _Checking:
         self._fine("runs", f"{found.num_rows}")
 
     def _examples(self) -> None:
-        names = self._store.list(EXAMPLES, ".parquet")
+        names = self._store.list(kept.FOLDER, ".parquet")
         for name in names:
             try:
                 SealedFile(self._store, name).check()
