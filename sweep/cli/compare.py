@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from sweep.cli.query import Format, StoreArgument
-from sweep.results.difference import By, Claim
+from sweep.results.comparison.difference import By, Claim
 
 
 def compare(
@@ -40,10 +40,10 @@ def compare(
     from sweep.cli.output import check_output, deliver
     from sweep.console import Console
     from sweep.planning.pricing import load_gpus
-    from sweep.results import comparison, detection
-    from sweep.results.answer import short_table, table
-    from sweep.results.detection import show as show_detection
-    from sweep.results.verdicts import show
+    from sweep.results.comparison import comparison, detection
+    from sweep.results.comparison.answer import short_table, table
+    from sweep.results.comparison.detection import show as show_detection
+    from sweep.results.comparison.verdicts import show
     from trainables.errors import Problem, UserError
     from trainables.store import Store
 

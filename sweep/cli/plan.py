@@ -91,9 +91,9 @@ def plan(
     if studies:
         console.print(_studies(made, counts, hours))
     if detect is not None:
-        from sweep.results.comparison import compare
-        from sweep.results.detection import detect as detect_in
-        from sweep.results.detection import show
+        from sweep.results.comparison.comparison import compare
+        from sweep.results.comparison.detection import detect as detect_in
+        from sweep.results.comparison.detection import show
 
         store, names = Store(loaded.store), [loaded.name]
         show(detect_in(store, compare(store, experiments=names), detect, load_gpus(gpus), names), console)

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from sweep.cli.query import ExperimentOption, StoreArgument
-from sweep.results.difference import Claim
+from sweep.results.comparison.difference import Claim
 
 SHOWN = 20
 """Differences that are listed; more are counted."""

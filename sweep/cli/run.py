@@ -147,7 +147,7 @@ def _tell(console: Console, loaded: Experiment, summary: Summary) -> None:
     """The tables at the end, what helped, and what to do next. Raises typer.Exit where some trial failed."""
     from sweep.experiment import BASELINE
     from sweep.planning import history
-    from sweep.results.comparison import compare
+    from sweep.results.comparison.comparison import compare
     from sweep.results.summary import budget_table, result_table
     from trainables.store import Store
 

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from sweep.cli.query import ExperimentOption, StoreArgument
-from sweep.results.difference import Claim
+from sweep.results.comparison.difference import Claim
 
 
 class Layout(StrEnum):

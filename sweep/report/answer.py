@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from sweep.experiment.regimes import ZERO_SHOT
 from sweep.report.blocks import Block, Cell, Figure, Heading, Prose, Section, Table, chance, columns, number, slug, text
 from sweep.report.source import Source
-from sweep.results.difference import Difference
+from sweep.results.comparison.difference import Difference
 
 SIGNS = {"better": "▲", "worse": "▼", "not decided": "○", "no scores": "–"}
 """A shape beside each verdict, for whoever sees no colours."""

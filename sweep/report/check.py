@@ -14,7 +14,7 @@ from pydantic import BaseModel
 
 from sweep.report.page import FORMAT, html, page
 from sweep.report.source import Asked, read
-from sweep.results.difference import Claim
+from sweep.results.comparison.difference import Claim
 from trainables.errors import Problem, UserError
 from trainables.store import Store
 

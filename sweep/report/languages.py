@@ -8,7 +8,7 @@ from statistics import median
 from sweep.report.answer import SIGNS, interval
 from sweep.report.blocks import Block, Figure, Heading, Prose, Row, Section, Table, chance, columns, number, slug, text
 from sweep.report.source import Source
-from sweep.results.difference import Difference
+from sweep.results.comparison.difference import Difference
 
 ROOM = 850
 """Pixels for all conditions beside each other, as far as each has at least LEAST."""

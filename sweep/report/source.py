@@ -16,11 +16,11 @@ from sweep.planning.plan import Study
 from sweep.report.blocks import Row
 from sweep.results.audit import FalseAlarms, SearchAudit, SelectionAudit, false_alarms, searches, selections
 from sweep.results.changes import Changes, changes
-from sweep.results.comparison import Comparison, compare
+from sweep.results.comparison.comparison import Comparison, compare
+from sweep.results.comparison.difference import By, Claim
+from sweep.results.comparison.samples import Samples
 from sweep.results.diagnostics.diagnose import Diagnostics, diagnose
-from sweep.results.difference import By, Claim
 from sweep.results.query import steadily
-from sweep.results.samples import Samples
 from trainables.store import Store
 
 TRIALS = "from trials order by started_at, trial_id"

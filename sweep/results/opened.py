@@ -11,8 +11,9 @@ import pyarrow as pa
 
 from sweep.console import visible
 from sweep.planning import history
-from sweep.results import answer, cells
-from sweep.results.comparison import By, Claim, Comparison, compare
+from sweep.results import cells
+from sweep.results.comparison import answer
+from sweep.results.comparison.comparison import By, Claim, Comparison, compare
 from sweep.results.query import query
 from sweep.results.tables import html_table
 from trainables.errors import Problem, UserError, nearest

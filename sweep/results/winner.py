@@ -13,8 +13,8 @@ import duckdb
 from scipy import stats
 
 from sweep.experiment.regimes import ZERO_SHOT
+from sweep.results.comparison.samples import questions, sample
 from sweep.results.query import query, steadily
-from sweep.results.samples import questions, sample
 from sweep.statistics.influence import variance
 from trainables.errors import Problem, UserError, nearest
 from trainables.spec import TrialSpec

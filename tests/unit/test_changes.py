@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from sweep.results.changes import SHOWN, Changes, changes
+from sweep.results.comparison.samples import questions
 from sweep.results.query import connected, query
-from sweep.results.samples import questions
 from tests.simulated import Truth, simulated
 from trainables.store import Store
 

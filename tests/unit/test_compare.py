@@ -21,13 +21,13 @@ from sweep.ledger import Ledger
 from sweep.planning import history
 from sweep.planning.plan import Study
 from sweep.planning.pricing import load_gpus
-from sweep.results import samples
-from sweep.results.comparison import Comparison, Difference, compare
-from sweep.results.detection import detect
+from sweep.results.comparison import samples
+from sweep.results.comparison.comparison import Comparison, Difference, compare
+from sweep.results.comparison.detection import detect
+from sweep.results.comparison.samples import Answers, Question, Sample, Seed
+from sweep.results.comparison.subjects import Target
+from sweep.results.comparison.verdicts import verdict_table
 from sweep.results.query import connected, query
-from sweep.results.samples import Answers, Question, Sample, Seed
-from sweep.results.subjects import Target
-from sweep.results.verdicts import verdict_table
 from sweep.statistics.paired import FEW, mcnemar
 from tests.conftest import write_experiment
 from tests.simulated import End, Simulation, Truth, simulated

@@ -11,12 +11,12 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from sweep.results.comparison.samples import Question, Seed, questions
 from sweep.results.diagnostics import diagnose as module
 from sweep.results.diagnostics.diagnose import Diagnostics, diagnose
 from sweep.results.diagnostics.reading import read
 from sweep.results.diagnostics.scores import BucketScore
 from sweep.results.query import connected, query
-from sweep.results.samples import Question, Seed, questions
 from tests.simulated import Simulation, Truth, simulated
 from trainables import sealed
 from trainables.data import kept, mini

@@ -17,7 +17,7 @@ from typer.testing import CliRunner, Result
 
 from sweep.cli import app
 from sweep.planning.plan import Study
-from sweep.results.comparison import By, Comparison, compare
+from sweep.results.comparison.comparison import By, Comparison, compare
 from sweep.results.paper import make, references
 from sweep.results.paper.printed import Cell, Cite, Column, Line, Printed, Section
 from sweep.results.paper.written import FORMATS

@@ -12,7 +12,7 @@ import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
-from sweep.results.samples import formula_of, group_places, group_sums
+from sweep.results.comparison.samples import formula_of, group_places, group_sums
 from sweep.statistics.influence import Floats, Formula
 from sweep.statistics.selection import Block, choices
 from trainables.metrics import METRICS

@@ -13,9 +13,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from sweep.results.comparison.samples import Question
 from sweep.results.diagnostics.attributes import SOURCE, Examples
 from sweep.results.diagnostics.scores import Run
-from sweep.results.samples import Question
 from sweep.statistics.influence import Floats
 from trainables.data import kept
 from trainables.errors import Problem, UserError

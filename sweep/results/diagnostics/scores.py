@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sweep.results.comparison.difference import Claim
 from sweep.results.diagnostics.buckets import Bucket
 from sweep.results.diagnostics.parts import Part
-from sweep.results.difference import Claim
 from sweep.statistics.crossed import Estimate, Runs, Spread, of_the_recipe, of_these_models, pooled
 from sweep.statistics.influence import Floats, Formula, leave_out
 

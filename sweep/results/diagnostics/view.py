@@ -83,8 +83,8 @@ def register(
 def _rows(
     store: Store, connect: Callable[[], AbstractContextManager[duckdb.DuckDBPyConnection]], keys: Collection[Key]
 ) -> dict[Key, list[dict[str, Any]]]:
+    from sweep.results.comparison.samples import questions
     from sweep.results.diagnostics.diagnose import diagnose  # scipy, which most statements do without
-    from sweep.results.samples import questions
 
     found = {}
     with connect() as own:

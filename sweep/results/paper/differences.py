@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from sweep.experiment.regimes import ZERO_SHOT
-from sweep.results.comparison import Comparison
-from sweep.results.difference import Difference
+from sweep.results.comparison.comparison import Comparison
+from sweep.results.comparison.difference import Difference
 from sweep.results.paper.printed import Cell, Line, Section, Sign
 
 MEAN = "mean"

@@ -12,14 +12,14 @@ import duckdb
 from sweep.experiment.regimes import ZERO_SHOT
 from sweep.planning import history
 from sweep.planning.plan import Plan
-from sweep.results.comparison import By, Claim, Comparison, compare
-from sweep.results.difference import Difference
+from sweep.results.comparison.comparison import By, Claim, Comparison, compare
+from sweep.results.comparison.difference import Difference
+from sweep.results.comparison.samples import Samples
 from sweep.results.official import OVERALL
 from sweep.results.paper import differences, methods, oracle, references
 from sweep.results.paper.differences import HIDDEN, MEAN, Layout
 from sweep.results.paper.printed import Cell, Column, Line, Printed, Section
 from sweep.results.query import query, steadily
-from sweep.results.samples import Samples
 from sweep.scoring import benchmark
 from sweep.scoring.benchmark import Benchmark
 from trainables.errors import Problem, UserError, nearest

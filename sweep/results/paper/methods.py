@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from sweep.console import counted
 from sweep.experiment.regimes import ZERO_SHOT
 from sweep.planning.plan import Plan
-from sweep.results.comparison import Comparison
-from sweep.results.difference import Claim, Difference
+from sweep.results.comparison.comparison import Comparison
+from sweep.results.comparison.difference import Claim, Difference
 from sweep.results.paper import references
 from sweep.results.paper.printed import STARS, Prose
 from sweep.scoring.benchmark import Benchmark

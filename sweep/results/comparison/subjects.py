@@ -9,10 +9,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from sweep.planning.plan import Plan
-from sweep.results.contrast import Side, joined, side
-from sweep.results.difference import By
+from sweep.results.comparison.contrast import Side, joined, side
+from sweep.results.comparison.difference import By
+from sweep.results.comparison.samples import Question, Sample, Samples
 from sweep.results.languages import languages as known_languages
-from sweep.results.samples import Question, Sample, Samples
 from sweep.scoring import benchmark
 from trainables.errors import Problem, UserError
 

@@ -11,12 +11,12 @@ import numpy as np
 
 from sweep.console import counted
 from sweep.planning import history
-from sweep.results.answer import sentences
-from sweep.results.contrast import Contrast, Side, contrast
-from sweep.results.difference import Breadth, By, Claim, Difference
+from sweep.results.comparison.answer import sentences
+from sweep.results.comparison.contrast import Contrast, Side, contrast
+from sweep.results.comparison.difference import Breadth, By, Claim, Difference
+from sweep.results.comparison.samples import Samples
+from sweep.results.comparison.subjects import Order, Subject, subjects
 from sweep.results.query import steadily
-from sweep.results.samples import Samples
-from sweep.results.subjects import Order, Subject, subjects
 from sweep.statistics.multiplicity import (
     LEVEL,
     Correction,

@@ -11,9 +11,9 @@ from rich.text import Text
 
 from sweep.console import Console, styled
 from sweep.experiment.regimes import ZERO_SHOT
-from sweep.results.answer import named, seeds
-from sweep.results.comparison import Comparison
-from sweep.results.difference import Difference
+from sweep.results.comparison.answer import named, seeds
+from sweep.results.comparison.comparison import Comparison
+from sweep.results.comparison.difference import Difference
 from trainables.reports import ERROR_RATE
 
 STYLES = {"better": "green", "worse": "red", "not decided": "", "no scores": "dim"}

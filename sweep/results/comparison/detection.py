@@ -19,9 +19,9 @@ from sweep.planning.plan import Plan
 from sweep.planning.pricing import Bounds, GpuTable, Price, StudyPrice
 from sweep.planning.pricing.bounds import NOTHING, digits
 from sweep.planning.pricing.clock import QUANTILES
-from sweep.results.answer import named
-from sweep.results.comparison import Comparison
-from sweep.results.difference import Difference
+from sweep.results.comparison.answer import named
+from sweep.results.comparison.comparison import Comparison
+from sweep.results.comparison.difference import Difference
 from sweep.search import Search
 from sweep.statistics.multiplicity import LEVEL, level_needed
 from sweep.statistics.power import MOST_SEEDS, seeds_needed

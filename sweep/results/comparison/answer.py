@@ -11,11 +11,11 @@ import pyarrow as pa
 
 from sweep.console import counted
 from sweep.experiment.regimes import ZERO_SHOT
-from sweep.results.difference import Breadth, Difference
+from sweep.results.comparison.difference import Breadth, Difference
 from trainables.reports import ERROR_RATE
 
 if TYPE_CHECKING:
-    from sweep.results.comparison import Comparison
+    from sweep.results.comparison.comparison import Comparison
 
 NAMED = 4
 """Rows that a sentence names; more are counted."""
