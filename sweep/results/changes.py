@@ -12,7 +12,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from sweep.results.comparison.samples import Question, Seed, formula_of
+from sweep.results.comparison.questions import Question, Seed
+from sweep.results.comparison.samples import formula_of
 from sweep.statistics.influence import Floats
 from trainables.reports import ERROR_RATE
 
@@ -88,7 +89,7 @@ def changes(connection: duckdb.DuckDBPyConnection, asked: Sequence[Question], ba
 
     Args:
         connection: one of `sweep.results.query.connected`, of one experiment.
-        asked: the targets (`sweep.results.comparison.samples.questions`).
+        asked: the targets (`sweep.results.comparison.questions`).
     """
     for question in asked:
         if not question.metric or baseline not in question.conditions:

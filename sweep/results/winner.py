@@ -13,7 +13,8 @@ import duckdb
 from scipy import stats
 
 from sweep.experiment.regimes import ZERO_SHOT
-from sweep.results.comparison.samples import questions, sample
+from sweep.results.comparison.questions import questions
+from sweep.results.comparison.samples import sample
 from sweep.results.query import query, steadily
 from sweep.statistics.influence import variance
 from trainables.errors import Problem, UserError, nearest

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from sweep.results.changes import SHOWN, Changes, changes
-from sweep.results.comparison.samples import questions
+from sweep.results.comparison.questions import questions
 from sweep.results.query import connected, query
 from tests.simulated import Truth, simulated
 from trainables.store import Store

@@ -24,7 +24,8 @@ from sweep.planning.pricing import load_gpus
 from sweep.results.comparison import samples
 from sweep.results.comparison.comparison import Comparison, Difference, compare
 from sweep.results.comparison.detection import detect
-from sweep.results.comparison.samples import Answers, Question, Sample, Seed
+from sweep.results.comparison.questions import Question, Seed
+from sweep.results.comparison.samples import Answers, Sample
 from sweep.results.comparison.subjects import Target
 from sweep.results.comparison.verdicts import verdict_table
 from sweep.results.query import connected, query

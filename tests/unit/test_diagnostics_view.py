@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from sweep.results.comparison.samples import Question, Seed, questions
+from sweep.results.comparison.questions import Question, Seed, questions
 from sweep.results.diagnostics import diagnose as module
 from sweep.results.diagnostics.diagnose import Diagnostics, diagnose
 from sweep.results.diagnostics.reading import read

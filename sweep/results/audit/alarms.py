@@ -14,7 +14,8 @@ import duckdb
 import numpy as np
 
 from sweep.results.comparison.contrast import Side, side
-from sweep.results.comparison.samples import Question, Sample, Samples
+from sweep.results.comparison.questions import Question
+from sweep.results.comparison.samples import Sample, Samples
 from sweep.statistics.crossed import Runs, pooled
 from sweep.statistics.influence import Floats
 from sweep.statistics.replays import FEWEST_SEEDS, Rate, of_split_seeds, of_swapped_labels, rate

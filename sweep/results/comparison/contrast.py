@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sweep.results.comparison.difference import Claim
-from sweep.results.comparison.samples import Answers, Question, Sample, Seed
+from sweep.results.comparison.questions import Question, Seed
+from sweep.results.comparison.samples import Answers, Sample
 from sweep.statistics.crossed import Estimate, Runs, is_uneven, of_the_recipe, of_these_models, pooled
 from sweep.statistics.influence import Floats
 from sweep.statistics.paired import FEW, mcnemar

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from sweep.planning.plan import Plan
 from sweep.results.comparison.contrast import Side, joined, side
 from sweep.results.comparison.difference import By
-from sweep.results.comparison.samples import Question, Sample, Samples
+from sweep.results.comparison.questions import Question
+from sweep.results.comparison.samples import Sample, Samples
 from sweep.results.languages import languages as known_languages
 from sweep.scoring import benchmark
 from trainables.errors import Problem, UserError

@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from sweep.results.comparison.samples import Question
+from sweep.results.comparison.questions import Question
 from sweep.results.diagnostics.attributes import MEASURED, OF_KIND
 from sweep.results.diagnostics.buckets import Bucket, categories, cut
 from sweep.results.diagnostics.parts import Part, Places, Tagged, of_examples
@@ -71,7 +71,7 @@ def diagnose(
 
     Args:
         connection: one of `sweep.results.query.connected`.
-        question: the target (`sweep.results.comparison.samples.questions`).
+        question: the target (`sweep.results.comparison.questions`).
         asked: some attributes; None: all that its kind of task has.
         by_language: whether single languages are asked for as well.
         baseline: the condition that the others are compared with.

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from sweep.results.comparison.samples import Question
+from sweep.results.comparison.questions import Question
 from sweep.results.diagnostics.attributes import SOURCE, Examples
 from sweep.results.diagnostics.scores import Run
 from sweep.statistics.influence import Floats

@@ -83,7 +83,7 @@ def register(
 def _rows(
     store: Store, connect: Callable[[], AbstractContextManager[duckdb.DuckDBPyConnection]], keys: Collection[Key]
 ) -> dict[Key, list[dict[str, Any]]]:
-    from sweep.results.comparison.samples import questions
+    from sweep.results.comparison.questions import questions
     from sweep.results.diagnostics.diagnose import diagnose  # scipy, which most statements do without
 
     found = {}
