@@ -27,7 +27,7 @@ from sweep.search import Outcome
 from trainables import sealed
 from trainables.errors import Problem, UserError
 from trainables.sealed import SealedFile, SealError
-from trainables.store import Store
+from trainables.store import S3_HINT, Store
 
 FOLDER = "ledger"
 PART = "part-"
@@ -273,17 +273,16 @@ class Ledger:
         except OSError as error:
             if not self._named(lambda: self.store.exists(name)):
                 raise FileNotFoundError(str(error)) from error
-            raise _away(error) from error
+            raise self._away(error) from error
 
     def _named(self, ask: Callable[[], T]) -> T:
         try:
             return ask()
         except OSError as error:
-            raise _away(error) from error
+            raise self._away(error) from error
 
-
-def _away(error: OSError) -> UserError:
-    return UserError(Problem(str(error), hint="is the store reachable?"))
+    def _away(self, error: OSError) -> UserError:
+        return UserError(Problem(str(error), hint="is the store reachable?" if self.store.is_local else S3_HINT))
 
 
 def _parted(table: str, single: Sequence[Portion]) -> Iterator[list[Portion]]:

@@ -85,7 +85,7 @@ def test_pivot_works(store: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["nowhere", "from best"], "there is no ledger in 'nowhere'"),
+        (["nowhere", "from best"], "there is no store 'nowhere'"),
         (["STORE", "from bset"], "did you mean 'best'?"),
         (["STORE", "drop view best"], "the ledger is never changed"),
         (["STORE", "from best", "--format", "parquet"], "give --output FILE"),

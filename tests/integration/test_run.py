@@ -123,13 +123,14 @@ def test_ctrl_c_stops_cleanly_and_the_same_command_goes_on(tmp_path: Path) -> No
     assert f"sweep run {path}" in rest
     assert errors == ""
     assert _ray_processes(process.pid) == []
-    interrupted = {file.name for file in (tmp_path / "store" / "ledger").iterdir()}
+    trials = tmp_path / "store" / "ledger" / "trials"
+    interrupted = {file.name for file in trials.iterdir()}
     assert len(interrupted) >= 3
-    stamps = {name: (tmp_path / "store" / "ledger" / name).stat().st_mtime_ns for name in interrupted}
+    stamps = {name: (trials / name).stat().st_mtime_ns for name in interrupted}
     done = sweep("run", path)
     assert done.returncode == 0, done.stderr
     assert f"{len(interrupted)} of them in the store already" in done.stdout
-    assert {name: (tmp_path / "store" / "ledger" / name).stat().st_mtime_ns for name in interrupted} == stamps
+    assert {name: (trials / name).stat().st_mtime_ns for name in interrupted} == stamps
     assert "Nothing was left" in sweep("run", path).stdout
 
 
