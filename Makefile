@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: setup demo test faults cluster-test check lint rooms types format image clean
+.PHONY: setup demo test slow faults cluster-test check lint rooms types format image clean
 
 setup: $(VENV)/installed
 
@@ -17,7 +17,10 @@ demo: setup
 	$(BIN)/sweep report runs/demo --output runs/demo/report.html
 
 test: setup
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder -m "not faults and not cluster"
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder -m "not slow and not faults and not cluster"
+
+slow: setup
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder -m "slow and not faults and not cluster"
 
 faults: setup
 	$(BIN)/python -m pytest -m faults

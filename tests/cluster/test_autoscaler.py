@@ -86,6 +86,7 @@ def check(folder: Path, output: str) -> None:
     assert {row["attempts"] for row in trials} == {1}
 
 
+@pytest.mark.slow
 def test_machines_come_for_the_trials_and_go_after_them(tmp_path: Path) -> None:
     """Without `concurrent`: as many trials at a time as the cluster can hold."""
     output, nodes = run(tmp_path, most=3)

@@ -42,6 +42,7 @@ def groups_of(store: Path) -> int:
     return len(set(Ledger(Store(str(store))).read(["worker_group"])["worker_group"].to_pylist()))
 
 
+@pytest.mark.slow
 def test_a_sweep_survives_a_kill_of_each_of_its_parts(undisturbed: Path, tmp_path: Path) -> None:
     path = write_sweep(tmp_path, "disturbed", **{**SMALL, "limits": {"train_examples": 160, "eval_examples": 16}})
     rng = random.Random(4)
@@ -52,6 +53,7 @@ def test_a_sweep_survives_a_kill_of_each_of_its_parts(undisturbed: Path, tmp_pat
     assert tally.is_well, tally
 
 
+@pytest.mark.slow
 def test_damage_is_set_aside_told_and_made_good(undisturbed: Path) -> None:
     """A truncated ledger file, one with a flipped bit, and damaged weights from which a trial has to start again."""
     store, opened = store_of(undisturbed), Store(str(store_of(undisturbed)))

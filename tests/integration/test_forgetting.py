@@ -84,6 +84,7 @@ class Counting(Progress):
         self.metadata.append(len(controller._trial_metadata))
 
 
+@pytest.mark.slow
 def test_nothing_grows_with_the_trials_that_have_ended(tmp_path: Path) -> None:
     values = experiment_values(
         tmp_path / "store", conditions=["mini-nli"], targets=["mini-pos"], sampler="random", search_space="wide",

@@ -40,6 +40,7 @@ def front(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Proxy]:
         yield running
 
 
+@pytest.mark.slow
 def test_the_worked_example_runs_from_a_bucket_and_tells_no_secret(
     tmp_path: Path, front: Proxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:

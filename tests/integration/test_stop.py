@@ -126,6 +126,7 @@ def test_the_second_signal_ends_it_at_once_and_leaves_no_ray(place: Path, tmp_pa
     assert left_of(process) == []
 
 
+@pytest.mark.slow
 def test_what_a_killed_run_left_goes_with_the_next_which_ends_and_leaves_nothing(place: Path, tmp_path: Path) -> None:
     path = write_experiment(tmp_path, resources=ONE_GROUP)
     killed = start(path)

@@ -21,7 +21,7 @@ from tests.integration.test_run import sweep
 from trainables.models.network import load_base
 from trainables.store import Store, checkpoint_name
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 Rows = list[dict[str, str]]
 

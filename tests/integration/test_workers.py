@@ -156,6 +156,7 @@ def test_a_second_trial_starts_at_once(cluster: None, tmp_path: Path) -> None:
     assert all(messages[-1].report.startup_seconds < 1 for messages in told[1:])
 
 
+@pytest.mark.slow
 def test_a_group_that_broke_is_replaced(cluster: None, tmp_path: Path) -> None:
     """An error that not all workers may share ends the group; the next trial gets a new one."""
     orphan = dataclasses.replace(SPEC, parent="f" * 16)
