@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from threading import Lock
+from threading import Lock, local
 from typing import Any, TypeVar
 
 from fsspec.spec import AbstractFileSystem
 
 from sweep.ledger import DamagedLedger
 from trainables.errors import Problem, UserError
-from trainables.sealed import Reader, SealedFile, SealError
+from trainables.sealed import SealedFile, SealError
 from trainables.store import Store
 
 SCHEME = "sealed://"
@@ -112,15 +112,36 @@ class SealedFiles(AbstractFileSystem):  # type: ignore[misc]
             raise UserError(Problem(str(self.away), hint="is the store reachable?")) from self.away
 
 
-class _Watched(Reader):
-    """What DuckDB reads a file through."""
+class _Watched:
+    """What DuckDB reads a file through.
+
+    Its threads share it, and read from a place by two calls, `seek` and `read`, between which another one may do the
+    same: so each thread has a place of its own.
+    """
 
     def __init__(self, files: SealedFiles, name: str) -> None:
-        super().__init__(files.file(name))
-        self._files, self._name = files, name
+        self._files, self._name, self._file = files, name, files.file(name)
+        self._own = local()
 
-    def read(self, size: int | None = -1, /) -> bytes:
-        return self._files.watched(self._name, lambda: super(_Watched, self).read(size))
+    def seek(self, offset: int) -> int:
+        self._own.place = offset
+        return offset
+
+    def tell(self) -> int:
+        place: int = self._own.place  # no thread reads that has not said where
+        return place
+
+    def read(self, size: int) -> bytes:
+        place = self.tell()
+        content = self._files.watched(self._name, lambda: self._file.read_at(place, size))
+        self._own.place = place + len(content)
+        return content
+
+    def seekable(self) -> bool:
+        return True
+
+    def close(self) -> None:
+        """The file stays open for others."""
 
 
 def scan(files: Sequence[str], columns: Sequence[str], also: str = "") -> str:

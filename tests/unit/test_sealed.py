@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import random
+import threading
 from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -203,3 +205,20 @@ def test_a_file_that_became_part_of_another_one_is_found_there(tmp_path: Path, m
     monkeypatch.setattr(SealedFile, "read_at", vanish)
     assert query(rig.store, QUESTIONS["scores"]).to_pylist() == right
     assert moved
+
+
+def test_threads_that_share_a_file_read_from_their_own_places(store: Store) -> None:
+    """DuckDB's do: one says where it reads, then another one, then both read."""
+    store.write("a.parquet", sealed.write(pa.table({"n": list(range(50_000))})))
+    content = Path(store.path("a.parquet")).read_bytes()
+    shared = files.SealedFiles(store, ["a.parquet"], {}).open(f"{files.SCHEME}a.parquet")
+    said = threading.Barrier(2)
+
+    def read(place: int) -> bytes:
+        shared.seek(place)
+        said.wait()
+        return shared.read(100) + shared.read(100)
+
+    places = [1_000, 90_000]
+    with ThreadPoolExecutor(2) as threads:
+        assert [*threads.map(read, places)] == [content[place : place + 200] for place in places]
