@@ -71,6 +71,19 @@ def tone(verdict: str, difference: float | None) -> str:
     return f"{verdict}-{1 + sum(abs(difference) >= step for step in STEPS)}"
 
 
+def measured(row: Difference) -> tuple[Cell, ...]:
+    """The cells of verdict, difference, from, to, p adjusted, score and baseline."""
+    return (
+        text(f"{SIGNS[row.verdict]} {row.verdict}", tone="whole"),
+        number(row.difference, 2, sign=True),
+        number(row.low, 2, sign=True),
+        number(row.high, 2, sign=True),
+        chance(row.p_adjusted),
+        number(row.score, 2),
+        number(row.baseline_score, 2),
+    )
+
+
 def interval(row: Difference) -> str:
     """`0.4 to 2.1`."""
     if row.low is None or row.high is None:
@@ -114,13 +127,7 @@ def _table(source: Source) -> Table:
             text(row.condition),
             text(row.target or row.subject, source.anchors.get((row.regime, row.condition, row.target or ""))),
             text(row.regime, tone="whole"),
-            text(f"{SIGNS[row.verdict]} {row.verdict}", tone="whole"),
-            number(row.difference, 2, sign=True),
-            number(row.low, 2, sign=True),
-            number(row.high, 2, sign=True),
-            chance(row.p_adjusted),
-            number(row.score, 2),
-            number(row.baseline_score, 2),
+            *measured(row),
             number(row.without_source, 2, sign=True),
             number(row.median_difference, 2, sign=True),
             number(row.detectable, 2),

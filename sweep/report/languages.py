@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from statistics import median
 
-from sweep.report.answer import SIGNS, interval
-from sweep.report.blocks import Block, Figure, Heading, Prose, Row, Section, Table, chance, columns, number, slug, text
+from sweep.report.answer import interval, measured
+from sweep.report.blocks import Block, Figure, Heading, Prose, Row, Section, Table, columns, number, slug, text
 from sweep.report.source import Source
 from sweep.results.comparison.difference import Difference
 
@@ -121,13 +121,7 @@ def _table(source: Source, name: str, title: str, rows: tuple[Difference, ...]) 
             (
                 text(row.subject),
                 text(row.condition, source.anchors.get((row.regime, row.condition, row.target or ""))),
-                text(f"{SIGNS[row.verdict]} {row.verdict}", tone="whole"),
-                number(row.difference, 2, sign=True),
-                number(row.low, 2, sign=True),
-                number(row.high, 2, sign=True),
-                chance(row.p_adjusted),
-                number(row.score, 2),
-                number(row.baseline_score, 2),
+                *measured(row),
                 number(row.n, 0),
             )
             for row in rows

@@ -6,7 +6,6 @@ import dataclasses
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import duckdb
 
@@ -20,7 +19,7 @@ from sweep.results.comparison.comparison import Comparison, compare
 from sweep.results.comparison.difference import By, Claim
 from sweep.results.comparison.samples import Samples
 from sweep.results.diagnostics.diagnose import Diagnostics, diagnose
-from sweep.results.query import steadily
+from sweep.results.query import rows_of, steadily
 from trainables.store import Store
 
 TRIALS = "from trials order by started_at, trial_id"
@@ -200,10 +199,6 @@ def _answers(connection: duckdb.DuckDBPyConnection, store: Store, kept: KeptPlan
     conditions = {study.condition: place for place, study in enumerate(kept.plan.studies)}
     _hold(connection)
 
-    def rows(sql: str) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = connection.sql(sql).to_arrow_table().to_pylist()
-        return found
-
     samples = Samples(connection)
 
     def compared(by: By) -> Comparison:
@@ -216,9 +211,11 @@ def _answers(connection: duckdb.DuckDBPyConnection, store: Store, kept: KeptPlan
         uri=store.uri,
         asked=asked,
         kept=kept,
-        trials=tuple(sorted(rows(TRIALS), key=lambda row: places[row["study"]])),
-        behind=tuple(sorted(rows(BEHIND), key=lambda row: (conditions[row["condition"]], row["target"]))),
-        provenance=tuple(rows(RUNS)),
+        trials=tuple(sorted(rows_of(connection, TRIALS), key=lambda row: places[row["study"]])),
+        behind=tuple(
+            sorted(rows_of(connection, BEHIND), key=lambda row: (conditions[row["condition"]], row["target"]))
+        ),
+        provenance=tuple(rows_of(connection, RUNS)),
         overall=compared("target"),
         by_language=compared("language"),
         searches=searches(connection),

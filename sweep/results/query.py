@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import duckdb
 import pyarrow as pa
@@ -254,6 +254,14 @@ def _run(
             message = f"the query took more than {counted(timeout or 0, 'second')}"
             hint = "give it more (--timeout), or ask for less: is a condition of a join missing?"
             raise UserError(Problem(message, hint=hint)) from error
+
+
+def rows_of(
+    connection: duckdb.DuckDBPyConnection, sql: str, parameters: Mapping[str, object] | None = None
+) -> list[dict[str, Any]]:
+    """The result of a statement of our own over an open connection: few rows, by the names of their columns."""
+    found: list[dict[str, Any]] = connection.sql(sql, params=parameters).to_arrow_table().to_pylist()
+    return found
 
 
 def _unique(names: Sequence[str]) -> list[str]:

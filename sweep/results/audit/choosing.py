@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sweep.results.comparison.samples import formula_of, group_places, group_sums
+from sweep.results.query import rows_of
 from sweep.statistics.influence import Floats, Formula
 from sweep.statistics.selection import Block, choices
 from trainables.metrics import METRICS
@@ -177,11 +178,3 @@ def _objective(
         if counted and np.allclose(np.mean(counted, axis=0), objectives, rtol=0, atol=1e-6):
             return tuple(formula for formula, _ in chosen)
     return None
-
-
-def rows_of(
-    connection: duckdb.DuckDBPyConnection, sql: str, parameters: Mapping[str, object] | None = None
-) -> list[dict[str, Any]]:
-    """What a statement answers, a row at a time."""
-    found: list[dict[str, Any]] = connection.sql(sql, params=parameters).to_arrow_table().to_pylist()
-    return found

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import duckdb
 import numpy as np
 
-from sweep.results.audit.choosing import Search, rows_of, searched
+from sweep.results.audit.choosing import Search, searched
+from sweep.results.query import rows_of
 from sweep.statistics.influence import Floats
 from trainables.reports import ERROR_RATE
 

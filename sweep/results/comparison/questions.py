@@ -9,6 +9,7 @@ from typing import Any
 
 import duckdb
 
+from sweep.results.query import rows_of
 from sweep.search import Fate
 
 _SCORES = """
@@ -73,13 +74,13 @@ class Question:
 
 def questions(connection: duckdb.DuckDBPyConnection) -> list[Question]:
     """All targets that were asked for, in any order, whatever became of them."""
-    names = {row["target"]: tuple(row["names"]) for row in _rows(connection, _NAMES)}
-    untrained = {row["trial_id"] for row in _rows(connection, _UNTRAINED)}
+    names = {row["target"]: tuple(row["names"]) for row in rows_of(connection, _NAMES)}
+    untrained = {row["trial_id"] for row in rows_of(connection, _UNTRAINED)}
     scored: dict[tuple[str, ...], list[dict[str, Any]]] = defaultdict(list)
-    for row in _rows(connection, _SCORES):
+    for row in rows_of(connection, _SCORES):
         scored[row["experiment"], row["regime"], row["target"]].append(row)
     asked: dict[tuple[str, ...], list[dict[str, Any]]] = defaultdict(list)
-    for row in _rows(connection, _SEEDS):
+    for row in rows_of(connection, _SEEDS):
         asked[row["experiment"], row["regime"], row["target"]].append(row)
     return [_question(key, asked[key], scored[key], names.get(key[2], ()), untrained) for key in sorted(asked)]
 
@@ -115,8 +116,3 @@ def _question(
         {name: tuple(seeds) for name, seeds in conditions.items()},
         frozenset(row["condition"] for row in scored if row["trial_id"] in untrained),
     )
-
-
-def _rows(connection: duckdb.DuckDBPyConnection, sql: str) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = connection.sql(sql).to_arrow_table().to_pylist()
-    return found

@@ -17,6 +17,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from sweep.results.comparison.questions import Question, Seed, questions
+from sweep.results.query import rows_of
 from sweep.statistics.influence import Floats, by_group, leave_out
 from trainables.metrics import METRICS
 
@@ -152,7 +153,7 @@ def _sampled(connection: duckdb.DuckDBPyConnection, question: Question, formula:
     seeds = {(name, one.seed): one for name, of_it in question.conditions.items() for one in of_it if one.trials}
     trials = sorted({trial for one in seeds.values() for trial in one.trials.values()})
     of_target = {"target": question.target, "split": question.split}
-    found = _rows(connection, *_among(_EXAMPLES, of_target, trials=trials))
+    found = rows_of(connection, *_among(_EXAMPLES, of_target, trials=trials))
     groupings = group_places(connection, [row["examples"] for row in found])
     languages = tuple(sorted({row["language"] for row in found if row["examples"] in groupings}))
     lacking = tuple(sorted({row["language"] for row in found if row["examples"] not in groupings}))
@@ -278,13 +279,6 @@ def _encoded(column: pa.ChunkedArray) -> tuple[list[str], NDArray[np.integer]]:
     """The distinct values, and which of them each row has."""
     encoded = column.combine_chunks().dictionary_encode()
     return encoded.dictionary.to_pylist(), encoded.indices.to_numpy().astype(np.int64)
-
-
-def _rows(
-    connection: duckdb.DuckDBPyConnection, sql: str, parameters: Mapping[str, object] | None = None
-) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = _table(connection, sql, parameters).to_pylist()
-    return found
 
 
 def _table(connection: duckdb.DuckDBPyConnection, sql: str, parameters: Mapping[str, object] | None = None) -> pa.Table:
