@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Literal
 
 import numpy as np
@@ -37,15 +37,28 @@ def benjamini_hochberg(values: Sequence[float]) -> NDArray[np.float64]:
     return _in_place(np.minimum.accumulate(steps[::-1])[::-1], order)
 
 
-def level_needed(adjusted: Sequence[float], is_decided: bool, correction: Correction) -> float:
-    """The p at which a comparison would have been decided just so, the other ones being as they are.
+ADJUSTED: Mapping[Correction, Callable[[Sequence[float]], NDArray[np.float64]]] = {
+    "holm": holm,
+    "bh": benjamini_hochberg,
+}
+"""By correction, from p-values to adjusted ones."""
+
+
+def level_needed(others: Sequence[float], correction: Correction) -> float:
+    """The largest p at which a comparison is decided, the other ones of its family being as they are.
 
     Args:
-        adjusted: of the whole family, by `correction`.
-        is_decided: whether it is one of those that are.
+        others: their p-values, as they were before any correction.
     """
-    others = sum(p <= LEVEL for p in adjusted) - is_decided
-    return LEVEL / (len(adjusted) - others) if correction == "holm" else LEVEL * (others + 1) / len(adjusted)
+    p = np.sort(np.asarray(others, dtype=np.float64))
+    count = len(p) + 1
+    if correction == "holm":  # it stops at the first that is not decided: one behind all that are needs least
+        levels = LEVEL / np.arange(count, 0, -1)
+        place = np.append(p > levels[:-1], True).argmax()
+    else:  # whatever lies under the last one that is decided is, too: it may go there, and take its place
+        levels = LEVEL * np.arange(1, count + 1) / count
+        place = np.flatnonzero(np.append(True, p <= levels[1:]))[-1]
+    return float(levels[place])
 
 
 def helps_in_at_least(values: Sequence[float], level: float = LEVEL / 2) -> int:

@@ -13,7 +13,15 @@ from statsmodels.stats.power import TTestPower
 
 from sweep.statistics.crossed import Parts, Runs, Spread, is_uneven, of_the_recipe, of_these_models, pooled
 from sweep.statistics.influence import by_group, leave_out, variance
-from sweep.statistics.multiplicity import LEVEL, benjamini_hochberg, helps_in_at_least, holm, level_needed
+from sweep.statistics.multiplicity import (
+    ADJUSTED,
+    LEVEL,
+    Correction,
+    benjamini_hochberg,
+    helps_in_at_least,
+    holm,
+    level_needed,
+)
 from sweep.statistics.paired import mcnemar
 from sweep.statistics.power import detectable, power, seeds_needed
 from sweep.statistics.resampling import resampled, weights
@@ -230,16 +238,28 @@ def test_benjamini_hochberg_is_that_of_statsmodels_and_scipy(values: list[float]
     assert benjamini_hochberg(values) == pytest.approx(stats.false_discovery_control(values))
 
 
-@settings(max_examples=100, deadline=None)
-@given(P_VALUES, st.sampled_from(["holm", "bh"]))
-def test_the_level_that_a_row_needs_is_the_one_that_decides_it(values: list[float], correction: str) -> None:
-    adjust = holm if correction == "holm" else benjamini_hochberg
-    adjusted = adjust(values).tolist()
-    level = level_needed(adjusted, adjusted[0] <= LEVEL, correction)
-    just, above = (adjust([p, *values[1:]])[0] for p in (level * (1 - 1e-9), min(1.0, level * (1 + 1e-6))))
-    if adjusted[0] > LEVEL:
-        assert just <= LEVEL
-        assert above > LEVEL or above == pytest.approx(LEVEL, rel=1e-5)
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.floats(0, 1) | st.integers(0, 64).map(lambda part: part / 640), max_size=12),
+       st.sampled_from(["holm", "bh"]))  # fmt: skip
+def test_the_level_that_a_row_needs_is_the_one_that_decides_it(others: list[float], correction: Correction) -> None:
+    adjust = ADJUSTED[correction]
+    level = level_needed(others, correction)
+    assert adjust([level * (1 - 1e-9), *others])[0] <= LEVEL
+    assert adjust([level * (1 + 1e-6), *others])[0] > LEVEL
+
+
+@pytest.mark.parametrize(
+    ("others", "holms", "bhs"),
+    [
+        ([], 0.05, 0.05),
+        ([1, 1, 1], 0.0125, 0.0125),
+        ([0.001, 0.02, 1], 0.05 / 3, 0.0375),
+        ([1 / 64, 1, 1], 0.0125, 0.025),
+    ],
+)
+def test_the_level_that_a_row_needs(others: list[float], holms: float, bhs: float) -> None:
+    assert level_needed(others, "holm") == pytest.approx(holms)
+    assert level_needed(others, "bh") == pytest.approx(bhs)
 
 
 def test_helps_in_at_least() -> None:

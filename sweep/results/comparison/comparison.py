@@ -17,14 +17,7 @@ from sweep.results.comparison.difference import Breadth, By, Claim, Difference
 from sweep.results.comparison.samples import Samples
 from sweep.results.comparison.subjects import Order, Subject, subjects
 from sweep.results.query import steadily
-from sweep.statistics.multiplicity import (
-    LEVEL,
-    Correction,
-    benjamini_hochberg,
-    helps_in_at_least,
-    holm,
-    level_needed,
-)
+from sweep.statistics.multiplicity import ADJUSTED, LEVEL, Correction, helps_in_at_least, level_needed
 from sweep.statistics.power import detectable
 from sweep.statistics.verdict import verdict
 from trainables.errors import Problem, UserError, nearest
@@ -43,8 +36,6 @@ CORRECTIONS: Mapping[By, Correction] = {
     "script": "bh",
 }
 """Targets and benchmarks are what an experiment is for; the others are looked at to find out more."""
-
-ADJUSTED = {"holm": holm, "bh": benjamini_hochberg}
 
 
 @dataclass(frozen=True)
@@ -225,7 +216,8 @@ def _adjusted(rows: Sequence[Difference]) -> tuple[Difference, ...]:
         said = verdict(row.difference, p)
         smallest = None
         if p is not None and row.error is not None:
-            level = level_needed(adjusted, p <= LEVEL, correction)
+            own = tested.index(place)
+            level = level_needed([*values[:own], *values[own + 1 :]], correction)
             smallest = detectable(row.error, np.inf if row.freedom is None else row.freedom, level)
         found.append(dataclasses.replace(row, p_adjusted=p, verdict=said, detectable=smallest))
     return tuple(found)

@@ -23,7 +23,7 @@ from sweep.results.comparison.answer import named
 from sweep.results.comparison.comparison import Comparison
 from sweep.results.comparison.difference import Difference
 from sweep.search import Search
-from sweep.statistics.multiplicity import LEVEL, level_needed
+from sweep.statistics.multiplicity import level_needed
 from sweep.statistics.power import MOST_SEEDS, seeds_needed
 from trainables.store import Store
 
@@ -103,13 +103,12 @@ def detect(
     Args:
         experiments: those of the comparison.
     """
-    adjusted = [p for row in comparison.rows if (p := row.p_adjusted) is not None]
     ledger = Ledger(store).read([*OUTCOME, "trial_id", "seconds", "gpus", "device"]).to_pylist()
     spare = 0 if comparison.search_seed else 1  # the seed that is left out
     found = []
     for kept in history.current(store, experiments):
         rows = [row for row in comparison.rows if row.experiment == kept.plan.experiment and row.p_adjusted is not None]
-        needs = [_need(row, adjusted, points) for row in rows]
+        needs = [_need(row, comparison.rows, points) for row in rows]
         steps = [
             Step(seeds, sum(_is_seen(one, points) or (one.seeds or MOST_SEEDS + 1) <= count for one in needs), price)
             for count in _counts(len(kept.plan.studies[0].seeds) - spare, needs)
@@ -150,11 +149,11 @@ def _is_seen(need: Need, points: float) -> bool:
     return need.row.detectable is not None and need.row.detectable <= points
 
 
-def _need(row: Difference, adjusted: Sequence[float], points: float) -> Need:
-    assert row.p_adjusted is not None and row.parts is not None
+def _need(row: Difference, family: Sequence[Difference], points: float) -> Need:
+    assert row.parts is not None
     if row.claim == "models":
         return Need(row, None, is_known=False)
-    level = level_needed(adjusted, row.p_adjusted <= LEVEL, row.correction)
+    level = level_needed([p for one in family if one is not row and (p := one.p) is not None], row.correction)
     return Need(row, seeds_needed(row.parts, row.groups, points, level), is_known=True)
 
 
