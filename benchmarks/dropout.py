@@ -16,7 +16,6 @@ import time
 from typing import Any
 
 import torch
-from torch import nn
 
 from trainables.data import open_source
 from trainables.features import Features
@@ -25,7 +24,7 @@ from trainables.models.vocabulary import TrimmedVocabulary
 from trainables.spec import TrialSpec
 from trainables.store import Store
 from trainables.tasks import Task
-from trainables.training.fine_tune import parameter_groups
+from trainables.training.adamw import AdamW
 from trainables.training.gradient import StepGradient
 from trainables.training.mixture import Mixture, Step
 from trainables.training.shares import Part
@@ -48,15 +47,13 @@ class Contestant:
         self.network: Network = new_network(base, [task], dropout, masks=masks).train()
         vocabulary = TrimmedVocabulary(self.network.encoder, features.token_ids(), base.tokenizer.pad_token_id)
         self.gradient = StepGradient(self.network, self.network, [task], spec, bench, vocabulary)
-        self.optimizer = torch.optim.AdamW(parameter_groups(self.network, 0.01), lr=1e-5, fused=True)
+        self.optimizer = AdamW(self.network, 1e-5, 0.01)
 
     def seconds(self, step: Step) -> float:
         """Trains a step; of the process, as others may use the machine too."""
         begun = time.process_time()
         self.gradient.add(step)
-        nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
-        self.optimizer.step()
-        self.optimizer.zero_grad()
+        self.optimizer.clipped_step()
         return time.process_time() - begun
 
     def difference(self, step: Step) -> float:

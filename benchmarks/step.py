@@ -23,8 +23,8 @@ from trainables.models.network import new_network
 from trainables.models.vocabulary import TrimmedVocabulary
 from trainables.spec import TrialSpec
 from trainables.store import Store
+from trainables.training.adamw import AdamW
 from trainables.training.batching import collate
-from trainables.training.fine_tune import parameter_groups
 from trainables.training.gradient import StepGradient
 from trainables.training.mixture import Mixture, Step
 from trainables.training.shares import Part
@@ -62,14 +62,12 @@ def main() -> None:
         ).backward()
 
     def seconds(network: nn.Module, add_gradient: Callable[[Step], object]) -> Callable[[Step], float]:
-        optimizer = torch.optim.AdamW(parameter_groups(network, 0.01), lr=1e-5, fused=True)
+        optimizer = AdamW(network, 1e-5, 0.01)
 
         def run(step: Step) -> float:
             begun = time.perf_counter()
             add_gradient(step)
-            nn.utils.clip_grad_norm_(network.parameters(), 1.0)
-            optimizer.step()
-            optimizer.zero_grad()
+            optimizer.clipped_step()
             return time.perf_counter() - begun
 
         return run

@@ -55,6 +55,11 @@ class Feature:
         """The number of tokens of its longest row."""
         return max(map(len, self.rows))
 
+    @property
+    def tokens(self) -> int:
+        """The number of tokens of all its rows."""
+        return sum(map(len, self.rows))
+
 
 class _Lists(NamedTuple):
     """A column of lists: `values[starts[i] : starts[i + 1]]` is the i-th."""

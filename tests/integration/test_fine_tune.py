@@ -158,7 +158,7 @@ def lively_parent(store: Store) -> str:
 
 
 @pytest.mark.parametrize(
-    ("data", "task", "tolerance"), [("mini", "mini-pos", 1e-5), ("mock", "copa", 1e-4), ("mock", "lareqa", 1e-4)]
+    ("data", "task", "tolerance"), [("mini", "mini-pos", 1e-5), ("mock", "copa", 2e-4), ("mock", "lareqa", 1e-4)]
 )
 def test_micro_batches_change_no_weight(data: str, task: str, tolerance: float, tmp_path: Path) -> None:
     benches = [Workbench(Store(str(tmp_path / name)), open_source(data)) for name in ("large", "small")]
@@ -213,7 +213,8 @@ def test_an_in_batch_softmax_has_the_textbook_gradient_in_pieces_too(dropout: fl
     found = {name: value.clone() for name, value in found.items()}
     network.zero_grad()
     batch = collate(features[:9], 1)
-    outputs = network("lareqa", vocabulary.translate(batch.input_ids), batch.mask)
+    states = network.encoder(input_ids=vocabulary.translate(batch.input_ids), attention_mask=batch.mask)
+    outputs = network.heads["lareqa"](states.last_hidden_state, batch.mask)
     textbook = -(outputs[0::2] @ outputs[1::2].T).log_softmax(dim=1).diagonal().mean()
     textbook.backward()
     assert loss == pytest.approx(textbook.item(), rel=1e-4)
@@ -240,11 +241,16 @@ def test_a_step_is_the_textbook_step(bench: Workbench) -> None:
     network.encoder = base.encoder.train()
     network.encoder.get_input_embeddings().weight.requires_grad_(True)
     batch = collate(rows, 1)
-    optimizer = torch.optim.AdamW(module.parameter_groups(network, 0.01), lr=5e-3, eps=1e-8)
+    of_matrices, others = (
+        [one for one in network.parameters() if (one.ndim > 1) == is_matrix] for is_matrix in (True, False)
+    )
+    groups = [{"params": of_matrices, "weight_decay": 0.01}, {"params": others, "weight_decay": 0.0}]
+    optimizer = torch.optim.AdamW(groups, lr=5e-3, eps=1e-8)
     for layer in network.modules():
         if isinstance(layer, torch.nn.Dropout):
             layer.p = 0.0
-    logits = network("mini-pos", batch.input_ids, batch.mask)
+    hidden = network.encoder(input_ids=batch.input_ids, attention_mask=batch.mask).last_hidden_state
+    logits = network.heads["mini-pos"](hidden, batch.mask)
     torch.nn.functional.cross_entropy(logits.flatten(0, 1), batch.targets.flatten()).backward()
     torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
     optimizer.step()

@@ -41,6 +41,7 @@ from trainables.models.dropout import KIN, RowMasks, drop_by_rows
 from trainables.models.identity import COMMIT, identify
 from trainables.models.lora import adapt, check_targets
 from trainables.models.minilm import minilm_folder
+from trainables.models.packed import PackedEncoder, can_be_packed
 from trainables.models.shapes import SHAPES, XLM_R, folder_of, is_built_in, is_on_hub, name_and_revision, positions
 from trainables.spec import Lora, content_hash
 from trainables.tasks import Task
@@ -330,18 +331,34 @@ class Network(nn.Module):
         """The outputs of a task's head for token ids (R, L) and attention mask (R, L) of R rows.
 
         Args:
+            mask: on the CPU if padding is to cost nothing: what is on a GPU has to be waited for.
             targets: (R, L), for a head that predicts tokens. What it does with the word embeddings has to be done in
                 here, or DistributedDataParallel would not know of it.
         """
-        head = self.heads[task]
-        types = {} if self.separator is None else {"token_type_ids": token_types(input_ids, mask, self.separator)}
-        states = self.encoder(
-            input_ids=input_ids, attention_mask=mask, output_hidden_states=head.layer is not None, **types
-        )
-        hidden = states.last_hidden_state if head.layer is None else states.hidden_states[head.layer]
+        head, device = self.heads[task], input_ids.device
+        here = mask.to(device, non_blocking=True)
+        types = None if self.separator is None else token_types(input_ids, here, self.separator)
+        if self.is_packed:
+            dtype = torch.get_autocast_dtype(device.type) if torch.is_autocast_enabled(device.type) else torch.float32
+            hidden = self._packed_encoder(input_ids, mask, types, dtype, head.layer)
+        else:
+            told = {} if types is None else {"token_type_ids": types}
+            states = self.encoder(
+                input_ids=input_ids, attention_mask=here, output_hidden_states=head.layer is not None, **told
+            )
+            hidden = states.last_hidden_state if head.layer is None else states.hidden_states[head.layer]
         if head.predicts_tokens:
-            return head(hidden, mask, targets, self.encoder.get_input_embeddings().weight)
-        return head(hidden, mask)
+            return head(hidden, here, targets, self.encoder.get_input_embeddings().weight)
+        return head(hidden, here)
+
+    @property
+    def is_packed(self) -> bool:
+        """Whether padding costs nothing, which it does in the transformers' own layers."""
+        return self.masks is None and can_be_packed(self.encoder)
+
+    @cached_property
+    def _packed_encoder(self) -> PackedEncoder:
+        return PackedEncoder(self.encoder)
 
 
 def token_types(input_ids: Tensor, mask: Tensor, separator: int) -> Tensor:

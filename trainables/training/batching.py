@@ -23,18 +23,24 @@ def share(features: Sequence[Feature], rank: int, world_size: int) -> list[Featu
     return by_length[rank::world_size] or [idle]
 
 
-def micro_batches(features: Sequence[Feature], tokens: int) -> Iterator[list[Feature]]:
-    """Cuts features into groups of similar length, each at most `tokens` large with its padding."""
+def micro_batches(features: Sequence[Feature], tokens: int, is_packed: bool = False) -> Iterator[list[Feature]]:
+    """Cuts features into groups of similar length, each at most `tokens` large.
+
+    Args:
+        is_packed: whether padding, which else counts as much as tokens do, costs nothing.
+    """
     group: list[Feature] = []
-    rows = width = 0
+    size = width = 0
     for feature in sorted(features, key=lambda feature: feature.width, reverse=True):
-        if group and (rows + len(feature.rows)) * width > tokens:
+        own = feature.tokens if is_packed else len(feature.rows) * (width if group else feature.width)
+        if group and size + own > tokens:
             yield group
-            group = []
+            group, size = [], 0
+            own = feature.tokens if is_packed else len(feature.rows) * feature.width
         if not group:
-            rows, width = 0, feature.width
+            width = feature.width
         group.append(feature)
-        rows += len(feature.rows)
+        size += own
     if group:
         yield group
 
@@ -59,3 +65,8 @@ def collate(features: Sequence[Feature], pad_id: int) -> Tensors:
     lengths = torch.tensor([len(row) for row in rows])
     mask = (torch.arange(input_ids.shape[1]) < lengths[:, None]).long()
     return Tensors(input_ids, mask, pad([feature.target for feature in features], IGNORED))
+
+
+def sent(tensor: Tensor, device: torch.device) -> Tensor:
+    """A tensor of the CPU on a device, on its way while other work goes on."""
+    return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor

@@ -8,11 +8,9 @@ for the masks that were drawn, and these depend on device, workers and micro-bat
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import torch
@@ -29,16 +27,15 @@ from trainables.models.vocabulary import TrimmedVocabulary
 from trainables.reports import Report, TrialError
 from trainables.spec import TrialSpec
 from trainables.tasks import CHOOSES_LAST, Task
+from trainables.training.adamw import AdamW
 from trainables.training.best import BestWeights, Verdict
 from trainables.training.evaluate import Scorer, Split, as_asked, evaluate, load_split
 from trainables.training.gradient import StepGradient
 from trainables.training.mixture import Mixture
 from trainables.training.shares import Part, shares
 from trainables.training.state import TrialState
+from trainables.training.watch import Watch
 from trainables.training.workbench import Workbench
-
-ADAM_EPSILON = 1e-8
-MAX_GRADIENT_NORM = 1.0
 
 
 def run_trial(spec: TrialSpec, bench: Workbench, started: float) -> Iterator[Report]:
@@ -88,9 +85,7 @@ def fine_tune(spec: TrialSpec, bench: Workbench, started: float) -> Iterator[Rep
             network, broadcast_buffers=False, init_sync=False, find_unused_parameters=is_partly_used
         )
 
-    optimizer = torch.optim.AdamW(
-        parameter_groups(network, spec.weight_decay), lr=spec.learning_rate, eps=ADAM_EPSILON, fused=True
-    )
+    optimizer = AdamW(network, spec.learning_rate, spec.weight_decay)
     steps = mixture.steps_per_epoch
     total = spec.epochs * steps
     schedule = get_linear_schedule_with_warmup(optimizer, round(spec.warmup * total), total)
@@ -104,17 +99,21 @@ def fine_tune(spec: TrialSpec, bench: Workbench, started: float) -> Iterator[Rep
         startup = startup or time.time() - started
         begun = time.monotonic() - at.seconds
         network.train()
+        watch = Watch(at.loss, bench.device)
         for step in mixture.steps(epoch, at.step):
-            at.loss += gradient.add(step)
-            norm = float(nn.utils.clip_grad_norm_(network.parameters(), MAX_GRADIENT_NORM))
-            if not math.isfinite(norm):  # the same on all workers, which must stop together
-                state.drop()  # from there it would come to the same end
-                raise TrialError(f"the gradient is {norm} in epoch {epoch}, learning rate {spec.learning_rate:g}")
+            loss = gradient.add(step)
+            watch.add(loss, optimizer.clipped_step())
             vocabulary.record_step(schedule.get_last_lr()[0], spec.weight_decay)
-            optimizer.step()
             schedule.step()
-            optimizer.zero_grad()
             at.step += 1
+            is_saved = state.is_due(at.step)
+            if is_saved or at.step == steps or watch.is_due(at.step):
+                try:
+                    at.loss = watch.loss()
+                except TrialError as error:
+                    state.drop()  # from there it would come to the same end
+                    where = f"in epoch {epoch}, learning rate {spec.learning_rate:g}"
+                    raise TrialError(f"{error} {where}") from error
             at.features += len(step.features)
             at.tokens += sum(len(row) for feature in step.features for row in feature.rows)
             at.seconds = time.monotonic() - begun
@@ -122,7 +121,7 @@ def fine_tune(spec: TrialSpec, bench: Workbench, started: float) -> Iterator[Rep
                 best.offer(verdict(Scorer(network, spec, bench, vocabulary), development))
                 network.train()
                 begun = time.monotonic() - at.seconds
-            if state.is_due(at.step):
+            if is_saved:
                 state.save(at)
                 bench.leave_if_noticed()
 
@@ -213,14 +212,6 @@ def mean_over_workers(value: float, bench: Workbench) -> float:
     total = torch.tensor(value, device=bench.device)
     distributed.all_reduce(total)
     return total.item() / bench.world_size
-
-
-def parameter_groups(network: Network, weight_decay: float) -> list[dict[str, Any]]:
-    """Weight decay on matrices, none on biases and LayerNorm; what is frozen is in no group."""
-    trained = [parameter for parameter in network.parameters() if parameter.requires_grad]
-    decayed = [parameter for parameter in trained if parameter.ndim > 1]
-    others = [parameter for parameter in trained if parameter.ndim <= 1]
-    return [{"params": decayed, "weight_decay": weight_decay}, {"params": others, "weight_decay": 0.0}]
 
 
 def verdict(scorer: Scorer, development: Sequence[Sequence[Split]]) -> Verdict:

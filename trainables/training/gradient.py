@@ -18,7 +18,7 @@ from trainables.models.network import Network
 from trainables.models.vocabulary import TrimmedVocabulary
 from trainables.spec import TrialSpec
 from trainables.tasks import Task
-from trainables.training.batching import collate, micro_batches, share, single_rows
+from trainables.training.batching import collate, micro_batches, sent, share, single_rows
 from trainables.training.memory import in_pieces_that_fit
 from trainables.training.mixture import Step
 from trainables.training.workbench import Workbench
@@ -50,8 +50,8 @@ class StepGradient:
         self._spec, self._bench, self._vocabulary = spec, bench, vocabulary
         self._pad_id = bench.base(spec).tokenizer.pad_token_id
 
-    def add(self, step: Step) -> float:
-        """Returns this worker's part of the step's mean loss, times the number of workers.
+    def add(self, step: Step) -> Tensor:
+        """Returns this worker's part of the step's mean loss, times the number of workers: a number, on the device.
 
         One worker alone takes smaller micro-batches when memory runs out. Of several none can: the others wait for it
         in the middle of the step.
@@ -64,23 +64,24 @@ class StepGradient:
         pieces = single_rows(step.features) if head.couples else step.features
         return in_pieces_that_fit(self._bench, pieces, lambda: compute(step), undo=self._network.zero_grad)
 
-    def _add_independent(self, step: Step) -> float:
+    def _add_independent(self, step: Step) -> Tensor:
         """Micro-batch by micro-batch: the loss is a sum over features.
 
         DistributedDataParallel averages over workers, so each worker's sum is scaled up by their number.
         """
-        bench, total = self._bench, 0.0
-        mine = list(micro_batches(share(step.features, bench.rank, bench.world_size), bench.micro_batch_tokens))
+        bench = self._bench
+        total = torch.zeros((), device=bench.device)
+        mine = self._cut(share(step.features, bench.rank, bench.world_size))
         scale = step.scale * bench.world_size / step.weight
         for position, features in enumerate(mine, start=1):
             with self._waiting(position < len(mine)):
                 outputs, targets = self._forward(self._replica, step.task, features, _keys(step, features))
                 loss = self._losses[step.task](outputs, targets) * scale
                 loss.backward()
-            total += loss.item()
+            total += loss.detach()
         return total
 
-    def _add_coupled(self, step: Step) -> float:
+    def _add_coupled(self, step: Step) -> Tensor:
         """Where every row's loss depends on all rows: first all outputs, then their gradients, then the network's.
 
         The outputs of all workers' rows are computed without a graph; the loss's gradient by them is exact; each
@@ -92,19 +93,19 @@ class StepGradient:
         mine = shares[bench.rank]
         rows = single_rows(mine)
         keys = _keys(step, mine)
-        batches = list(micro_batches(rows, bench.micro_batch_tokens))
+        batches = self._cut(rows)
         states, parts = [], []
         with torch.no_grad():
             for features in batches:
                 states.append(bench.random_state())
                 own_keys = [keys[feature.example] for feature in features]
                 parts.append(self._forward(self._network, step.task, features, own_keys)[0])
-        order = torch.tensor([feature.example for features in batches for feature in features], device=bench.device)
+        order = sent(torch.tensor([feature.example for features in batches for feature in features]), bench.device)
         outputs = torch.cat(parts)[order.argsort()]
         everything, first = self._gathered(outputs, shares)
         everything.requires_grad_()
         targets = pad([feature.target for one in shares for feature in one if feature.weight], IGNORED)
-        loss = self._losses[step.task](everything, targets.to(bench.device)) * (step.scale / step.weight)
+        loss = self._losses[step.task](everything, sent(targets, bench.device)) * (step.scale / step.weight)
         (gradient,) = torch.autograd.grad(loss, everything)
         own = gradient[first : first + len(rows)] if sum(feature.weight for feature in mine) else outputs * 0
         after = bench.random_state()
@@ -113,10 +114,13 @@ class StepGradient:
             with self._waiting(position < len(batches)):
                 own_keys = [keys[feature.example] for feature in features]
                 again, _ = self._forward(self._replica, step.task, features, own_keys)
-                places = torch.tensor([feature.example for feature in features], device=bench.device)
+                places = sent(torch.tensor([feature.example for feature in features]), bench.device)
                 (again * own[places]).sum().mul(bench.world_size).backward()
         bench.set_random_state(after)
-        return loss.item()
+        return loss.detach()
+
+    def _cut(self, features: Sequence[Feature]) -> list[list[Feature]]:
+        return list(micro_batches(features, self._bench.micro_batch_tokens, self._network.is_packed))
 
     def _gathered(self, outputs: Tensor, shares: Sequence[Sequence[Feature]]) -> tuple[Tensor, int]:
         """The outputs of all workers' rows, without those of idle workers, and where this worker's begin."""
@@ -137,10 +141,10 @@ class StepGradient:
         device = self._bench.device
         if self._network.masks is not None:
             self._network.masks.begin(keys, batch.mask.sum(dim=1).tolist(), device)
-        input_ids = self._vocabulary.translate(batch.input_ids).to(device)
-        targets = batch.targets.to(device)
+        input_ids = sent(self._vocabulary.translate(batch.input_ids), device)
+        targets = sent(batch.targets, device)
         with self._bench.autocast(self._spec):
-            outputs = network(task, input_ids, batch.mask.to(device), targets)
+            outputs = network(task, input_ids, batch.mask, targets)
         return outputs.float(), targets
 
     def _waiting(self, more: bool) -> Any:
