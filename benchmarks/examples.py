@@ -35,13 +35,13 @@ class Lengths(NamedTuple):
     Attributes:
         trained, scored: the tasks.
         width: what scripts pad to.
-        steps: of a benchmark's steps the share that is enough.
+        share: of a benchmark's steps or examples what is enough, as rows are so much longer.
     """
 
     trained: str
     scored: str
     width: int
-    steps: float
+    share: float
 
 
 LENGTHS = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -77,7 +77,7 @@ def measured_limits(device: torch.device) -> Limits:
     return Limits(*rates, 2 * source.numel() * source.element_size() / copy)
 
 
-def best(measured: Sequence[Limits]) -> Limits:
+def best(*measured: Limits) -> Limits:
     """Of each rate the highest: what a machine did once it can do."""
     return Limits(*map(max, zip(*measured, strict=True)))
 

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 from transformers import PretrainedConfig, PreTrainedModel, PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 
 from benchmarks.limits import synchronise
@@ -19,7 +20,7 @@ from trainables.models.plain import CLASSES
 from trainables.tasks import Task
 
 WARM = 1
-"""Steps that do not count: the optimizer's moments are made in the first one."""
+"""Steps that do not count on a CPU: the optimizer's moments are made in the first one."""
 
 TARGETS = {"pair_classification": ("labels",), "span_qa": ("start_positions", "end_positions")}
 """What transformers' models call the targets of a feature, by kind of task."""
@@ -40,11 +41,11 @@ class Measured(NamedTuple):
 class Clock(TrainerCallback):
     """When the steps were done after which one is counted, and the last one."""
 
-    def __init__(self, device: torch.device) -> None:
-        self.device, self.begun, self.ended = device, 0.0, 0.0
+    def __init__(self, device: torch.device, warm: int) -> None:
+        self.device, self.warm, self.begun, self.ended = device, warm, 0.0, 0.0
 
     def on_step_end(self, args: Any, state: Any, control: Any, **others: Any) -> None:
-        if state.global_step == WARM:
+        if state.global_step == self.warm:
             synchronise(self.device)
             self.begun = time.perf_counter()
         elif state.global_step == state.max_steps:
@@ -67,15 +68,17 @@ def trained(
     pad_id: int,
     device: torch.device,
     width: int | None = None,
+    warm: int = WARM,
     **settings: Any,
 ) -> Measured:
-    """Trains on batches, of which the first WARM do not count.
+    """Trains on batches.
 
     Args:
         width: what rows are padded to; None: the longest of their batch.
+        warm: the first batches, which do not count.
         settings: TrainingArguments.
     """
-    clock, size = Clock(device), len(batches[0])
+    clock, size = Clock(device, warm), len(batches[0])
     with tempfile.TemporaryDirectory() as folder:
         arguments = TrainingArguments(
             folder,
@@ -93,11 +96,11 @@ def trained(
         trainer = Trainer(model, arguments, collation(pad_id, width), examples, callbacks=[clock])  # type: ignore[arg-type]
         trainer.remove_callback(PrinterCallback)
         trainer.train()
-    return Measured(clock.ended - clock.begun, tokens_of(batches[WARM:]))
+    return Measured(clock.ended - clock.begun, tokens_of(batches[warm:]))
 
 
 def predictor(
-    model: PreTrainedModel, task: Task, features: Sequence[Feature], pad_id: int, device: torch.device, **settings: Any
+    model: PreTrainedModel, features: Sequence[Feature], pad_id: int, device: torch.device, **settings: Any
 ) -> Callable[[], Measured]:
     """What predicts features with `Trainer.predict`, warm."""
     with tempfile.TemporaryDirectory() as folder:
@@ -126,7 +129,7 @@ def collation(pad_id: int, width: int | None = None) -> Callable[[list[dict[str,
     def collate(examples: list[dict[str, Any]]) -> dict[str, Tensor]:
         input_ids = pad([one["input_ids"] for one in examples], pad_id)
         if width is not None:
-            input_ids = torch.nn.functional.pad(input_ids, (0, width - input_ids.shape[1]), value=pad_id)
+            input_ids = functional.pad(input_ids, (0, width - input_ids.shape[1]), value=pad_id)
         targets = {name: torch.tensor([one[name] for one in examples]) for name in examples[0] if name != "input_ids"}
         return {"input_ids": input_ids, "attention_mask": (input_ids != pad_id).long(), **targets}
 
