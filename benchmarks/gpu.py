@@ -8,14 +8,13 @@ for), numpy, pyarrow, pyyaml and safetensors, neither Ray nor a network.
 
 The contestants take turns, and ratios are those of the same round. `limit` is the time that a step's matrix products
 and its optimizer need at the rates measured on this machine: 6 operations for each weight of the layers and each token
-that is no padding, and for each weight that is trained 28 bytes of AdamW and 12 of clipping (float32 weights, gradients
-and two moments, read and written as often as the formulas say). `share` is the limit over the time.
+that is no padding, and for each weight that is trained 28 bytes of AdamW and 4 of clipping (float32 weights, gradients
+and two moments, read and written as often as no way of computing can do without). `share` is the limit over the time.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import statistics
 import tempfile
 import time
@@ -27,21 +26,24 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from torch import nn
-from transformers import (
-    PrinterCallback,
-    Trainer,
-    TrainerCallback,
-    TrainingArguments,
-    XLMRobertaConfig,
-    XLMRobertaForQuestionAnswering,
-    XLMRobertaForSequenceClassification,
-    XLMRobertaModel,
-    get_linear_schedule_with_warmup,
-)
+from transformers import XLMRobertaConfig, XLMRobertaModel, get_linear_schedule_with_warmup
 
+from benchmarks.limits import (
+    OF_ADAM,
+    OF_CLIPPING,
+    TRAINING,
+    Limits,
+    Work,
+    layer_weights,
+    machine,
+    measured_limits,
+    synchronise,
+)
+from benchmarks.rounds import ratio, take_turns, write
+from benchmarks.trainers import new_model, trained
+from trainables import tasks
 from trainables.data import open_source
 from trainables.features import Feature
-from trainables.kinds import pad
 from trainables.models.network import Base, new_network
 from trainables.models.shapes import SHAPES, XLM_R
 from trainables.models.vocabulary import TrimmedVocabulary
@@ -55,10 +57,6 @@ from trainables.training.workbench import Workbench
 PAD = XLM_R["pad_token_id"]
 WORDS = 30_000
 """How many of the vocabulary's tokens occur: about as many as in 100,000 English examples."""
-
-OF_ADAM, OF_CLIPPING = 28, 12
-"""Bytes for each trained weight: AdamW reads four numbers of it and writes three; clipping reads its gradient, then
-reads and writes it."""
 
 
 class Lengths(NamedTuple):
@@ -74,13 +72,6 @@ LENGTHS = {
     "xnli-like": Lengths("mnli", 48, 0.45, 128),
     "qa-like": Lengths("squad", 193, 0.4, 384),
 }
-
-
-class Limits(NamedTuple):
-    """What the machine can do: operations of bf16 matrix products and bytes moved, both in a second."""
-
-    products: float
-    bytes: float
 
 
 class Bench(Workbench):
@@ -105,9 +96,7 @@ def main() -> None:
     arguments = parser.parse_args()
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     limits = measured_limits(device)
-    name = torch.cuda.get_device_name() if device.type == "cuda" else "cpu"
-    print(f"{name}, torch {torch.__version__}: {limits.products / 1e12:.0f} TFLOP/s in bf16 matrix products, "
-          f"{limits.bytes / 1e9:.0f} GB/s")  # fmt: skip
+    print(f"{machine(device)}: {limits}")
     found = []
     for model in arguments.models:
         for lengths in arguments.lengths:
@@ -121,36 +110,7 @@ def main() -> None:
                     f"  {row['ratio']:5.2f}x",
                     flush=True,
                 )
-    if arguments.json:
-        told = {"device": name, "torch": torch.__version__, "limits": limits._asdict(), "rows": found}
-        arguments.json.write_text(json.dumps(told, indent=1))
-
-
-def measured_limits(device: torch.device) -> Limits:
-    """The rate of a large bf16 product, and that of copying in memory, bytes read and written counted."""
-    size = 8192 if device.type == "cuda" else 1024
-    left, right = (torch.randn(size, size, device=device).bfloat16() for _ in range(2))
-    source = torch.empty(2**29 if device.type == "cuda" else 2**25, device=device)
-    target = torch.empty_like(source)
-    product = median_seconds(lambda: left @ right, device)
-    copy = median_seconds(lambda: target.copy_(source), device)
-    return Limits(2 * size**3 / product, 2 * source.numel() * source.element_size() / copy)
-
-
-def median_seconds(work: Callable[[], Any], device: torch.device, times: int = 10) -> float:
-    found = []
-    for _ in range(times + 3):
-        synchronise(device)
-        begun = time.perf_counter()
-        work()
-        synchronise(device)
-        found.append(time.perf_counter() - begun)
-    return statistics.median(found[3:])
-
-
-def synchronise(device: torch.device) -> None:
-    if device.type == "cuda":
-        torch.cuda.synchronize()
+    write(arguments.json, {"machine": machine(device), "limits": limits._asdict(), "rows": found})
 
 
 def compare(
@@ -159,38 +119,35 @@ def compare(
     """A row for each contestant, the medians over the rounds; ratios are to the Trainer with bf16."""
     lengths = LENGTHS[kind]
     batches = [made_up(lengths, batch_size, seed) for seed in range(steps)]
-    shape = SHAPES[model]
-    config = XLMRobertaConfig(**{key: value for key, value in XLM_R.items() if key != "model_type"}, **shape)
-    width = shape["hidden_size"]
-    layers = shape["num_hidden_layers"] * width * (4 * width + 2 * shape["intermediate_size"])
+    config = XLMRobertaConfig(**{key: value for key, value in XLM_R.items() if key != "model_type"}, **SHAPES[model])
     tokens = sum(len(row) for batch in batches for feature in batch for row in feature.rows) / steps
     contestants: dict[str, Callable[[], tuple[float, int]]] = {
         "ours": lambda: ours(config, lengths, batches, device),
         "trainer": lambda: trainer(config, lengths, batches, device),
     }
-    seconds: dict[str, list[float]] = {name: [] for name in contestants}
-    memory, trained = dict.fromkeys(contestants, 0), dict.fromkeys(contestants, 0)
-    for _ in range(rounds):
-        for name, run in contestants.items():
-            if device.type == "cuda":
-                torch.cuda.empty_cache()
-                torch.cuda.reset_peak_memory_stats()
-            took, trained[name] = run()
-            seconds[name].append(took)
-            if device.type == "cuda":
-                memory[name] = torch.cuda.max_memory_allocated()
-    needed = 6 * layers * tokens / limits.products
+    memory, weights = dict.fromkeys(contestants, 0), dict.fromkeys(contestants, 0)
+
+    def turn(name: str) -> float:
+        if device.type == "cuda":
+            torch.cuda.empty_cache()
+            torch.cuda.reset_peak_memory_stats()
+        took, weights[name] = contestants[name]()
+        if device.type == "cuda":
+            memory[name] = torch.cuda.max_memory_allocated()
+        return took
+
+    seconds = take_turns({name: lambda _, one=name: turn(one) for name in contestants}, rounds)
     rows = []
     for name, times in seconds.items():
         took = statistics.median(times)
-        limit = needed + trained[name] * (OF_ADAM + OF_CLIPPING) / limits.bytes
-        ratios = [other / own for own, other in zip(times, seconds["trainer"], strict=True)]
+        work = Work(TRAINING * layer_weights(config) * tokens, weights[name] * (OF_ADAM + OF_CLIPPING))
+        limit, needed = work.seconds(limits, "bf16"), work.products_seconds(limits, "bf16")
         rows.append(
             {
                 "model": model, "lengths": kind, "batch_size": batch_size, "who": name,
                 "milliseconds": took * 1000, "tokens_per_second": tokens / took, "share": limit / took,
                 "utilisation": needed / took, "limit_milliseconds": limit * 1000, "memory_gb": memory[name] / 1e9,
-                "trained_weights": trained[name], "ratio": statistics.median(ratios), "rounds": times,
+                "trained_weights": weights[name], "ratio": ratio(seconds["trainer"], times).median, "rounds": times,
             }
         )  # fmt: skip
     return rows
@@ -246,56 +203,15 @@ def warm_up(batches: Sequence[list[Feature]]) -> int:
     return max(1, len(batches) // 4)
 
 
-class Clock(TrainerCallback):
-    """When a number of the Trainer's steps were done."""
-
-    def __init__(self, warm: int, device: torch.device) -> None:
-        self.warm, self.device, self.begun = warm, device, 0.0
-
-    def on_step_end(self, args: Any, state: Any, control: Any, **others: Any) -> None:
-        if state.global_step == self.warm:
-            synchronise(self.device)
-            self.begun = time.perf_counter()
-
-
 def trainer(
     config: XLMRobertaConfig, lengths: Lengths, batches: Sequence[list[Feature]], device: torch.device
 ) -> tuple[float, int]:
     """Seconds a step of the Trainer in bf16, which pads a batch to its longest row, and how many weights it trains."""
     torch.manual_seed(0)
-    is_qa = lengths.task == "squad"
-    model = XLMRobertaForQuestionAnswering(config) if is_qa else XLMRobertaForSequenceClassification(config)
-
-    def collate(features: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
-        input_ids = pad([one["input_ids"] for one in features], PAD)
-        targets = torch.tensor([one["target"] for one in features])
-        names = ("start_positions", "end_positions") if is_qa else ("labels",)
-        given = {name: targets[:, side] for side, name in enumerate(names)}
-        return {"input_ids": input_ids, "attention_mask": (input_ids != PAD).long(), **given}
-
-    examples = [{"input_ids": one.rows[0], "target": one.target} for batch in batches for one in batch]
-    clock = Clock(warm_up(batches), device)
-    with tempfile.TemporaryDirectory() as folder:
-        settings = TrainingArguments(
-            folder,
-            per_device_train_batch_size=len(batches[0]),
-            max_steps=len(batches),
-            learning_rate=1e-5,
-            weight_decay=0.01,
-            bf16=True,
-            report_to=[],
-            save_strategy="no",
-            logging_strategy="no",
-            disable_tqdm=True,
-            remove_unused_columns=False,
-            use_cpu=device.type == "cpu",
-        )
-        own = Trainer(model, settings, collate, examples, callbacks=[clock])  # type: ignore[arg-type]
-        own.remove_callback(PrinterCallback)
-        own.train()
-        synchronise(device)
-        took = (time.perf_counter() - clock.begun) / (len(batches) - clock.warm)
-    return took, sum(one.numel() for one in model.parameters())
+    task, warm = tasks.load(lengths.task), warm_up(batches)
+    model = new_model(config, task)
+    took = trained(model, task, batches, PAD, device, warm=warm, bf16=True).seconds / (len(batches) - warm)
+    return took, model.num_parameters()
 
 
 if __name__ == "__main__":
