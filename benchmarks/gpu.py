@@ -25,7 +25,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from torch import nn
 from transformers import XLMRobertaConfig, XLMRobertaModel, get_linear_schedule_with_warmup
 
 from benchmarks.limits import (
@@ -49,14 +48,20 @@ from trainables.models.shapes import SHAPES, XLM_R
 from trainables.models.vocabulary import TrimmedVocabulary
 from trainables.spec import TrialSpec
 from trainables.store import Store
-from trainables.training.fine_tune import parameter_groups
+from trainables.training.adamw import AdamW
 from trainables.training.gradient import StepGradient
 from trainables.training.mixture import Step
+from trainables.training.watch import Watch
 from trainables.training.workbench import Workbench
 
 PAD = XLM_R["pad_token_id"]
 WORDS = 30_000
 """How many of the vocabulary's tokens occur: about as many as in 100,000 English examples."""
+
+
+WARM = 3
+"""How often all batches are trained on before they count: of a trial of thousands of steps the first ones, in which
+kernels are recorded, do not."""
 
 
 class Lengths(NamedTuple):
@@ -179,22 +184,22 @@ def ours(
     occurring = np.unique(np.concatenate([met, np.arange(4 + WORDS)]))
     vocabulary = TrimmedVocabulary(network.encoder, occurring, PAD)
     network.to(device).train()
-    optimizer = torch.optim.AdamW(parameter_groups(network, 0.01), lr=1e-5, fused=True)
-    schedule = get_linear_schedule_with_warmup(optimizer, 2, len(batches))
     gradient = StepGradient(network, network, [task], spec, bench, vocabulary)
-    begun, warm = 0.0, warm_up(batches)
-    for number, batch in enumerate(batches):
-        if number == warm:
+    optimizer = AdamW(network, 1e-5, 0.01)
+    optimizer.keeps_gradients = gradient.keeps_gradients
+    schedule = get_linear_schedule_with_warmup(optimizer, 2, len(batches) * (WARM + 1))
+    watch = Watch(0.0, device)
+    begun = 0.0
+    for turn in range(WARM + 1):
+        if turn == WARM:
             synchronise(device)
             begun = time.perf_counter()
-        gradient.add(Step(task.name, batch))
-        float(nn.utils.clip_grad_norm_(network.parameters(), 1.0))
-        vocabulary.record_step(schedule.get_last_lr()[0], 0.01)
-        optimizer.step()
-        schedule.step()
-        optimizer.zero_grad()
-    synchronise(device)
-    took = (time.perf_counter() - begun) / (len(batches) - warm)
+        for batch in batches:
+            watch.add(gradient.add(Step(task.name, batch)), optimizer.clipped_step())
+            vocabulary.record_step(schedule.get_last_lr()[0], 0.01)
+            schedule.step()
+    watch.loss()
+    took = (time.perf_counter() - begun) / len(batches)
     return took, sum(one.numel() for one in network.parameters() if one.requires_grad)
 
 

@@ -42,6 +42,7 @@ from trainables.models.identity import COMMIT, identify
 from trainables.models.lora import adapt, check_targets
 from trainables.models.minilm import minilm_folder
 from trainables.models.packed import PackedEncoder, can_be_packed
+from trainables.models.packed_rows import PackedRows
 from trainables.models.shapes import SHAPES, XLM_R, folder_of, is_built_in, is_on_hub, name_and_revision, positions
 from trainables.spec import Lora, content_hash
 from trainables.tasks import Task
@@ -327,20 +328,23 @@ class Network(nn.Module):
         if self.separator is not None:
             self.separator = int(translate(torch.tensor([self.separator]))[0])
 
-    def forward(self, task: str, input_ids: Tensor, mask: Tensor, targets: Tensor | None = None) -> Tensor:
+    def forward(self, task: str, input_ids: Tensor, mask: Tensor | PackedRows, targets: Tensor | None = None) -> Tensor:
         """The outputs of a task's head for token ids (R, L) and attention mask (R, L) of R rows.
 
         Args:
-            mask: on the CPU if padding is to cost nothing: what is on a GPU has to be waited for.
+            mask: on the CPU, as what is on a GPU would have to be waited for; or what `is_packed` networks make of it.
             targets: (R, L), for a head that predicts tokens. What it does with the word embeddings has to be done in
                 here, or DistributedDataParallel would not know of it.
         """
         head, device = self.heads[task], input_ids.device
-        here = mask.to(device, non_blocking=True)
-        types = None if self.separator is None else token_types(input_ids, here, self.separator)
+        rows = None
         if self.is_packed:
+            rows = mask if isinstance(mask, PackedRows) else PackedRows(mask.cpu(), device)
+        here = mask.mask() if isinstance(mask, PackedRows) else mask.to(device, non_blocking=True)
+        types = None if self.separator is None else token_types(input_ids, here, self.separator)
+        if rows is not None:
             dtype = torch.get_autocast_dtype(device.type) if torch.is_autocast_enabled(device.type) else torch.float32
-            hidden = self._packed_encoder(input_ids, mask, types, dtype, head.layer)
+            hidden = self._packed_encoder(input_ids, rows, types, dtype, head.layer)
         else:
             told = {} if types is None else {"token_type_ids": types}
             states = self.encoder(

@@ -52,17 +52,19 @@ class _Weights:
         self._copy: Tensor | None = None
 
     def in_type(self, dtype: torch.dtype) -> Tensor:
-        if len(self._parameters) == 1 and self._parameters[0].dtype == dtype:
-            return self._parameters[0]
         first = self._parameters[0]
+        if len(self._parameters) == 1 and first.dtype == dtype:
+            return first
+        if self._copy is None or self._copy.dtype != dtype or self._copy.device != first.device:
+            shape = (sum(map(len, self._parameters)), *first.shape[1:])
+            with torch.inference_mode(False):
+                self._copy = torch.empty(shape, dtype=dtype, device=first.device)
+            self._versions = (-1,)
         versions = tuple(one._version for one in self._parameters)
-        is_new = self._copy is None or self._copy.dtype != dtype or self._copy.device != first.device
-        if is_new or versions != self._versions:
+        if versions != self._versions or (first.is_cuda and torch.cuda.is_current_stream_capturing()):
             with torch.inference_mode(False), torch.no_grad():
-                if is_new:
-                    shape = (sum(map(len, self._parameters)), *first.shape[1:])
-                    self._copy = torch.empty(shape, dtype=dtype, device=first.device)
-                torch.cat([one.detach().to(dtype) for one in self._parameters], out=self._copy)
+                for part, own in zip(self._copy.split([*map(len, self._parameters)]), self._parameters, strict=True):
+                    part.copy_(own)
             self._versions = versions
         return _Rounded.apply(self._copy, *self._parameters)
 
@@ -136,17 +138,16 @@ class PackedEncoder:
         self._layers = [_Layer(one) for one in module.encoder.layer]
 
     def __call__(
-        self, input_ids: Tensor, mask: Tensor, types: Tensor | None, dtype: torch.dtype, layer: int | None
+        self, input_ids: Tensor, rows: PackedRows, types: Tensor | None, dtype: torch.dtype, layer: int | None
     ) -> Tensor:
         """Hidden states (R, L, H) of the last layer or the one with that number, 0 for padding.
 
         Args:
             input_ids: (R, L).
-            mask: (R, L), on the CPU: elsewhere it costs a synchronisation.
+            rows: where among them tokens are.
             types: (R, L) which text a token is of.
             dtype: of the layers' arithmetic.
         """
-        rows = PackedRows(mask.cpu(), input_ids.device)
         drops = self._encoder.training
         key = (int(torch.randint(2**62, ())),) if drops and input_ids.device.type == "cpu" else ()
         layers = self._layers if layer is None else self._layers[:layer]

@@ -42,12 +42,16 @@ class PackedRows:
     Args:
         mask: (R, L) on the CPU, 1 for tokens. Padding is at the ends of rows.
         device: of the tokens.
+
+    Attributes:
+        longest: at least the length of each row.
     """
 
     def __init__(self, mask: Tensor, device: torch.device) -> None:
         self.grid = tuple(mask.shape)
         lengths = mask.sum(dim=1)
         self.lengths: list[int] = lengths.tolist()
+        self.longest = max(self.lengths)
         places = mask.flatten().nonzero().squeeze(1)
         if device.type == "cuda":
             ends = functional.pad(lengths.cumsum(0, dtype=torch.int32), (1, 0))
@@ -55,6 +59,12 @@ class PackedRows:
         else:
             self.places = places
             self._groups: dict[int, list[_Group]] = {}
+
+    def mask(self) -> Tensor:
+        """(R, L), True for tokens, on the device."""
+        is_token = torch.zeros(self.grid, dtype=torch.bool, device=self.places.device)
+        is_token.view(-1).index_fill_(0, self.places, True)
+        return is_token
 
     def packed(self, grid: Tensor) -> Tensor:
         """(R, L) to (T,)."""
@@ -111,16 +121,13 @@ def attention(qkv: Tensor, rows: PackedRows, p: float, noise: Noise | None) -> T
         return _CpuAttention.apply(qkv, rows, p, noise)
     if qkv.dtype != torch.float32:
         query, key, value = qkv.unbind(1)
-        longest = max(rows.lengths)
         found = torch.ops.aten._flash_attention_forward(
-            query, key, value, rows.ends, rows.ends, longest, longest, p, False, False
+            query, key, value, rows.ends, rows.ends, rows.longest, rows.longest, p, False, False
         )[0]
         return found.flatten(1)
     grid = rows.unpacked(qkv.flatten(1)).view(*rows.grid, 3, *qkv.shape[2:])
     query, key, value = grid.permute(2, 0, 3, 1, 4)
-    is_token = torch.zeros(rows.grid, dtype=torch.bool, device=qkv.device)
-    is_token.view(-1)[rows.places] = True
-    found = functional.scaled_dot_product_attention(query, key, value, is_token[:, None, None], dropout_p=p)
+    found = functional.scaled_dot_product_attention(query, key, value, rows.mask()[:, None, None], dropout_p=p)
     return found.transpose(1, 2).flatten(0, 1).flatten(1)[rows.places]
 
 

@@ -20,6 +20,9 @@ class AdamW(torch.optim.AdamW):
     the norm is not finite: whoever finds that out later finds the weights from before.
     """
 
+    keeps_gradients = False
+    """Whether gradients are zeroed where they are, for CUDA graphs that add to them, instead of dropped."""
+
     def __init__(self, network: Network, learning_rate: float, weight_decay: float) -> None:
         trained = [parameter for parameter in network.parameters() if parameter.requires_grad]
         groups: list[dict[str, Any]] = [
@@ -29,13 +32,13 @@ class AdamW(torch.optim.AdamW):
         super().__init__(groups, lr=learning_rate, eps=EPSILON, fused=True)
 
     def clipped_step(self) -> Tensor:
-        """A step with the gradients that are there, which are dropped. Returns their norm from before."""
+        """A step with the gradients that are there, which are none afterwards. Returns their norm from before."""
         gradients = [one.grad for group in self.param_groups for one in group["params"] if one.grad is not None]
         norm = nn.utils.get_total_norm(gradients)
         self.grad_scale = (norm / MAX_NORM).clamp(min=1.0)
         self.found_inf = norm.isfinite().logical_not().float()
         self.step()
-        self.zero_grad()
+        self.zero_grad(set_to_none=not self.keeps_gradients)
         # Torch's fused step forgets to say that it changed them, and a network keeps rounded copies.
         torch.autograd.graph.increment_version(one for group in self.param_groups for one in group["params"])
         return norm

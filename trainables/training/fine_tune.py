@@ -90,6 +90,7 @@ def fine_tune(spec: TrialSpec, bench: Workbench, started: float) -> Iterator[Rep
     total = spec.epochs * steps
     schedule = get_linear_schedule_with_warmup(optimizer, round(spec.warmup * total), total)
     gradient = StepGradient(network, replica, training_sets, spec, bench, vocabulary)
+    optimizer.keeps_gradients = gradient.keeps_gradients
     best = BestWeights(network, vocabulary, total, bench.rank == 0) if spec.checkpoint == "best" else None
     state = TrialState(spec, bench, network, optimizer, schedule, vocabulary, best)
     at = state.restore()

@@ -15,10 +15,12 @@ from trainables.features import Feature
 from trainables.kinds import IGNORED, Head, kind_of, pad
 from trainables.models.dropout import Key
 from trainables.models.network import Network
+from trainables.models.packed_rows import PackedRows
 from trainables.models.vocabulary import TrimmedVocabulary
 from trainables.spec import TrialSpec
 from trainables.tasks import Task
 from trainables.training.batching import collate, micro_batches, sent, share, single_rows
+from trainables.training.graphs import Graphs, padded
 from trainables.training.memory import in_pieces_that_fit
 from trainables.training.mixture import Step
 from trainables.training.workbench import Workbench
@@ -49,6 +51,17 @@ class StepGradient:
         self._losses = {task.name: partial(kind_of(task).loss, task) for task in training_sets}
         self._spec, self._bench, self._vocabulary = spec, bench, vocabulary
         self._pad_id = bench.base(spec).tokenizer.pad_token_id
+        self._graphs = None
+        if can_be_recorded(network, bench, spec):
+            self._graphs = Graphs([one for one in network.parameters() if one.requires_grad], bench.device)
+
+    @property
+    def keeps_gradients(self) -> bool:
+        """Whether gradients are to be zeroed in their place: recordings add to them there."""
+        return self._graphs is not None
+
+    def _drop(self) -> None:
+        self._network.zero_grad(set_to_none=not self.keeps_gradients)
 
     def add(self, step: Step) -> Tensor:
         """Returns this worker's part of the step's mean loss, times the number of workers: a number, on the device.
@@ -62,7 +75,7 @@ class StepGradient:
         if self._bench.world_size > 1:
             return compute(step)
         pieces = single_rows(step.features) if head.couples else step.features
-        return in_pieces_that_fit(self._bench, pieces, lambda: compute(step), undo=self._network.zero_grad)
+        return in_pieces_that_fit(self._bench, pieces, lambda: compute(step), undo=self._drop)
 
     def _add_independent(self, step: Step) -> Tensor:
         """Micro-batch by micro-batch: the loss is a sum over features.
@@ -74,12 +87,30 @@ class StepGradient:
         mine = self._cut(share(step.features, bench.rank, bench.world_size))
         scale = step.scale * bench.world_size / step.weight
         for position, features in enumerate(mine, start=1):
+            if self._graphs and all(len(feature.rows) == 1 for feature in features):
+                recorded = self._recorded(step.task, features, scale, position == 1)
+                if recorded is not None:
+                    total += recorded
+                    continue
             with self._waiting(position < len(mine)):
                 outputs, targets = self._forward(self._replica, step.task, features, _keys(step, features))
                 loss = self._losses[step.task](outputs, targets) * scale
                 loss.backward()
             total += loss.detach()
         return total
+
+    def _recorded(self, task: str, features: Sequence[Feature], scale: float, is_first: bool) -> Tensor | None:
+        """The loss of a micro-batch whose gradient a recording has added; None where there is none."""
+
+        def forward(input_ids: Tensor, rows: PackedRows, targets: Tensor) -> Tensor:
+            with self._bench.autocast(self._spec):
+                outputs = self._network(task, input_ids, rows, targets)
+            return self._losses[task](outputs.float(), targets)
+
+        assert self._graphs is not None
+        batch = padded(features, self._pad_id)
+        batch = batch._replace(input_ids=self._vocabulary.translate(batch.input_ids))
+        return self._graphs.add(task, batch, scale, forward, is_first)
 
     def _add_coupled(self, step: Step) -> Tensor:
         """Where every row's loss depends on all rows: first all outputs, then their gradients, then the network's.
@@ -150,6 +181,17 @@ class StepGradient:
     def _waiting(self, more: bool) -> Any:
         """While more micro-batches follow, workers do not exchange gradients yet."""
         return self._replica.no_sync() if more and isinstance(self._replica, DistributedDataParallel) else nullcontext()
+
+
+def can_be_recorded(network: Network, bench: Workbench, spec: TrialSpec) -> bool:
+    """Whether a trial's micro-batches can be CUDA graphs: kernels whose shapes follow from those of their inputs."""
+    return (
+        bench.device.type == "cuda"
+        and bench.world_size == 1
+        and network.is_packed
+        and spec.precision == "bf16"  # of float32 attention is computed in a padded grid
+        and not any(head.predicts_tokens or head.couples for head in network.heads.children())
+    )
 
 
 def _keys(step: Step, features: Sequence[Feature]) -> list[Key]:
