@@ -336,7 +336,8 @@ class Network(nn.Module):
             targets: (R, L), for a head that predicts tokens. What it does with the word embeddings has to be done in
                 here, or DistributedDataParallel would not know of it.
         """
-        head, device = self.heads[task], input_ids.device
+        head: Any = self.heads[task]
+        device = input_ids.device
         rows = None
         if self.is_packed:
             rows = mask if isinstance(mask, PackedRows) else PackedRows(mask.cpu(), device)
@@ -344,7 +345,7 @@ class Network(nn.Module):
         types = None if self.separator is None else token_types(input_ids, here, self.separator)
         if rows is not None:
             dtype = torch.get_autocast_dtype(device.type) if torch.is_autocast_enabled(device.type) else torch.float32
-            hidden = self._packed_encoder(input_ids, rows, types, dtype, head.layer)
+            hidden = self.packed_encoder(input_ids, rows, types, dtype, head.layer)
         else:
             told = {} if types is None else {"token_type_ids": types}
             states = self.encoder(
@@ -361,7 +362,8 @@ class Network(nn.Module):
         return self.masks is None and can_be_packed(self.encoder)
 
     @cached_property
-    def _packed_encoder(self) -> PackedEncoder:
+    def packed_encoder(self) -> PackedEncoder:
+        """The encoder over rows without padding, if the network `is_packed`."""
         return PackedEncoder(self.encoder)
 
 

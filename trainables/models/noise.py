@@ -50,7 +50,7 @@ class _AddDropped(torch.autograd.Function):
         return torch.addcmul(hidden, added, mask, value=scale)
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, None, None]:  # type: ignore[override]
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, None, None]:
         (mask,) = ctx.saved_tensors
         return gradient, (gradient * mask).mul_(ctx.scale), None, None
 

@@ -7,7 +7,8 @@ values are one product.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -36,7 +37,7 @@ class _Rounded(torch.autograd.Function):
         return copy.view_as(copy)
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         return None, *(part.float() for part in gradient.split(ctx.sizes))
 
 
@@ -45,43 +46,61 @@ class _Weights:
 
     Args:
         parameters: several are one behind the other.
+
+    Attributes:
+        leaf: while it is there, what stands for them, and gets their gradient.
     """
 
     def __init__(self, *parameters: nn.Parameter) -> None:
-        self._parameters, self._versions = parameters, (-1,)
+        self.parameters = parameters
+        self._versions: tuple[int, ...] = ()
         self._copy: Tensor | None = None
+        self.leaf: Tensor | None = None
 
     def in_type(self, dtype: torch.dtype) -> Tensor:
-        first = self._parameters[0]
-        if len(self._parameters) == 1 and first.dtype == dtype:
-            return first
-        if self._copy is None or self._copy.dtype != dtype or self._copy.device != first.device:
-            shape = (sum(map(len, self._parameters)), *first.shape[1:])
-            with torch.inference_mode(False):
-                self._copy = torch.empty(shape, dtype=dtype, device=first.device)
-            self._versions = (-1,)
-        versions = tuple(one._version for one in self._parameters)
-        if versions != self._versions or (first.is_cuda and torch.cuda.is_current_stream_capturing()):
+        if self.leaf is not None:
+            return self.leaf
+        if len(self.parameters) == 1 and self.parameters[0].dtype == dtype:
+            return self.parameters[0]
+        copy = self.copy(dtype)
+        versions = tuple(one._version for one in self.parameters)
+        if versions != self._versions:
             with torch.inference_mode(False), torch.no_grad():
-                for part, own in zip(self._copy.split([*map(len, self._parameters)]), self._parameters, strict=True):
+                for part, own in zip(self.parts(copy), self.parameters, strict=True):
                     part.copy_(own)
             self._versions = versions
-        return _Rounded.apply(self._copy, *self._parameters)
+        return _Rounded.apply(copy, *self.parameters)
+
+    def copy(self, dtype: torch.dtype) -> Tensor:
+        """Where they are rounded to."""
+        first = self.parameters[0]
+        if self._copy is None or self._copy.dtype != dtype or self._copy.device != first.device:
+            shape = (sum(map(len, self.parameters)), *first.shape[1:])
+            with torch.inference_mode(False):
+                self._copy = torch.empty(shape, dtype=dtype, device=first.device)
+            self._versions = ()
+        return self._copy
+
+    def parts(self, joined: Tensor) -> Sequence[Tensor]:
+        """What of a tensor of all of them is of each."""
+        return joined.split([*map(len, self.parameters)])
 
 
 class _Linear:
     """A linear layer, or several of one input as one."""
+
+    weights: tuple[_Weights, ...] = ()
 
     def __init__(self, *modules: nn.Module) -> None:
         self._modules = modules
         self._is_plain = all(type(one) is nn.Linear for one in modules)
         if self._is_plain:
             plain: Sequence[Any] = modules
-            self._weight, self._bias = _Weights(*(one.weight for one in plain)), _Weights(*(one.bias for one in plain))
+            self.weights = _Weights(*(one.weight for one in plain)), _Weights(*(one.bias for one in plain))
 
     def __call__(self, hidden: Tensor) -> Tensor:
         if self._is_plain:
-            return linear(hidden, self._weight.in_type(hidden.dtype), self._bias.in_type(hidden.dtype))
+            return linear(hidden, *(one.in_type(hidden.dtype) for one in self.weights))
         with torch.autocast(hidden.device.type, hidden.dtype, enabled=hidden.dtype != torch.float32):  # LoRA's
             return torch.cat([one(hidden).to(hidden.dtype) for one in self._modules], dim=-1)
 
@@ -90,10 +109,10 @@ class _Norm:
     """A LayerNorm."""
 
     def __init__(self, module: nn.LayerNorm) -> None:
-        self._module, self._weight, self._bias = module, _Weights(module.weight), _Weights(module.bias)
+        self._module, self.weights = module, (_Weights(module.weight), _Weights(module.bias))
 
     def __call__(self, hidden: Tensor) -> Tensor:
-        weight, bias = self._weight.in_type(hidden.dtype), self._bias.in_type(hidden.dtype)
+        weight, bias = (one.in_type(hidden.dtype) for one in self.weights)
         return functional.layer_norm(hidden, self._module.normalized_shape, weight, bias, self._module.eps)
 
 
@@ -108,6 +127,12 @@ class _Layer:
             _Linear, (joined.dense, module.intermediate.dense, module.output.dense)
         )
         self._norm, self._last_norm = _Norm(joined.LayerNorm), _Norm(module.output.LayerNorm)
+
+    @property
+    def weights(self) -> list[_Weights]:
+        """Of all its modules, but for those of LoRA."""
+        parts = (self._qkv, self._join, self._norm, self._widen, self._narrow, self._last_norm)
+        return [one for part in parts for one in part.weights]
 
     def __call__(self, hidden: Tensor, rows: PackedRows, drops: bool, key: tuple[int, ...]) -> Tensor:
         """(T, H) to (T, H).
@@ -136,6 +161,35 @@ class PackedEncoder:
         module: Any = encoder
         self._encoder, self._embeddings = module, module.embeddings
         self._layers = [_Layer(one) for one in module.encoder.layer]
+
+    @contextmanager
+    def apart(self, dtype: torch.dtype) -> Iterator[None]:
+        """While it lasts, the layers' parameters are out of autograd's sight: rounded all at once where it begins, and
+        given their gradients, in place of those that they have, all at once where it ends.
+        """
+        weights = [one for layer in self._layers for one in layer.weights if one.parameters[0].requires_grad]
+        copies = [one.copy(dtype) for one in weights]
+        parameters: list[Any] = [parameter for one in weights for parameter in one.parameters]
+
+        def parts(joined: Sequence[Any]) -> list[Tensor]:
+            return [part for one, tensor in zip(weights, joined, strict=True) for part in one.parts(tensor)]
+
+        with torch.no_grad():
+            torch._foreach_copy_(parts(copies), parameters)
+        leaves = [one.detach().requires_grad_() for one in copies]
+        for one, leaf in zip(weights, leaves, strict=True):
+            one.leaf = leaf
+        try:
+            yield
+            torch._foreach_copy_([one.grad for one in parameters], parts([leaf.grad for leaf in leaves]))
+        finally:
+            for one in weights:
+                one.leaf = None
+
+    def parameters_apart(self) -> list[nn.Parameter]:
+        """Those that `apart` is about."""
+        weights = (one for layer in self._layers for one in layer.weights)
+        return [parameter for one in weights for parameter in one.parameters if parameter.requires_grad]
 
     def __call__(
         self, input_ids: Tensor, rows: PackedRows, types: Tensor | None, dtype: torch.dtype, layer: int | None

@@ -158,7 +158,7 @@ class _CpuAttention(torch.autograd.Function):
         return found.flatten(1)
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None, None]:  # type: ignore[override]
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None, None]:
         everything = ctx.saved_tensors  # once: layers that are computed again have them no second time
         saved, each = iter(everything), len(everything) // len(ctx.groups)
         heads, size = len(everything[0]) // ctx.groups[0].rows, everything[0].shape[2]

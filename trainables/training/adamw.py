@@ -21,7 +21,7 @@ class AdamW(torch.optim.AdamW):
     """
 
     keeps_gradients = False
-    """Whether gradients are zeroed where they are, for CUDA graphs that add to them, instead of dropped."""
+    """Whether gradients stay where they are, for CUDA graphs that write to that place, instead of being dropped."""
 
     def __init__(self, network: Network, learning_rate: float, weight_decay: float) -> None:
         trained = [parameter for parameter in network.parameters() if parameter.requires_grad]
@@ -32,13 +32,14 @@ class AdamW(torch.optim.AdamW):
         super().__init__(groups, lr=learning_rate, eps=EPSILON, fused=True)
 
     def clipped_step(self) -> Tensor:
-        """A step with the gradients that are there, which are none afterwards. Returns their norm from before."""
+        """A step with the gradients that are there, which are dropped then. Returns their norm from before."""
         gradients = [one.grad for group in self.param_groups for one in group["params"] if one.grad is not None]
         norm = nn.utils.get_total_norm(gradients)
         self.grad_scale = (norm / MAX_NORM).clamp(min=1.0)
         self.found_inf = norm.isfinite().logical_not().float()
         self.step()
-        self.zero_grad(set_to_none=not self.keeps_gradients)
+        if not self.keeps_gradients:
+            self.zero_grad()
         # Torch's fused step forgets to say that it changed them, and a network keeps rounded copies.
         torch.autograd.graph.increment_version(one for group in self.param_groups for one in group["params"])
         return norm

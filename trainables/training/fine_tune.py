@@ -102,8 +102,7 @@ def fine_tune(spec: TrialSpec, bench: Workbench, started: float) -> Iterator[Rep
         network.train()
         watch = Watch(at.loss, bench.device)
         for step in mixture.steps(epoch, at.step):
-            loss = gradient.add(step)
-            watch.add(loss, optimizer.clipped_step())
+            watch.add(gradient.add(step), optimizer.clipped_step())
             vocabulary.record_step(schedule.get_last_lr()[0], spec.weight_decay)
             schedule.step()
             at.step += 1

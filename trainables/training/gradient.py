@@ -53,11 +53,11 @@ class StepGradient:
         self._pad_id = bench.base(spec).tokenizer.pad_token_id
         self._graphs = None
         if can_be_recorded(network, bench, spec):
-            self._graphs = Graphs([one for one in network.parameters() if one.requires_grad], bench.device)
+            self._graphs = Graphs(network, bench.device, torch.bfloat16)
 
     @property
     def keeps_gradients(self) -> bool:
-        """Whether gradients are to be zeroed in their place: recordings add to them there."""
+        """Whether gradients stay where they are after a step: recordings write to that place."""
         return self._graphs is not None
 
     def _drop(self) -> None:
@@ -86,12 +86,12 @@ class StepGradient:
         total = torch.zeros((), device=bench.device)
         mine = self._cut(share(step.features, bench.rank, bench.world_size))
         scale = step.scale * bench.world_size / step.weight
+        if self._graphs:
+            is_small = len(mine) == 1 and all(len(feature.rows) == 1 for feature in step.features)
+            if is_small and (recorded := self._recorded(step.task, mine[0], scale)) is not None:
+                return recorded
+            self._drop()
         for position, features in enumerate(mine, start=1):
-            if self._graphs and all(len(feature.rows) == 1 for feature in features):
-                recorded = self._recorded(step.task, features, scale, position == 1)
-                if recorded is not None:
-                    total += recorded
-                    continue
             with self._waiting(position < len(mine)):
                 outputs, targets = self._forward(self._replica, step.task, features, _keys(step, features))
                 loss = self._losses[step.task](outputs, targets) * scale
@@ -99,8 +99,8 @@ class StepGradient:
             total += loss.detach()
         return total
 
-    def _recorded(self, task: str, features: Sequence[Feature], scale: float, is_first: bool) -> Tensor | None:
-        """The loss of a micro-batch whose gradient a recording has added; None where there is none."""
+    def _recorded(self, task: str, features: Sequence[Feature], scale: float) -> Tensor | None:
+        """The loss of a step whose gradient a recording has computed; None where there is none."""
 
         def forward(input_ids: Tensor, rows: PackedRows, targets: Tensor) -> Tensor:
             with self._bench.autocast(self._spec):
@@ -110,7 +110,7 @@ class StepGradient:
         assert self._graphs is not None
         batch = padded(features, self._pad_id)
         batch = batch._replace(input_ids=self._vocabulary.translate(batch.input_ids))
-        return self._graphs.add(task, batch, scale, forward, is_first)
+        return self._graphs.compute(task, batch, scale, forward)
 
     def _add_coupled(self, step: Step) -> Tensor:
         """Where every row's loss depends on all rows: first all outputs, then their gradients, then the network's.
@@ -190,7 +190,7 @@ def can_be_recorded(network: Network, bench: Workbench, spec: TrialSpec) -> bool
         and bench.world_size == 1
         and network.is_packed
         and spec.precision == "bf16"  # of float32 attention is computed in a padded grid
-        and not any(head.predicts_tokens or head.couples for head in network.heads.children())
+        and not any(head.predicts_tokens or head.couples or head.layer is not None for head in network.heads.children())
     )
 
 

@@ -1,4 +1,4 @@
-"""CUDA graphs: the hundreds of kernels of a micro-batch are recorded once, and started by one call ever after.
+"""CUDA graphs: the hundreds of kernels of a step are recorded once, and started by one call ever after.
 
 With some 1,500 tokens a GPU is done with a kernel before Python has asked for the next one. A recording is of one
 shape, so tokens of padding that count nothing are added up to the next of a few sizes, as a row of their own.
@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 from trainables.features import IGNORED, Feature
+from trainables.models.network import Network
 from trainables.models.packed_rows import PackedRows
 from trainables.training.batching import Tensors, collate
 
@@ -46,31 +47,32 @@ class _Recording(NamedTuple):
 
 
 class Graphs:
-    """The recordings of a trial on one GPU. Its parameters keep their gradients, which are zeroed and not dropped.
+    """The recordings of a trial on one GPU, each of the whole gradient of a step.
 
-    Args:
-        parameters: all that have a gradient.
+    Parameters keep the memory of their gradients, in which each step's takes the place of the last one's.
     """
 
-    def __init__(self, parameters: Sequence[torch.nn.Parameter], device: torch.device) -> None:
-        self._device, self._parameters = device, parameters
+    def __init__(self, network: Network, device: torch.device, dtype: torch.dtype) -> None:
+        self._encoder, self._device, self._dtype = network.packed_encoder, device, dtype
+        parameters: list[Any] = [one for one in network.parameters() if one.requires_grad]
+        apart = set(map(id, self._encoder.parameters_apart()))
+        self._others = [one for one in parameters if id(one) not in apart]
         self._seen: Counter[tuple] = Counter()
         self._recordings: dict[tuple, _Recording] = {}
         self._pool = torch.cuda.graph_pool_handle()
         for one in parameters:
             one.grad = torch.zeros_like(one)
 
-    def add(self, task: str, batch: Tensors, scale: float, forward: Forward, is_first: bool) -> Tensor | None:
-        """Adds the gradient of a micro-batch. Returns its loss; None: the shape has no recording (yet).
+    def compute(self, task: str, batch: Tensors, scale: float, forward: Forward) -> Tensor | None:
+        """Computes the gradient of a step. Returns its loss; None: the shape has no recording (yet).
 
         Args:
             batch: of `padded` features.
-            is_first: whether all gradients are zero.
         """
         key = (task, *batch.input_ids.shape, *batch.targets.shape, int(batch.mask.sum()))
         self._seen[key] += 1
         if key not in self._recordings:
-            if not is_first or self._seen[key] < SEEN or len(self._recordings) >= MOST:
+            if self._seen[key] < SEEN or len(self._recordings) >= MOST:
                 return None
             self._recordings[key] = self._recorded(batch, forward)
         recording = self._recordings[key]
@@ -92,8 +94,10 @@ class Graphs:
         rows.longest = batch.mask.shape[1]
 
         def run() -> Tensor:
-            loss = forward(inputs.input_ids, rows, inputs.targets) * inputs.scale
-            loss.backward()
+            torch._foreach_zero_([one.grad for one in self._others])
+            with self._encoder.apart(self._dtype):
+                loss = forward(inputs.input_ids, rows, inputs.targets) * inputs.scale
+                loss.backward()
             return loss.detach()
 
         state = torch.cuda.get_rng_state(device)
@@ -103,7 +107,6 @@ class Graphs:
             run()
         torch.cuda.current_stream(device).wait_stream(stream)
         torch.cuda.set_rng_state(state, device)
-        torch._foreach_zero_([one.grad for one in self._parameters])
         graph = torch.cuda.CUDAGraph()
         with torch.cuda.graph(graph, pool=self._pool):
             loss = run()
