@@ -87,7 +87,8 @@ def predictions(task: Task, split: Encoded, references: Sequence[Encoded]) -> li
     """The ids of the nearest passages of all languages."""
     ids = [passage.id for passage in _passages(references)]
     queries = np.stack([_query_vector(output) for output in split.outputs])
-    pool = np.stack([output for reference in references for output in reference.outputs])
+    pools = [np.asarray(reference.outputs) for reference in references]
+    pool = pools[0] if len(pools) == 1 else np.concatenate(pools)  # a million are not copied
     ranked = nearest(queries, pool, min(RANKS, len(ids)))
     return [tuple(ids[position] for position in row) for row in ranked.positions]
 
