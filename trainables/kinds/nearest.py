@@ -71,7 +71,7 @@ class _Directions:
     def __init__(self, vectors: np.ndarray) -> None:
         self._vectors = vectors
         step = max(1, _NUMBERS // max(1, vectors.shape[1]))
-        parts = [vectors[start : start + step].astype(np.float64) for start in range(0, len(vectors), step)]
+        parts = (vectors[start : start + step].astype(np.float64) for start in range(0, len(vectors), step))
         lengths = np.sqrt(np.concatenate([np.zeros(0), *(_products(part, part) for part in parts)]))
         self._lengths = np.where(lengths > 0, lengths, 1.0)
 
