@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -70,3 +74,51 @@ def test_results_are_copied_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.Tensor, "cpu", lambda one: copies.append(one.numel()) or copied(one))
     computed(np.full(50, 4), False, tokens=8, wait=20)
     assert copies == [20] * 5
+
+
+class Workers:
+    """Threads in place of processes: what torch.distributed does among them."""
+
+    def __init__(self, count: int) -> None:
+        self._barrier = Barrier(count, timeout=30)
+        self._given: list[Any] = []
+
+    def _everyones(self, own: Any) -> list[Any]:
+        self._given.append(own)
+        self._barrier.wait()
+        found = [*self._given]
+        if self._barrier.wait() == 0:
+            self._given = []
+        self._barrier.wait()
+        return found
+
+    def all_gather_object(self, found: list[Any], own: Any) -> None:
+        found[:] = self._everyones(own)
+
+    def all_reduce(self, own: torch.Tensor) -> None:
+        own.copy_(torch.stack(self._everyones(own.clone())).sum(dim=0))
+
+
+@pytest.mark.parametrize("of_tokens", [False, True])
+@pytest.mark.parametrize("count", [3, 7])
+def test_all_workers_have_all_outputs(of_tokens: bool, count: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also one that had no row to compute."""
+    workers, lengths = 4, np.arange(count) % 3 + 1
+    monkeypatch.setattr(module, "distributed", Workers(workers))
+    monkeypatch.setattr(module, "AT_ONCE", 4)
+
+    def of_worker(rank: int) -> list[list[Any]]:
+        found = Outputs(lengths)
+        for row in range(rank, count, workers):
+            said = [[[row, place] for place in range(lengths[row])]] if of_tokens else [[row, row]]
+            found.add(np.array([row]), torch.tensor(said, dtype=torch.float32))
+        found.settle()
+        found.exchange(workers, torch.device("cpu"))
+        return [output.tolist() for output in found.by_feature(np.ones(count, int))]
+
+    with ThreadPoolExecutor(workers) as pool:
+        found = [*pool.map(of_worker, range(workers))]
+    expected = [
+        [[row, place] for place in range(length)] if of_tokens else [row, row] for row, length in enumerate(lengths)
+    ]
+    assert found == [expected] * workers
