@@ -74,8 +74,9 @@ def test_single_precision_is_wrong_by_the_margin_at_most(seed: int, dimensions: 
 
 @pytest.mark.parametrize("broken", [0.0, np.nan, np.inf])
 def test_what_has_no_direction_is_near_to_nothing(broken: float) -> None:
-    queries = np.array([[1, 0], [broken, broken]], np.float32)
-    vectors = np.array([[broken, broken], [-1, 0], [1, 0]], np.float32)
+    whole = 1.0 if broken else 0.0  # one such number spoils the whole vector
+    queries = np.array([[1, 0], [whole, broken]], np.float32)
+    vectors = np.array([[whole, broken], [-1, 0], [1, 0]], np.float32)
     found = nearest(queries, vectors, 3)
     assert found.positions.tolist() == [[2, 0, 1], [0, 1, 2]]
     assert found.scores.tolist() == [[1, 0, -1], [0, 0, 0]]

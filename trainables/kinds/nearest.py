@@ -73,7 +73,8 @@ class _Directions:
         step = max(1, _NUMBERS // max(1, vectors.shape[1]))
         parts = (vectors[start : start + step].astype(np.float64) for start in range(0, len(vectors), step))
         lengths = np.sqrt(np.concatenate([np.zeros(0), *(_products(part, part) for part in parts)]))
-        self._lengths = np.where(lengths > 0, lengths, 1.0)
+        self._are_numbers = bool(np.isfinite(lengths).all())
+        self._lengths = np.where(np.isfinite(lengths) & (lengths > 0), lengths, np.inf)
 
     def __len__(self) -> int:
         return len(self._vectors)
@@ -81,14 +82,14 @@ class _Directions:
     def exact(self, which: slice | np.ndarray) -> np.ndarray:
         """(n, H) in float64."""
         with np.errstate(invalid="ignore"):
-            vectors = self._vectors[which].astype(np.float64) / self._lengths[which, None]
-        return np.nan_to_num(vectors, posinf=0, neginf=0)
+            vectors: np.ndarray = self._vectors[which].astype(np.float64) / self._lengths[which, None]
+        return vectors if self._are_numbers else np.nan_to_num(vectors, posinf=0, neginf=0)
 
     def rounded(self, which: slice, device: torch.device) -> Tensor:
         """(n, H) in float32."""
         vectors = torch.from_numpy(self._vectors[which].astype(np.float32, copy=False)).to(device)
         scales = torch.from_numpy((1 / self._lengths[which, None]).astype(np.float32)).to(device)
-        return torch.nan_to_num(vectors * scales, posinf=0, neginf=0)
+        return vectors * scales if self._are_numbers else torch.nan_to_num(vectors * scales, posinf=0, neginf=0)
 
 
 def _nearest_to(
