@@ -93,6 +93,14 @@ class _Chunk:
         )
 
 
+class Rows(NamedTuple):
+    """Where the rows of features are, as arrays: the feature of each, its place among that feature's, its tokens."""
+
+    feature: np.ndarray
+    place: np.ndarray
+    length: np.ndarray
+
+
 class Features(Sequence[Feature]):
     """Features in Arrow's memory, each made into an object when it is asked for."""
 
@@ -130,6 +138,17 @@ class Features(Sequence[Feature]):
     def lengths(self) -> np.ndarray:
         """The tokens of each feature, in all its rows."""
         return self._of_all(lambda chunk: np.diff(chunk.tokens.starts[chunk.rows_of]))
+
+    def rows(self) -> Rows:
+        """All rows of all features, in their order."""
+        counts = self._of_all(lambda chunk: np.diff(chunk.rows_of))
+        feature = np.repeat(np.arange(len(self)), counts)
+        place = np.arange(len(feature)) - np.repeat(np.cumsum(counts) - counts, counts)
+        lengths = [np.zeros(0, np.int64), *(np.diff(chunk.tokens.starts) for chunk in self._chunks)]
+        before = np.cumsum([0, *map(len, lengths[1:])])
+        firsts = [chunk.rows_of[:-1] + start for chunk, start in zip(self._chunks, before, strict=False)]
+        first = np.concatenate([np.zeros(0, np.int64), *firsts])[self._positions]
+        return Rows(feature, place, np.concatenate(lengths)[np.repeat(first, counts) + place])
 
     def _of_all(self, column: Callable[[_Chunk], np.ndarray]) -> np.ndarray:
         return np.concatenate([np.zeros(0, np.int64), *map(column, self._chunks)])[self._positions]

@@ -76,7 +76,7 @@ class _Compared:
 
     def __init__(self, source: Source) -> None:
         self._source = source
-        self._read: dict[tuple[str, str, str], list[Example]] = {}
+        self._read: dict[tuple[str, str, str], Sequence[Example]] = {}
 
     def fingerprint(self, task: Task, split: str, language: str) -> str:
         """Of what a split is compared with, if anything."""
@@ -94,7 +94,7 @@ class _Compared:
         whose = f"the {split} split of '{task.name}' in '{language}' is not parallel to that in '{other}'"
         return f"{whose}: {found}" if isinstance(found, str) else None
 
-    def _examples(self, task: Task, split: str, language: str) -> list[Example]:
+    def _examples(self, task: Task, split: str, language: str) -> Sequence[Example]:
         place = task.name, split, language
         if place not in self._read:
             self._read = {place: self._source.examples(task, split, language)}

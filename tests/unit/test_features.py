@@ -57,6 +57,10 @@ def test_tables_give_back_what_was_put_in(one: list[Feature], two: list[Feature]
     assert plain(Features.joined([whole.that_count(), parts[0]])) == plain(
         [*(feature for feature in (*one, *two) if feature.weight), *one]
     )
+    counted = whole.that_count()
+    assert list(zip(*(column.tolist() for column in counted.rows()), strict=True)) == [
+        (number, place, len(row)) for number, feature in enumerate(counted) for place, row in enumerate(feature.rows)
+    ]
     assert set(whole.token_ids()) == {token for feature in (*one, *two) for row in feature.rows for token in row}
     assert whole[: len(whole)] == [] or plain(whole[:2]) == plain([*one, *two][:2])
 

@@ -104,7 +104,8 @@ def _read(task: Task, split: str, language: str, layout: FileLayout, paths: Sequ
             return in_submission_order(found) if task.kind == "bitext_retrieval" else found
         case "bucc":
             return read_bucc(paths, layout.options)
-    return [example for path in paths for example in _read_one(task, split, language, layout, path)]
+    parts = [_read_one(task, split, language, layout, path) for path in paths]
+    return parts[0] if len(parts) == 1 else [example for part in parts for example in part]
 
 
 def _read_one(task: Task, split: str, language: str, layout: FileLayout, path: Path) -> Sequence[Example]:

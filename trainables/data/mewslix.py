@@ -12,6 +12,7 @@ from typing import Any
 
 from trainables.data.examples import Passage, Query
 from trainables.data.findings import Findings
+from trainables.data.pool import Pool
 from trainables.data.tables import read_table
 
 
@@ -41,19 +42,22 @@ def read_mentions(path: Path, options: Mapping[str, Any], language: str) -> list
     return found
 
 
-def read_entities(path: Path, options: Mapping[str, Any]) -> list[Passage]:
+def read_entities(path: Path, options: Mapping[str, Any]) -> Pool:
     """The pool of `candidate_set_entities.jsonl`, about a million: the sentences of each entity's description.
 
     Raises:
         UserError: a key is missing.
     """
     findings = Findings(path)
-    found = []
-    for record in read_table(path, "jsonl", options, findings):
-        try:
-            found.append(_entity(record.values))
-        except (KeyError, TypeError) as error:
-            findings.add(f"is not an entity of Mewsli-X: {type(error).__name__} {error}", record.line)
+
+    def entities() -> Iterator[Passage]:
+        for record in read_table(path, "jsonl", options, findings):
+            try:
+                yield _entity(record.values)
+            except (KeyError, TypeError) as error:
+                findings.add(f"is not an entity of Mewsli-X: {type(error).__name__} {error}", record.line)
+
+    found = Pool.of(entities())
     findings.check()
     return found
 

@@ -13,6 +13,7 @@ from typing import Protocol
 from trainables.data import leaks
 from trainables.data.demands import unmet
 from trainables.data.examples import Example, MultipleChoice, Passage, Question
+from trainables.data.pool import Pool
 from trainables.errors import Problem, UserError
 from trainables.spec import content_hash
 from trainables.tasks import Task
@@ -71,7 +72,7 @@ class ReleasedSource:
             return tuple(language for language in task.languages if all(language in one for one in had))
         return tuple(one for one in task.languages if self._holder(task, self._released(task, split, one), one))
 
-    def examples(self, task: Task, split: str, language: str) -> list[Example]:
+    def examples(self, task: Task, split: str, language: str) -> Sequence[Example]:
         """All examples, with ids made unique: behind the second of an id stands #2.
 
         Raises:
@@ -209,8 +210,10 @@ def _passage(example: Example) -> str:
     return example.context if isinstance(example, Question | MultipleChoice) else example.id
 
 
-def _with_own_ids(found: Sequence[Example]) -> list[Example]:
+def _with_own_ids(found: Sequence[Example]) -> Sequence[Example]:
     """Answers are looked up by id, and TyDiQA's and joined tasks' ids are not unique. Passages keep theirs."""
+    if isinstance(found, Pool):
+        return found
     released = {example.id for example in found}
     seen: Counter[str] = Counter()
     unique: list[Example] = []

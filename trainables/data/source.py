@@ -20,7 +20,7 @@ class Source(Protocol):
         """The task's languages that have this split here, in the task's order."""
         ...
 
-    def examples(self, task: Task, split: str, language: str) -> list[Example]:
+    def examples(self, task: Task, split: str, language: str) -> Sequence[Example]:
         """All examples, in the release's order. Raises UserError where the data is missing or malformed."""
         ...
 

@@ -31,12 +31,13 @@ _SPREAD = ("initializer_range", "init_std")
 class Encoded(NamedTuple):
     """A split after the network: its examples, its features, and the head's output for each feature.
 
-    An output has no padding: (L, ...) where the head looks at tokens, (rows, ...) for a feature of several rows.
+    An output has no padding: (L, ...) where the head looks at tokens, (rows, ...) for a feature of several rows. They
+    are one array where all have one shape.
     """
 
     examples: Sequence[Any]
     features: Sequence[Feature]
-    outputs: Sequence[np.ndarray]
+    outputs: Sequence[np.ndarray] | np.ndarray
 
 
 class Kind(Protocol):

@@ -16,7 +16,7 @@ from transformers import PreTrainedTokenizerBase
 from trainables.data.examples import Sentence
 from trainables.kinds import Encoded, Feature, Prediction, no_probabilities, one_an_example
 from trainables.kinds.nearest import nearest
-from trainables.kinds.pooling import PoolingHead, nothing, unit_vectors
+from trainables.kinds.pooling import PoolingHead, nothing
 from trainables.tasks import Task
 
 NEIGHBOURS = 4
@@ -56,7 +56,7 @@ def predictions(task: Task, split: Encoded, references: Sequence[Encoded]) -> li
 
 def mine(split: Encoded) -> list[Pair]:
     """All pairs that mining finds, the best first: each sentence is in one at most."""
-    vectors = unit_vectors(split.outputs)
+    vectors = np.asarray(split.outputs)
     foreign, english = (vectors[_pool(split.examples, is_english)] for is_english in (False, True))
     neighbours = min(NEIGHBOURS, len(foreign), len(english))
     if not neighbours:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 from transformers import PreTrainedTokenizerBase
 
 from trainables.data.examples import Translation
 from trainables.kinds import Encoded, Feature, Prediction, no_probabilities, one_an_example
-from trainables.kinds.pooling import PoolingHead, nothing, unit_vectors
+from trainables.kinds.nearest import nearest
+from trainables.kinds.pooling import PoolingHead, nothing
 from trainables.tasks import Task
 
 loss = nothing
@@ -29,9 +31,8 @@ head = PoolingHead
 
 def predictions(task: Task, split: Encoded, references: Sequence[Encoded]) -> list[Prediction]:
     """For each English sentence the id of the other language's sentence with the highest cosine."""
-    vectors = unit_vectors(split.outputs)
-    nearest = (vectors[:, 0] @ vectors[:, 1].T).argmax(axis=1)
-    return [split.examples[position].id for position in nearest]
+    english, others = np.asarray(split.outputs).swapaxes(0, 1)
+    return [split.examples[position].id for (position,) in nearest(english, others, 1).positions]
 
 
 def gold(examples: Sequence[Translation], references: Sequence[Encoded]) -> list[str]:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 from torch import Tensor
 
 from trainables.kinds import Head
@@ -30,9 +28,3 @@ class PoolingHead(Head):
 def nothing(task: Task, outputs: Tensor, targets: Tensor) -> Tensor:
     """The loss of a task that is never trained."""
     return outputs.sum() * 0
-
-
-def unit_vectors(outputs: Sequence[np.ndarray]) -> np.ndarray:
-    """The outputs as one array of vectors of length 1, in double precision: cosines that do not depend on the batch."""
-    vectors = np.stack(outputs).astype(np.float64)
-    return vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)

@@ -18,6 +18,7 @@ from torch.nn import functional
 from transformers import PreTrainedTokenizerBase
 
 from trainables.data.examples import Passage, Query
+from trainables.data.pool import answering
 from trainables.kinds import Encoded, Feature, Head, Prediction, linear, no_probabilities, one_an_example
 from trainables.kinds.nearest import nearest
 from trainables.tasks import Task
@@ -85,29 +86,33 @@ def loss(task: Task, outputs: Tensor, targets: Tensor) -> Tensor:
 
 def predictions(task: Task, split: Encoded, references: Sequence[Encoded]) -> list[Prediction]:
     """The ids of the nearest passages of all languages."""
-    ids = [passage.id for passage in _passages(references)]
+    passages = _passages(references)
     queries = np.stack([_query_vector(output) for output in split.outputs])
-    pool = np.stack([output for reference in references for output in reference.outputs])
-    ranked = nearest(queries, pool, min(RANKS, len(ids)))
-    return [tuple(ids[position] for position in row) for row in ranked.positions]
+    pools = [np.asarray(reference.outputs) for reference in references]
+    pool = pools[0] if len(pools) == 1 else np.concatenate(pools)  # a million are not copied
+    ranked = nearest(queries, pool, min(RANKS, len(passages)))
+    return [tuple(passages[position].id for position in row) for row in ranked.positions]
 
 
 def _query_vector(output: np.ndarray) -> np.ndarray:
     return output[0] if output.ndim == 2 else output  # with its passage, in training data, it has two rows
 
 
-def _passages(references: Sequence[Encoded]) -> list[Passage]:
+def _passages(references: Sequence[Encoded]) -> Sequence[Passage]:
+    if len(references) == 1:
+        return references[0].examples
     return [passage for reference in references for passage in reference.examples]
 
 
 def gold(examples: Sequence[Query], references: Sequence[Encoded]) -> list[tuple[str, ...]] | None:
     """The ids of all passages that answer each query; its key where there is none, which nothing can find."""
-    answering: dict[str, tuple[str, ...]] = defaultdict(tuple)
-    for passage in _passages(references):
-        for key in passage.answers:
-            answering[key] += (passage.id,)
     keys = [example.key for example in examples if example.key is not None]
-    return [answering.get(key, (key,)) for key in keys] if len(keys) == len(examples) else None
+    if len(keys) < len(examples):
+        return None
+    own_ids: dict[str, tuple[str, ...]] = defaultdict(tuple)
+    for key, own_id in answering(_passages(references), set(keys)):
+        own_ids[key] += (own_id,)
+    return [own_ids.get(key, (key,)) for key in keys]
 
 
 def guesses(task: Task, examples: Sequence[Query], references: Sequence[Encoded]) -> list[Prediction]:

@@ -10,12 +10,12 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from torch import distributed
+from torch import Tensor
 
 from trainables.data import references as references_of
 from trainables.data.examples import Example, Question
 from trainables.errors import UserError
-from trainables.features import Feature, Features
+from trainables.features import Feature, Features, Rows
 from trainables.kinds import Encoded, Prediction, kind_of
 from trainables.metrics import METRICS
 from trainables.metrics.checklist import Expected, cases
@@ -24,8 +24,9 @@ from trainables.models.vocabulary import TrimmedVocabulary
 from trainables.reports import ERROR_RATE, Predicted, Report, Score, TrialError
 from trainables.spec import TrialSpec
 from trainables.tasks import Task
-from trainables.training.batching import collate, micro_batches
+from trainables.training.batching import collate
 from trainables.training.memory import in_pieces_that_fit
+from trainables.training.outputs import Outputs, batches, on_device
 from trainables.training.shares import Part
 from trainables.training.workbench import Workbench
 
@@ -183,44 +184,46 @@ class Scorer:
         outputs = self.outputs(head_name(split.task), split.features)
         return Encoded(split.examples, split.features, outputs)
 
-    def outputs(self, head: str, features: Sequence[Feature]) -> list[np.ndarray]:
-        """The head's outputs for each feature, without padding, in the features' order; on every worker the same."""
-        bench = self._bench
-        rows = [
-            Feature([row], position, feature.target)
-            for position, feature in enumerate(features)
-            for row in feature.rows
-        ]
+    def outputs(self, head: str, features: Features) -> Sequence[np.ndarray] | np.ndarray:
+        """The head's outputs for each feature, without padding, in the features' order; on every worker the same.
+
+        All rows are computed in the order of their lengths, whatever features they are of.
+        """
+        bench, rows = self._bench, features.rows()
         self.features += len(features)
-        self.tokens += sum(row.width for row in rows)
-        mine = rows[bench.rank :: bench.world_size]
-        parts = [in_pieces_that_fit(bench, mine, lambda: self._rows_outputs(head, mine))]
+        self.tokens += int(rows.length.sum())
+        mine = np.argsort(-rows.length, kind="stable")[bench.rank :: bench.world_size]
+        longest = _single(features, rows, mine[:1])
+        found = in_pieces_that_fit(bench, longest, lambda: self._computed(head, features, rows, mine))
         if bench.world_size > 1:
-            parts *= bench.world_size
-            distributed.all_gather_object(parts, parts[bench.rank])
-        grouped: list[list[np.ndarray]] = [[] for _ in features]
-        for position, row in enumerate(rows):
-            rank, place = position % bench.world_size, position // bench.world_size
-            grouped[row.example].append(parts[rank][place])
-        return [values[0] if len(values) == 1 else np.stack(values) for values in grouped]
+            found.exchange(bench.world_size, bench.device)
+        return found.by_feature(np.bincount(rows.feature, minlength=len(features)))
 
     @torch.inference_mode()
-    def _rows_outputs(self, head: str, rows: Sequence[Feature]) -> list[np.ndarray]:
-        """Those of features of one row each, on this worker."""
-        network, bench = self._network, self._bench
-        network.eval()
-        place = {id(row): position for position, row in enumerate(rows)}
-        found: dict[int, np.ndarray] = {}
-        pad_id = bench.base(self._spec).tokenizer.pad_token_id
-        for batch in micro_batches(rows, bench.micro_batch_tokens):
-            input_ids, mask, targets = collate(batch, pad_id)
-            input_ids = self._vocabulary.translate(input_ids) if self._vocabulary else input_ids
-            with bench.autocast(self._spec):
-                result = network(head, *(one.to(bench.device) for one in (input_ids, mask, targets)))
-            for row, values in zip(batch, result.float().cpu().numpy(), strict=True):
-                per_token = values.ndim == 2
-                found[place[id(row)]] = values[: row.width] if per_token else values
-        return [found[position] for position in range(len(rows))]
+    def _computed(self, head: str, features: Features, rows: Rows, mine: np.ndarray) -> Outputs:
+        """Those of some rows, the longest first, on this worker."""
+        self._network.eval()
+        found = Outputs(rows.length)
+        for part in batches(rows.length[mine], self._bench.micro_batch_tokens):
+            found.add(mine[part], self._forward(head, _single(features, rows, mine[part])))
+        found.settle()
+        return found
+
+    def _forward(self, head: str, batch: Sequence[Feature]) -> Tensor:
+        """The outputs (R, ...) of features of one row each. Nothing here waits for the device: the mask says on the CPU
+        what padding is.
+        """
+        bench = self._bench
+        input_ids, mask, targets = collate(batch, bench.base(self._spec).tokenizer.pad_token_id)
+        input_ids = self._vocabulary.translate(input_ids) if self._vocabulary else input_ids
+        with bench.autocast(self._spec):
+            return self._network(head, on_device(input_ids, bench.device), mask, on_device(targets, bench.device))
+
+
+def _single(features: Features, rows: Rows, which: np.ndarray) -> list[Feature]:
+    """Some rows, each as a feature of its own."""
+    owners = ((features[rows.feature[one]], rows.place[one]) for one in which)
+    return [Feature([owner.rows[place]], owner.example, owner.target) for owner, place in owners]
 
 
 def scored(

@@ -102,8 +102,10 @@ class Part(NamedTuple):
     position: int = 0
     languages: int = 1
 
-    def of(self, examples: Sequence[T]) -> list[T]:
+    def of(self, examples: Sequence[T]) -> Sequence[T]:
         """Those of all examples, in their order."""
+        if self.limit is None:
+            return examples
         starts = ((self.position + turn) % self.languages for turn in range(self.languages))
         order = chain.from_iterable(range(start, len(examples), self.languages) for start in starts)
         return [examples[position] for position in sorted(islice(order, self.limit))]

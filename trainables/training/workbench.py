@@ -162,7 +162,7 @@ class Workbench:
             self._checkpoints.drop(spec.parent)  # the next trial looks for better ones
             raise DamagedCheckpoint(spec.parent, str(error)) from error
 
-    def examples(self, task: Task, split: str, language: str) -> list[Example]:
+    def examples(self, task: Task, split: str, language: str) -> Sequence[Example]:
         """All examples of a split in one language, read once. The labels that their gold may have are those of the
         task's file: where it names none, gold may have such as the training data has not.
         """
