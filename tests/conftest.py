@@ -43,6 +43,7 @@ def experiment_values(store: Path, **changes: Any) -> dict[str, Any]:
         "targets": ["mini-pos", "mini-bitext"],
         "languages": ["en", "de"],
         "limits": {"train_examples": 32, "eval_examples": 16},
+        "precision": "fp32",  # whatever machine the tests run on
         **changes,
     }
 

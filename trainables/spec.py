@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
 
+from trainables.precision import Precision
 from trainables.recipe import SOURCE, WHOLE, Recipe
 
 CODE_VERSION = 3
@@ -79,7 +80,7 @@ class TrialSpec:
     warmup: float | None = None
     weight_decay: float | None = None
     dropout: float | None = None
-    precision: Literal["fp32", "bf16"] = "fp32"
+    precision: Precision = "fp32"
     train_examples: int | None = None
     eval_examples: int | None = None
     layer: str | None = None

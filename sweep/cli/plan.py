@@ -14,6 +14,7 @@ from sweep.cli.completion import experiments
 from sweep.console import Console, counted, hand_out, styled
 from sweep.planning.plan import Plan, Study
 from sweep.planning.planner import make_plan
+from sweep.planning.precision import choose
 from sweep.planning.pricing.bounds import digits
 from sweep.planning.weights import UNKNOWN
 from sweep.results.tables import rich_table, to_json
@@ -82,7 +83,8 @@ def plan(
     console = Console()
     hours = {one.study: None if one.hours is None else one.hours.expected for one in found.studies}
     console.print(_grid(made, counts, hours))
-    _tell(console, made, counts, earlier, [*found.lines(), *room.lines()])
+    chosen = [str(choose(loaded))] if loaded.precision == "auto" else []
+    _tell(console, made, counts, earlier, [*chosen, *found.lines(), *room.lines()])
     if _weights(made) is None:
         console.say(
             f"the commit of '{loaded.model}' is not known here (neither the store nor the hub nor this machine's cache"
@@ -154,9 +156,7 @@ def _cell(studies: list[str], counts: Mapping[str, Counts], hours: Hours) -> str
     return f"{trials}\n" + ("" if is_all else ">") + f"{digits(took)} h"
 
 
-def _tell(
-    console: Console, made: Plan, counts: Mapping[str, Counts], earlier: int, price_and_disk: Iterable[str]
-) -> None:
+def _tell(console: Console, made: Plan, counts: Mapping[str, Counts], earlier: int, known: Iterable[str]) -> None:
     """The totals, in words."""
     total = {key: sum(count[key] for count in counts.values()) for key in ("to_run", "in_store", "failed")}
     parts = [f"{total['to_run']:,} to run"]
@@ -164,7 +164,7 @@ def _tell(
     parts += [f"{total['failed']:,} failed before"] if total["failed"] else []
     trials, studies = counted(sum(total.values()), "trial"), counted(len(made.studies), "study")
     console.say(f"{trials} in {studies}: {', '.join(parts)}")
-    for line in price_and_disk:
+    for line in known:
         console.say(line)
     if earlier:
         from sweep.running.progress import not_counted
@@ -210,6 +210,7 @@ def _values(made: Plan, counts: Mapping[str, Counts], earlier: int, found: Price
         "store": made.store,
         "model": made.studies[0].question.model,
         "weights": _weights(made),
+        "precision": made.studies[0].question.precision,
         "trials": made.runs,
         "of_earlier_code": earlier,
         "fine_tuning_runs": made.fine_tuning_runs,

@@ -37,6 +37,7 @@ from sweep.scoring import benchmark
 from trainables import tasks
 from trainables.data import DataConfig, Source, open_source
 from trainables.mirror import is_uri
+from trainables.precision import Precision
 from trainables.spec import Lora, Phase
 from trainables.tasks import Catalogue, Task
 from trainables.yaml_file import Place as YamlPlace
@@ -162,7 +163,7 @@ class Experiment(Section):
     tuning: Tuning = Tuning()
     dropout: Annotated[float, Field(ge=0, lt=1)] | None = None
     dropout_masks: Literal["batch", "rows"] = "batch"
-    precision: Literal["fp32", "bf16"] = "fp32"
+    precision: Literal["auto"] | Precision = "auto"
     gradient_checkpointing: bool = False
     keep: Literal["winners", "models", "all"] = "winners"
     save_minutes: Annotated[float, Field(gt=0, le=1_000_000)] = 15

@@ -17,6 +17,7 @@ from sweep.experiment import (
 )
 from sweep.experiment.regimes import ZERO_SHOT, Training
 from sweep.planning.plan import Plan, Study
+from sweep.planning.precision import choose
 from sweep.planning.recipes import recipe_of
 from sweep.planning.weights import planned_token_types, planned_weights
 from trainables.data import fingerprint
@@ -51,6 +52,7 @@ class _Planner:
         self._model, _ = name_and_revision(experiment.model)
         self._weights = planned_weights(experiment)
         self._token_types = planned_token_types(experiment, self._weights)
+        self._precision = choose(experiment).precision
         self._seeds = tuple(experiment.seeds)
         self._is_warm = experiment.warm_start and any(one.name == BASELINE for one in experiment.conditions)
         chains = [training_chain(target.training_set, self._catalogue) for target in self._targets]
@@ -193,7 +195,7 @@ class _Planner:
             seed=self._seeds[0],
             dropout=experiment.dropout if trains else None,
             dropout_masks=experiment.dropout_masks if trains and experiment.dropout != 0 else "batch",
-            precision=experiment.precision,
+            precision=self._precision,
             train_examples=limits.train_examples if trains else None,
             eval_examples=limits.eval_examples,
             layer=vectors.layer if is_bitext else None,

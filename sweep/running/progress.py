@@ -19,6 +19,7 @@ from sweep.console import Console, counted, styled
 from sweep.ledger import Entry
 from sweep.planning.history import KeptPlan
 from sweep.planning.plan import Plan, Study
+from sweep.planning.precision import Chosen
 from sweep.search import Search
 from trainables.errors import Problem
 from trainables.spec import TrialSpec
@@ -113,6 +114,10 @@ class Progress:
         """Trials in the store do not count, as the training maths has changed since."""
         if trials:
             self.console.say(not_counted(trials), style="dim")
+
+    def chose(self, precision: Chosen) -> None:
+        """The experiment leaves its precision to the machine."""
+        self.console.say(str(precision))
 
     @contextmanager
     def running(self, plan: Plan, search: Search, log: str) -> Iterator[None]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from sweep.experiment import Experiment
 from sweep.ledger import DamagedLedger, Entry, Ledger, of_earlier_code, runs
-from sweep.planning import history
+from sweep.planning import history, precision
 from sweep.planning.plan import Plan, Study
 from sweep.planning.planner import make_plan
 from sweep.planning.pricing import disk
@@ -30,7 +30,7 @@ from sweep.running.stop import Stop, Stopped
 from sweep.search import Outcome, Search
 from trainables.errors import Problem, UserError
 from trainables.models.segments import tells_texts
-from trainables.models.shapes import name_and_revision
+from trainables.spec import TrialSpec
 from trainables.store import Store
 from trainables.workers.environment import Environment, keep_out_of_logs
 
@@ -100,6 +100,7 @@ def run(
     """
     weights = known_weights(experiment)
     tells_texts(experiment.model, weights)  # a plan could do without
+    chosen = precision.choose(experiment)
     plan = make_plan(experiment)
     store = Store(experiment.store)
     ledger = Ledger(store)
@@ -118,10 +119,13 @@ def run(
             driver.tidy()
     if not search.is_over:
         environment = Environment.of_command(experiment.environment)
+        if experiment.precision == "auto":
+            progress.chose(chosen)
         progress.warn(check(experiment, weights))
         store.check_writable()
         with lease.hold(store, progress.describe, progress.wait_for) as held:
             record(experiment, weights)
+            precision.record(experiment, plan.studies[0].question.precision)
             try:  # again: from now on nobody else adds to it
                 driver.search = search = _search(plan, ledger, retry_failed)
             except DamagedLedger:
@@ -174,8 +178,8 @@ def _run_trials(
             progress.room(found.room.slots)
             driver.slots = lambda: found.room.slots
             found.on_look = lambda cluster: progress.look(cluster.room.slots, cluster.room.need, cluster.why)
-            weights = driver.search.plan.studies[0].question.weights  # one model, in all studies
-            tune_all(driver, partial(start_group, _group_config(experiment, weights, environment)), folder)
+            question = driver.search.plan.studies[0].question  # one model and one precision, in all studies
+            tune_all(driver, partial(start_group, _group_config(experiment, question, environment)), folder)
     except RayLost as error:
         logs.save(broke_down=True)
         raise RayLost(f"{error} (its logs: {logs.breakdown})") from error
@@ -214,7 +218,7 @@ def _check_disk(experiment: Experiment, search: Search, store: Store) -> None:
         raise UserError(Problem(message, hint=hint))
 
 
-def _group_config(experiment: Experiment, weights: str | None, environment: Environment) -> GroupConfig:
+def _group_config(experiment: Experiment, question: TrialSpec, environment: Environment) -> GroupConfig:
     """What the worker groups of an experiment are made of."""
     from trainables.workers.group import GroupConfig
 
@@ -227,8 +231,9 @@ def _group_config(experiment: Experiment, weights: str | None, environment: Envi
         cpus_per_worker=resources.cpus_per_worker,
         gpus_per_worker=resources.gpus_per_worker,
         save_minutes=experiment.save_minutes,
-        model=name_and_revision(experiment.model)[0],
-        weights=weights,
+        model=question.model,
+        weights=question.weights,
+        precision=question.precision,
         gradient_checkpointing=experiment.gradient_checkpointing,
         environment=environment,
     )

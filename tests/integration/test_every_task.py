@@ -10,9 +10,13 @@ import yaml
 
 from sweep.experiment import file as experiment_file
 from sweep.experiment.file import SHIPPED
+from sweep.ledger import Ledger
+from sweep.planning import precision
+from sweep.planning.planner import make_plan
 from sweep.results.export import official_tasks
 from sweep.results.query import query
 from sweep.scoring import benchmark
+from sweep.search import Search
 from tests.integration.test_run import sweep
 from trainables import tasks
 from trainables.store import Store
@@ -92,6 +96,15 @@ def test_a_submission_scores_what_the_ledger_says(rehearsed: Path, tmp_path: Pat
     experiment = experiment_file.load("every-task")
     assert {row["target"] for row in told} == {target.name for target in experiment.target_tasks}
     assert set(official_tasks()) < {row["target"] for row in told}
+
+
+def test_a_run_goes_on_in_the_precision_in_which_it_began(rehearsed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the CPU has where it goes on: nothing is left to run."""
+    experiment = experiment_file.load("every-task", [f"store={rehearsed}"])
+    assert experiment.precision == "auto"
+    for has_bf16 in (True, False):
+        monkeypatch.setattr(precision, "cpu_has_bf16", lambda has_bf16=has_bf16: has_bf16)
+        assert Search(make_plan(experiment), Ledger(Store(str(rehearsed))).outcomes()).is_over
 
 
 def test_a_benchmark_as_targets_ends_with_its_table(rehearsed: Path) -> None:

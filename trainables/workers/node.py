@@ -34,7 +34,7 @@ def set_up(config: GroupConfig, device: torch.device, rank: int, world_size: int
     catalogue = Catalogue(config.tasks)
     try:
         store = Store(config.store)
-        if missing := [*_missing_folders(config.data), *_missing_store(store)]:
+        if missing := [*_missing_folders(config.data), *_missing_store(store), *_missing_bf16(config, device)]:
             raise UserError(missing)
         bench = Workbench(
             store,
@@ -68,6 +68,14 @@ def _missing_store(store: Store) -> list[Problem]:
             raise
         return [Problem(str(error), hint=S3_HINT)]
     return []
+
+
+def _missing_bf16(config: GroupConfig, device: torch.device) -> list[Problem]:
+    """That this GPU computes bf16 at best slowly, though its trials are in it. The driver's machine cannot know."""
+    if config.precision == "fp32" or device.type != "cuda" or torch.cuda.is_bf16_supported(including_emulation=False):
+        return []
+    name = torch.cuda.get_device_name(device)
+    return [Problem(f"{name} has no bf16", hint="precision=fp32, or let trials run on other GPUs")]
 
 
 def _missing_folders(data: DataConfig) -> list[Problem]:

@@ -25,6 +25,7 @@ from sweep.planning.pricing.gpus import Gpu, GpuTable
 from sweep.planning.pricing.work import Counter, UnknownError, Work, epochs, with_all_embeddings
 from trainables.models.shapes import lora_weights, name_and_revision, weights_of
 from trainables.models.sizes import Weights
+from trainables.precision import Precision
 from trainables.recipe import WHOLE, Recipe
 from trainables.spec import Lora, TrialSpec
 from trainables.training.shares import EVALUATIONS
@@ -124,13 +125,13 @@ def where(experiment: Experiment, measured: Sequence[Measured], table: GpuTable,
     return Place(gpu, workers * each, workers * min(each, 1), devices, tuple(notes))
 
 
-def too_large(experiment: Experiment, place: Place) -> list[str]:
+def too_large(experiment: Experiment, place: Place, precision: Precision) -> list[str]:
     """Weights, gradients and two moments of AdamW are 16 bytes a weight, activations apart; frozen 4, in bf16 2."""
     weights = weights_of(experiment.model)
     if place.gpu is None or weights is None:
         return []
     layers, most = weights.all if with_all_embeddings(experiment) else weights.layers, 0
-    frozen = 2 if experiment.precision == "bf16" else 4
+    frozen = 2 if precision == "bf16" else 4
     for lora in experiment.tuned:
         added = lora_weights(experiment.model, lora.rank) if lora else None
         most = max(most, 16 * layers if lora is None else frozen * layers + 16 * (added or 0))

@@ -158,7 +158,11 @@ def price(
     place = where(experiment, measured, gpus, gpu)
     clock = Clock(experiment, place, [one for one in measured if one.device in place.devices])
     priced = tuple(_study_price(study, left.get(study.name, 0), clock) for study in plan.studies)
-    notes = (*place.notes, *too_large(experiment, place), *whole_vocabulary(experiment))
+    notes = (
+        *place.notes,
+        *too_large(experiment, place, plan.studies[0].question.precision),
+        *whole_vocabulary(experiment),
+    )
     return Price(priced, place.gpu, place.gpus, notes)
 
 

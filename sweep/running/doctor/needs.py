@@ -49,7 +49,7 @@ class Needs:
         Args:
             probe: a file that is in the store, whose content is its name.
         """
-        experiment, weights = self.experiment, self.plan.studies[0].question.weights
+        experiment, question = self.experiment, self.plan.studies[0].question
         environment = Environment.of_command(experiment.environment)
         data: Any = experiment.data_config
         if isinstance(data, Mapping):
@@ -61,7 +61,8 @@ class Needs:
             "data": {"hub": True} if data == "hub" else data,
             "datasets": self._datasets(),
             "model": model,
-            "weights": weights,
+            "weights": question.weights,
+            "bf16": on_cpus_in_bf16(experiment, self.plan),
             "hub_model": name_and_revision(model)[0] if is_on_hub(model) else None,
             "torch": True,
             "environment": {"values": dict(environment.values), "named": environment.named},
@@ -74,10 +75,16 @@ class Needs:
         return list(dict.fromkeys((layout.dataset, layout.revision) for task in parts for layout in task.hub))
 
 
+def on_cpus_in_bf16(experiment: Experiment, plan: Plan) -> bool:
+    """Whether the plan's trials want CPUs that have bf16."""
+    return plan.studies[0].question.precision == "bf16" and not experiment.resources.gpus_per_worker
+
+
 def needs(experiment: Experiment) -> Needs:
     """As `sweep plan` counts them. Raises UserError where the store cannot be read."""
-    plan, store = make_plan(experiment), Store(experiment.store)
+    store = Store(experiment.store)
     try:
+        plan = make_plan(experiment)
         rows = Ledger(store).read([*OUTCOME, *MEASURED]).to_pylist()
     except OSError as error:
         hint = None if store.is_local else S3_HINT

@@ -48,16 +48,18 @@ with warnings.catch_warnings(record=True) as caught:
         import torch
         said["cuda"] = torch.version.cuda
         for number in range(torch.cuda.device_count()):
-            name = f"cuda:{number}"
+            name, bf16 = f"cuda:{number}", False
             try:
                 left = (torch.arange(256 * 256) % 7).reshape(256, 256).float()
                 right = (torch.arange(256 * 256) % 5).reshape(256, 256).float()
                 equal = torch.equal((left.to(name) @ right.to(name)).cpu(), left @ right)
                 reason = None if equal else "a product of matrices is not the CPU's"
                 name = torch.cuda.get_device_name(number)
+                with torch.cuda.device(number):
+                    bf16 = torch.cuda.is_bf16_supported(including_emulation=False)
             except Exception as error:
                 reason = f"{type(error).__name__}: {str(error).splitlines()[0]}"
-            said["gpus"].append({"name": name, "error": reason})
+            said["gpus"].append({"name": name, "bf16": bf16, "error": reason})
         if torch.version.cuda and not said["gpus"]:
             try:
                 torch.cuda.init()
@@ -77,8 +79,9 @@ def examine(asked: dict[str, Any]) -> dict[str, Any]:
     Args:
         asked: `store`: its URI; `probe`: a file in it whose content is its own name; `data`: what `open_source` is
             given; `datasets`: names of the hub's that are read; `model`: its name; `hub_model`: its name on the hub, if
-            it is there, `weights`: their commit; `torch`: whether torch is tried; `environment`: the variables that a
-            run would hand to its workers, and the names of those that the experiment lists.
+            it is there, `weights`: their commit; `bf16`: whether the CPU is to have that; `torch`: whether torch is
+            tried; `environment`: the variables that a run would hand to its workers, and the names of those that the
+            experiment lists.
 
     Returns:
         Facts by name; one that could not be found out is an `{"error": ...}`.
@@ -111,6 +114,8 @@ def examine(asked: dict[str, Any]) -> dict[str, Any]:
         add("data", lambda: _data(asked["data"], asked.get("datasets", ())))
     if asked.get("model"):
         add("model", lambda: _model(asked))
+    if asked.get("bf16"):
+        add("bf16", _bf16)
     if asked.get("torch"):
         add("torch", _torch)
     facts["ended"] = time.time()
@@ -301,6 +306,13 @@ def _model(asked: dict[str, Any]) -> dict[str, Any]:
     from trainables.models.identity import identify
 
     return {"weights": identify(asked["model"])}
+
+
+def _bf16() -> bool:
+    """Whether the CPU has it."""
+    from trainables.precision import cpu_has_bf16
+
+    return cpu_has_bf16()
 
 
 def _hub(wanted: list[tuple[str, str, str | None]]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ PATIENCE = 150.0
 """Seconds in which a node must have answered. Most of them are for the import of torch from a slow disk."""
 
 
-OF_TRIALS = ("data", "datasets", "model", "hub_model", "weights")
+OF_TRIALS = ("data", "datasets", "model", "hub_model", "weights", "bf16")
 """What is asked only where trials run."""
 
 

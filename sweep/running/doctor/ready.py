@@ -16,7 +16,7 @@ from sweep.planning.weights import UNKNOWN
 from sweep.running import autoscaler, lease
 from sweep.running.address import joined
 from sweep.running.doctor.finding import Finding, Level
-from sweep.running.doctor.needs import Needs, needs
+from sweep.running.doctor.needs import Needs, needs, on_cpus_in_bf16
 from sweep.running.doctor.node import examine
 from sweep.running.doctor.nodes import every_node, this_machine
 from sweep.running.doctor.verdicts import Wanted, verdicts
@@ -62,6 +62,7 @@ def quick(experiment: Experiment, plan: Plan, store: Store) -> list[Finding]:
     """
     asked: dict[str, Any] = {"store": store.root if store.is_local else None, "data": _folders(experiment)}
     asked["model"] = experiment.model if is_built_in(experiment.model) else None
+    asked["bf16"] = on_cpus_in_bf16(experiment, plan)
     with _probe(store) as probe:
         asked["probe"] = probe
         found = verdicts(every_node(asked, QUICK), examine(asked), Wanted(weights=plan.studies[0].question.weights))
@@ -147,10 +148,11 @@ def _machines(wanted: Needs | None, address: str | None, asked: Mapping[str, Any
 def _known(wanted: Needs | None) -> Wanted:
     if wanted is None:
         return Wanted()
-    weights = wanted.plan.studies[0].question.weights
+    question = wanted.plan.studies[0].question
     return Wanted(
         gpu=wanted.resources.gpus_per_worker > 0,
-        weights=None if weights == UNKNOWN else weights,
+        bf16=question.precision == "bf16",
+        weights=None if question.weights == UNKNOWN else question.weights,
         spool=wanted.spool,
         download=wanted.download,
     )

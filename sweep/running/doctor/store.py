@@ -16,9 +16,8 @@ import pyarrow as pa
 from sweep.console import counted
 from sweep.ledger import FOLDER as LEDGER
 from sweep.ledger import OUTCOME, PART, Ledger, outcome, runs
-from sweep.planning import history
+from sweep.planning import history, precision, weights
 from sweep.planning.history import KeptPlan
-from sweep.planning.weights import RECORD, recorded
 from sweep.running import lease
 from sweep.running.doctor.finding import Finding
 from sweep.running.driver import LEFT_BEHIND
@@ -36,7 +35,7 @@ Cure = Literal["set aside", "remove"]
 
 TRAINED_AGAIN = "if something still starts from them, the next `sweep run` trains that trial again"
 
-PARTS = (LEDGER, history.FOLDER, "checkpoints", "states", lease.NAME, RECORD)
+PARTS = (LEDGER, history.FOLDER, "checkpoints", "states", lease.NAME, weights.RECORD.name, precision.RECORD.name)
 """What makes a folder a store: any of these."""
 
 
@@ -120,7 +119,7 @@ class _Checking:
         outcomes, ledger_is_whole = self._ledger(plans)
         self._runs()
         self._examples()
-        self._models()
+        self._pinned()
         searches = [Search(kept.plan, outcomes) for kept in plans]
         current = {search.plan.experiment: search for search in searches}  # the last plan of each
         damaged = self._weights()
@@ -217,15 +216,22 @@ class _Checking:
                 self._wrong("examples", f"is not what was written: {error}", name, todo, "set aside")
         self._fine("examples", counted(len(names), "file"))
 
-    def _models(self) -> None:
-        try:
-            known = recorded(self._store)
-        except UserError as error:
-            todo = "the next `sweep run` looks the models up again: name the commit (model: NAME@COMMIT) to be sure"
-            self._wrong("models", error.problems[0].message, RECORD, todo, "set aside")
-            return
-        if known:
-            self._fine("models", ", ".join(f"{model} at {commit[:8]}" for model, commit in known.items()))
+    def _pinned(self) -> None:
+        """What was found out about models when runs began."""
+        again = {
+            weights.RECORD: "looks the models up again: name the commit (model: NAME@COMMIT) to be sure",
+            precision.RECORD: "chooses by its machine again: name it (precision: fp32, or bf16) to be sure",
+        }
+        for record, todo in again.items():
+            try:
+                known = record.read(self._store)
+            except UserError as error:
+                todo = f"the next `sweep run` {todo}"
+                self._wrong(record.what, error.problems[0].message, record.name, todo, "set aside")
+                continue
+            if known:
+                told = ", ".join(f"{model} at {word[:8]}" for model, word in known.items())
+                self._fine(record.what, told)
 
     def _weights(self) -> set[str]:
         """Looks at all checkpoints. Returns the trials whose weights are damaged."""

@@ -36,11 +36,13 @@ class Wanted:
 
     Attributes:
         gpu: whether its trials run on GPUs.
+        bf16: whether they are in bf16, which the GPUs must have.
         weights: what its model stands for; None: not known, or nothing is to be run.
         spool, download: bytes of temporary files and of the model.
     """
 
     gpu: bool = False
+    bf16: bool = False
     weights: str | None = None
     spool: float | None = None
     download: float | None = None
@@ -62,6 +64,7 @@ def verdicts(
         found += judging.code()
         found += judging.packages()
         found += judging.torch(wanted.gpu)
+        found += judging.bf16(wanted.gpu and wanted.bf16)
         found += judging.disks(wanted.spool, wanted.download)
         found += judging.store()
         found += judging.data()
@@ -145,6 +148,16 @@ class _Judging:
             yield self._say("fine", "GPU", f"{len(gpus)} compute ({names}; {built}, driver {driver})")
         else:
             yield self._say("fine", "torch", f"works ({built})")
+
+    def bf16(self, on_gpus: bool) -> Iterator[Finding]:
+        """Whether trials in bf16 have what computes it. A CPU without computes the same, but more slowly than fp32."""
+        if self._facts.get("bf16") is False:
+            todo = "precision=fp32, or let trials run on other machines (avx512_bf16 or amx_bf16 in /proc/cpuinfo)"
+            yield self._say("warning", "precision", "its CPU has no bf16: trials in it are slow there", todo)
+        gpus = (self._facts.get("torch") or {}).get("gpus", ()) if on_gpus else ()
+        for name in sorted({gpu["name"] for gpu in gpus if gpu["error"] is None and not gpu["bf16"]}):
+            todo = "precision=fp32, or let trials run on other GPUs"
+            yield self._say("wrong", "precision", f"{name} has no bf16", todo)
 
     @staticmethod
     def _mend_gpu(said: Mapping[str, Any], driver: str | None) -> str:
