@@ -29,7 +29,7 @@ TITLES = {
     "log_monitor.py": "Ray's log monitor",
     "IDLE": "Ray's spare process",
     "Broker": "broker",
-    "FineTuneTrainable": "Tune trial",
+    "ResourceTrainable": "Tune trial",
     "ImplicitFunc": "Tune trial",
     "TrainController": "Train controller",
     "_Controller": "Train controller",
@@ -78,10 +78,8 @@ class Run:
 
     def memory(self) -> dict[str, tuple[int, float]]:
         """By name how many processes there were at most, and the MB of the largest of them."""
-        return {
-            name: (count, max(one.memory for one in self.processes if one.name == name) / 1e6)
-            for name, count in self.most.items()
-        }
+        largest = {one.name: one.memory for one in sorted(self.processes, key=lambda one: one.memory)}
+        return {name: (self.most[name], size / 1e6) for name, size in largest.items() if size}
 
 
 def run(command: Sequence[str], environment: Mapping[str, str], log: Path) -> Run:
