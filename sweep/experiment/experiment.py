@@ -68,7 +68,8 @@ class Evaluated(Section):
 
 
 class Resources(Section):
-    """What one trial occupies: its Ray Train workers, each with its GPUs and CPUs.
+    """What one trial occupies: its Ray Train workers, each with its GPUs and CPUs. With a share of a GPU several trials
+    run on it at a time.
 
     `concurrent` is how many trials run at once at most; None: as many as have room on the machines that are there, or
     that the cluster's autoscaler may start.
@@ -78,6 +79,16 @@ class Resources(Section):
     gpus_per_worker: Annotated[float, Field(ge=0, le=1000)] = 0
     cpus_per_worker: Count = 1
     concurrent: Count | None = None
+
+    @model_validator(mode="after")
+    def _gpus_can_be_had(self) -> Resources:
+        each = self.gpus_per_worker
+        if each > 1 and not each.is_integer():
+            raise refuse(f"'gpus_per_worker: {each:g}' is more than one GPU and no whole number", "0.5, 1 or 2")
+        if 0 < each < 1 and self.workers > 1:
+            message = f"'gpus_per_worker: {each:g}' is a share of a GPU, and workers of one trial cannot share one"
+            raise refuse(message, "workers: 1, or gpus_per_worker: 1")
+        return self
 
 
 class Places(Section):

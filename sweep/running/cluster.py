@@ -151,6 +151,7 @@ def _ray(
     utils.set_sigterm_handler = lambda handler: None  # ray.init would take SIGTERM from those who listen already
     try:
         if place is None:
+            _start_less()
             with _inherited(scratch):
                 ray.init(
                     address="local",
@@ -178,6 +179,25 @@ def _ray(
     finally:
         ended.set()
         ray.shutdown(wait_for_processes=True)
+
+
+def _start_less() -> None:
+    """From now on a Ray that begins here does without three of its processes, which nobody would ask anything: the
+    autoscaler, the dashboard's server, and one that brings logs to the driver's terminal.
+    """
+    from ray._private import node
+
+    class Node(node.Node):
+        def start_monitor(self) -> None:
+            pass
+
+        def start_api_server(self, **given: Any) -> None:
+            pass
+
+        def start_log_monitor(self) -> None:
+            pass
+
+    node.Node = Node  # type: ignore[misc]
 
 
 @contextmanager

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import platform
+import runpy
 import socket
 import subprocess
 from datetime import UTC, datetime
 from importlib import metadata
+from importlib.util import find_spec
 from typing import Any
 
 PACKAGES = ("torch", "ray", "transformers", "datasets")
@@ -63,6 +65,6 @@ def _version(package: str) -> str | None:
 
 def _cuda() -> str | None:
     """The version that torch was built with; None for one that knows CPUs alone."""
-    import torch
-
-    return torch.version.cuda
+    (folder,) = find_spec("torch").submodule_search_locations  # type: ignore[union-attr, misc]  # it is a package
+    told: str | None = runpy.run_path(f"{folder}/version.py")["cuda"]  # torch itself takes a second to import
+    return told

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -178,6 +178,8 @@ def _run_trials(
             progress.room(found.room.slots)
             driver.slots = lambda: found.room.slots
             found.on_look = lambda cluster: progress.look(cluster.room.slots, cluster.room.need, cluster.why)
+            from trainables.workers.group import start_group
+
             question = driver.search.plan.studies[0].question  # one model and one precision, in all studies
             tune_all(driver, partial(start_group, _group_config(experiment, question, environment)), folder)
     except RayLost as error:
@@ -239,16 +241,6 @@ def _group_config(experiment: Experiment, question: TrialSpec, environment: Envi
     )
 
 
-def start_group(config: GroupConfig, name: str) -> Group:
-    """Starts a worker group; called in the broker's process."""
-    import ray
-
-    from trainables.workers.group import WorkerGroup
-
-    broker = ray.get_runtime_context().current_actor
-    return WorkerGroup(name, broker, config)
-
-
 def tune_all(driver: Driver, start_group: Callable[[str], Group], scratch: Path) -> None:
     """One Tuner for the whole grid: warm groups serve every study, and there is one queue.
 
@@ -262,12 +254,14 @@ def tune_all(driver: Driver, start_group: Callable[[str], Group], scratch: Path)
         Stopped: somebody stopped it.
     """
     from ray import tune
+    from ray.air._internal import usage
 
     from sweep.running.scheduler import PlanScheduler
     from sweep.running.searcher import PlanSearcher, ReportCallback
     from trainables.workers.trainable import FineTuneTrainable
 
     keep_out_of_logs()
+    usage.tag_callbacks = lambda callbacks: False  # which imports every tracker that is installed
     broker = start_broker(start_group)
     trainable = tune.with_parameters(FineTuneTrainable, broker=broker)
     tuner = tune.Tuner(
@@ -305,20 +299,14 @@ def start_broker(start_group: Callable[[str], Group]) -> ActorHandle[Any]:
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
     from trainables.workers.broker import Broker
+    from trainables.workers.group import draining
 
     here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
     made = ray.remote(Broker).options(num_cpus=0, scheduling_strategy=here, max_concurrency=CALLS, max_task_retries=-1)
-    broker: Any = made.remote(start_group, _draining)
+    broker: Any = made.remote(start_group, draining)
     ray.get(broker.take_last.remote(""))
     assert isinstance(broker, ray.actor.ActorHandle)
     return broker
-
-
-def _draining() -> Iterable[str]:
-    """The nodes that were given notice: by a cloud, by Kubernetes, or by whoever stops Ray on them."""
-    from ray._private import state
-
-    return state.state.get_draining_nodes()
 
 
 def _this_node() -> str:

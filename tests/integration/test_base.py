@@ -1,4 +1,4 @@
-"""Which weights a worker loads: exactly those that the trial was planned with, and all of them."""
+"""Which weights a worker loads: exactly those that the trial was planned with, and all of them, once."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ from transformers import XLMRobertaConfig, XLMRobertaModel
 from tests.toy import tokenizer
 from trainables.errors import UserError
 from trainables.models.identity import identify
-from trainables.models.network import check_model, load_base
+from trainables.models.network import check_model, load_base, new_network
 from trainables.models.shapes import SHAPES
+from trainables.tasks import Catalogue
 
 pytestmark = pytest.mark.integration
 OLD, NEW = "a" * 40, "b" * 40
@@ -46,6 +47,33 @@ def test_a_hub_id_is_loaded_at_its_commit(tmp_path: Path, monkeypatch: pytest.Mo
     check_model("owner/tiny", OLD, 510, "rows")
     with pytest.raises(UserError, match="model 'owner/tiny' cannot be loaded"):
         check_model("owner/tiny", "c" * 40, 510, "rows")
+
+
+def test_the_weights_of_all_workers_of_a_node_are_the_same_memory(tmp_path: Path) -> None:
+    save(tmp_path, 1.0)
+    base = load_base(str(tmp_path))
+    place = base.encoder.embeddings.word_embeddings.weight.data_ptr()
+    mapped = [line.split() for line in Path("/proc/self/maps").read_text().splitlines() if "model.safetensors" in line]
+    ranges = [[int(end, 16) for end in line[0].split("-")] for line in mapped]
+    assert any(first <= place < last for first, last in ranges)  # of the file, which the kernel has in memory once
+
+
+@pytest.mark.parametrize("goes_on", [False, True])
+def test_a_network_that_will_move_is_copied_once(tmp_path: Path, goes_on: bool) -> None:
+    save(tmp_path, 1.0)
+    base, task = load_base(str(tmp_path)), Catalogue()["mini-nli"]
+    parent = new_network(base, [task], None).state_dict()
+    started = {name: weight.clone() for name, weight in parent.items()}
+    given = {"weights": parent, "heads_from": {task.name: task.name}} if goes_on else {}
+    network = new_network(base, [task], None, copies=False, **given)
+    source = parent if goes_on else {f"encoder.{name}": one for name, one in base.encoder.state_dict().items()}
+    assert all(network.state_dict()[name].data_ptr() == weight.data_ptr() for name, weight in source.items())
+    network.double()  # moves them, as a device does
+    for name, weight in network.state_dict().items():
+        assert goes_on or name.startswith("heads") or torch.equal(weight, started[name].double())
+        weight.add_(1.0)
+    assert all(torch.equal(weight, started[name]) for name, weight in parent.items())
+    assert value(str(tmp_path), None) == base.encoder.embeddings.LayerNorm.bias[0].item() == 1.0
 
 
 def test_a_folder_with_other_weights_is_refused_by_name(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ import sys
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from sweep.results.query import query
@@ -115,11 +116,15 @@ def test_ctrl_c_stops_cleanly_and_the_same_command_goes_on(tmp_path: Path) -> No
     for line in process.stdout:
         before += line
         if " 3/" in line:
+            beside = [" ".join(one.cmdline()) for one in psutil.Process(process.pid).children(recursive=True)]
             process.send_signal(signal.SIGINT)
             break
     rest, errors = process.communicate(timeout=120)
     assert process.returncode == 130, rest + errors
     assert "to go on:" in rest
+    work = ("gcs_server", "raylet", "Agent", "Broker", "Trainable", "_Controller", "RayTrainWorker")
+    sorts = {next((name for name in work if name in title), title) for title in beside if "ray::IDLE" not in title}
+    assert sorts == {*work}  # and none that nobody asks
     assert f"sweep run {path}" in rest
     assert errors == ""
     assert _ray_processes(process.pid) == []

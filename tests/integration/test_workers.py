@@ -37,8 +37,8 @@ class Sweep:
     """A broker and its groups, of so many workers each."""
 
     def __init__(self, store: Path, workers: int, data: Any = "mock") -> None:
-        from sweep.running.run import start_broker, start_group
-        from trainables.workers.group import GroupConfig
+        from sweep.running.run import start_broker
+        from trainables.workers.group import GroupConfig, start_group
 
         config = GroupConfig(str(store), data, (), workers, 1, gpus_per_worker=0, save_minutes=1, model="random:tiny")
         self.broker = start_broker(partial(start_group, config))

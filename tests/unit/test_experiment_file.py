@@ -229,6 +229,8 @@ def test_what_is_wanted_is_said_in_words(tmp_path: Path, override: str, words: s
         ({"conditions": [{"name": ".x", "tasks": ["mini-nli"]}]}, "- name:", "no file can be named after '.x'", ""),
         ({"tasks": "x.yaml"}, "tasks:", "'tasks' is 'x.yaml'", ""),
         ({"model": 3}, "model:", "'model' is 3", ""),
+        ({"resources": {"gpus_per_worker": 1.5}}, "resources:", "'gpus_per_worker: 1.5' is more than one", "1 or 2"),
+        ({"resources": {"gpus_per_worker": 0.5, "workers": 2}}, "resources:", "'gpus_per_worker: 0.5' is a share", "1"),
         ({"model": "~nobodyhere/x"}, "model:", "model folder '~nobodyhere/x' has no config.json", "a checkpoint"),
         ({"data": {"files": "~nobodyhere"}}, "files:", "'data.files' is '~nobodyhere': nobody here has that home", ""),
     ],

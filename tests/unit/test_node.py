@@ -13,7 +13,7 @@ from huggingface_hub import constants
 from trainables.errors import UserError
 from trainables.models.network import load_base
 from trainables.workers.group import GroupConfig
-from trainables.workers.node import set_up
+from trainables.workers.node import BESIDE, memory_share, set_up
 
 
 def refused(folder: Path, **changes: Any) -> list[str]:
@@ -22,6 +22,14 @@ def refused(folder: Path, **changes: Any) -> list[str]:
     with pytest.raises(UserError) as caught:
         set_up(config, torch.device("cpu"), 0, 1)
     return [str(one) for one in caught.value.problems]
+
+
+def test_workers_that_share_a_gpu_leave_each_other_their_part_of_its_memory() -> None:
+    total = 80 * 10**9
+    assert memory_share(1, total) == memory_share(2, total) == 1
+    assert 0.48 < memory_share(0.5, total) < 0.5  # what CUDA itself takes of it is not a tensor's
+    assert 4 * (memory_share(0.25, total) * total + BESIDE) == pytest.approx(total)
+    assert memory_share(0.1, 4 * 10**9) > 0
 
 
 def test_folders_that_are_not_mounted_are_named_with_the_node(tmp_path: Path) -> None:

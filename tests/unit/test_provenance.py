@@ -60,7 +60,7 @@ def test_outside_of_a_repository_there_is_no_commit(tmp_path: Path, monkeypatch:
 
 
 def test_trials_name_the_run_that_made_them(tmp_path: Path) -> None:
-    rig = Rig(tmp_path, **ONE_TARGET, resources={"workers": 2, "gpus_per_worker": 0.5})
+    rig = Rig(tmp_path, **ONE_TARGET, resources={"workers": 2, "gpus_per_worker": 1})
     first = rig.driver.run = runs.record(rig.store, provenance("small", FILE, "sweep run x"))
     play(rig, ends=lambda study, spec: {} if spec.phase == "evaluate" else {"report": REPORT})
     sql = """
@@ -70,7 +70,7 @@ def test_trials_name_the_run_that_made_them(tmp_path: Path) -> None:
     """
     (row,) = query(rig.store, sql).to_pylist()
     assert row == {
-        "run": first, "file": FILE, "command": "sweep run x", "host": "node", "workers": 2, "gpus": 1.0, "rate": 1.0,
+        "run": first, "file": FILE, "command": "sweep run x", "host": "node", "workers": 2, "gpus": 2.0, "rate": 2.0,
         "peak_memory": 10**9, "losses": [1.5, 0.5],
     }  # fmt: skip
     again = runs.record(rig.store, provenance("small", FILE, "sweep run x"))

@@ -383,6 +383,7 @@ def new_network(
     token_layers: TokenLayers | None = None,
     types: bool = False,
     lora: Lora | None = None,
+    copies: bool = True,
 ) -> Network:
     """A network for training or evaluation, on the CPU.
 
@@ -390,6 +391,8 @@ def new_network(
     and training replaces it by the part that occurs.
 
     Args:
+        copies: whether the other weights are; else they are shared, too, until the network moves to a device, which is
+            to copy them once and not twice.
         weights: a trained network's, from which the encoder starts; None: from the base.
         heads_from: the heads that start from `weights` too, each with the head there that it goes on with. The others
             are drawn from torch's global random state, and what else `weights` has of heads is dropped.
@@ -402,7 +405,8 @@ def new_network(
         DamageError: `weights` are not exactly those of this encoder and these heads.
     """
     table = base.encoder.get_input_embeddings().weight
-    encoder = copy.deepcopy(base.encoder, {id(table): table})
+    shared: dict[int, Any] = {} if copies else {id(one): nn.Parameter(one.data) for one in base.encoder.parameters()}
+    encoder = copy.deepcopy(base.encoder, {**shared, id(table): table})
     name_of_table = table_name(encoder)
     heads = {task.name: kind_of(task).head(task, base.encoder.config) for task in tasks}
     for head in heads.values():
@@ -422,7 +426,8 @@ def new_network(
         }
         check_fit(taken, {name: one for name, one in network.state_dict().items() if name.startswith((*prefixes,))})
         encoder.get_input_embeddings().weight = nn.Parameter(taken.pop(name_of_table), requires_grad=False)
-        network.load_state_dict(taken, strict=False)  # the embeddings are there, and heads that nobody has trained yet
+        # Not strictly: the embeddings are there, and heads that nobody has trained yet.
+        network.load_state_dict(taken, strict=False, assign=not copies)
     if lora is not None:
         adapt(encoder, lora)
     if dropout is not None:

@@ -157,6 +157,7 @@ class Workbench:
                 types=spec.token_types,
                 lora=spec.lora,
                 token_layers=layers,
+                copies=self.device.type == "cpu",
             )
         except DamageError as error:
             assert spec.parent is not None  # whose weights do not fit

@@ -84,7 +84,10 @@ def _has_profile(name: str, environ: Mapping[str, str]) -> bool:
 
 
 def keep_out_of_logs() -> None:
-    """Takes AWS's keys out of the runtime environments that Tune makes: their agent logs them in clear text."""
+    """Takes AWS's keys out of the runtime environments that Tune makes, whose agent logs them in clear text; and what
+    is for Lightning alone: a process without an environment of its own is there a second earlier.
+    """
     from ray.tune.execution import class_cache
 
     class_cache.ENV_VARS_TO_PROPAGATE -= {name for name in class_cache.ENV_VARS_TO_PROPAGATE if name.startswith("AWS_")}
+    class_cache.DEFAULT_ENV_VARS.clear()

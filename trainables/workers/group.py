@@ -7,8 +7,10 @@ tokenised data.
 
 from __future__ import annotations
 
+import gc
 import os
 import threading
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,12 +18,18 @@ import fsspec
 import pyarrow.fs
 import ray
 import ray.train
+from ray._private import state
+from ray._raylet import RAY_NODE_ID_KEY  # type: ignore[attr-defined]  # compiled
 from ray.actor import ActorHandle
 from ray.train import ScalingConfig
 from ray.train.v2._internal.callbacks.datasets import DatasetsCallback
 from ray.train.v2._internal.callbacks.placement_group_callback import PlacementGroupCleanerCallback
+from ray.train.v2._internal.constants import ENABLE_PREEMPTION_WATCHER_ENV_VAR
 from ray.train.v2._internal.execution.callback import ControllerCallback
+from ray.train.v2._internal.execution.controller import TrainController
 from ray.train.v2._internal.execution.scaling_policy import FixedScalingPolicy
+from ray.train.v2._internal.execution.worker_group import state as worker_group_state
+from ray.train.v2._internal.execution.worker_group import worker_group
 from ray.train.v2.api.config import FailureConfig, RunConfig
 from ray.train.v2.api.data_parallel_trainer import DataParallelTrainer
 
@@ -95,6 +103,16 @@ class WorkerGroup:
             self._failure = f"the worker group died: {_reason(error)}"
 
 
+def start_group(config: GroupConfig, name: str) -> WorkerGroup:
+    """Starts a worker group; called in the broker's process."""
+    return WorkerGroup(name, ray.get_runtime_context().current_actor, config)
+
+
+def draining() -> Iterable[str]:
+    """The nodes that were given notice: by a cloud, by Kubernetes, or by whoever stops Ray on them."""
+    return state.state.get_draining_nodes()
+
+
 def _reason(error: Exception) -> str:
     """Of what a worker died, in a line: what Ray says less its lists of ids."""
     first = next(iter(getattr(error, "worker_failures", {}).values()), error)
@@ -103,10 +121,11 @@ def _reason(error: Exception) -> str:
 
 
 class _Trainer(DataParallelTrainer):
-    """Ray Train's, less what it starts beside the workers.
+    """Ray Train's, less what it starts beside controller and workers.
 
-    That is two processes for each group on the head node: a cleaner of placement groups, of which
-    `sweep.running.cluster` takes care for all, and one that shares out Ray's datasets, of which there are none.
+    That is four processes for each group on the head node: a cleaner of placement groups, of which
+    `sweep.running.cluster` takes care for all; one that shares out Ray's datasets, of which there are none; one that
+    looks for machines that go, as the broker does for all; and one in which workers meet, who meet in `Rendezvous`.
     """
 
     def _create_default_callbacks(self) -> list[Any]:
@@ -115,7 +134,35 @@ class _Trainer(DataParallelTrainer):
 
     def _initialize_and_run_controller(self, **given: Any) -> Any:
         policy = _Unannounced(self.scaling_config)  # type: ignore[arg-type]  # it is Train's own
-        return super()._initialize_and_run_controller(**{**given, "scaling_policy": policy})
+        here = {RAY_NODE_ID_KEY: ray.get_runtime_context().get_node_id()}
+        # Without an environment of its own, which Ray Train would give it: it then is there a second earlier.
+        made: Any = ray.remote(num_cpus=0, label_selector=here)(_Controller)
+        controller = made.remote(**{**given, "scaling_policy": policy})
+        ray.get(controller.run.remote())
+        return ray.get(controller.get_result.remote())
+
+
+class _Controller(TrainController):
+    """Ray Train's, which starts no process but the workers."""
+
+    def __init__(self, **given: Any) -> None:
+        os.environ[ENABLE_PREEMPTION_WATCHER_ENV_VAR] = "0"
+        super().__init__(**given)
+        del os.environ[ENABLE_PREEMPTION_WATCHER_ENV_VAR]  # workers would get it as an environment of their own
+        vars(worker_group)["SynchronizationActor"] = _NoMeeting
+        vars(worker_group_state)["_shutdown_sync_actor"] = lambda actor: None
+
+
+class _NoMeeting:
+    """Stands for the actor in which workers meet who report to Ray Train. Ours report to the broker."""
+
+    @classmethod
+    def options(cls, **given: Any) -> type[_NoMeeting]:
+        return cls
+
+    @classmethod
+    def remote(cls, **given: Any) -> _NoMeeting:
+        return cls()
 
 
 class _Unannounced(FixedScalingPolicy):
@@ -147,6 +194,7 @@ class _Known(ControllerCallback):
 
 def _serve(loop: dict[str, Any]) -> None:
     loop["config"].environment.apply()  # first: the libraries of the hub read it when they are imported
+    gc.disable()  # what is imported and loaded stays: to look through it again and again takes a third of that time
     # Here, because the broker needs neither torch nor the model code.
     from trainables.workers.worker import serve
 
@@ -154,7 +202,6 @@ def _serve(loop: dict[str, Any]) -> None:
 
 
 def _trainer(name: str, broker: ActorHandle, config: GroupConfig) -> DataParallelTrainer:
-    os.environ["RAY_TRAIN_ENABLE_PREEMPTION_WATCHER"] = "0"  # a process for each group: the broker watches for all
     return _Trainer(
         _serve,
         train_loop_config={"group": name, "broker": broker, "config": config},

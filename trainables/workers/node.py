@@ -21,6 +21,22 @@ if TYPE_CHECKING:
     from trainables.workers.group import GroupConfig
 
 
+BESIDE = 1e9
+"""Bytes that a process takes of a GPU beside what torch keeps account of: CUDA's own, the code of kernels."""
+
+
+def memory_share(gpus: float, total: int) -> float:
+    """The part of a GPU's memory that a worker's tensors may have at most, so that none takes what is its neighbour's.
+
+    Where it runs out of that, it takes smaller micro-batches, as it does on a GPU of its own.
+
+    Args:
+        gpus: the worker's share of it, or the number of its GPUs.
+        total: the bytes that the GPU has.
+    """
+    return 1.0 if gpus >= 1 else max(gpus - BESIDE / total, gpus / 2)
+
+
 def set_up(config: GroupConfig, device: torch.device, rank: int, world_size: int) -> Workbench:
     """A worker's place, with data and model at hand.
 
@@ -31,6 +47,8 @@ def set_up(config: GroupConfig, device: torch.device, rank: int, world_size: int
     torch.set_num_threads(config.cpus_per_worker)
     if device.type == "cuda":
         torch.cuda.set_device(device)
+        total = torch.cuda.get_device_properties(device).total_memory
+        torch.cuda.set_per_process_memory_fraction(memory_share(config.gpus_per_worker, total), device)
     catalogue = Catalogue(config.tasks)
     try:
         store = Store(config.store)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import socket
 import threading
 import traceback
@@ -37,6 +38,8 @@ def serve(loop: dict[str, Any]) -> None:
             message = Message(job.spec.trial_id, error=reason, cause=cause, ends_group=True, group=group)
             ray.get(broker.put_message.remote(message))
         raise
+    gc.freeze()  # what is warm is no garbage, and is not looked at again
+    gc.enable()
     threading.Thread(target=_watch, args=(group, broker, bench), daemon=True).start()
     room, done = bench.micro_batch_tokens, 0
     while (job := ray.get(broker.get_job.remote(group, rank, node, done))) is not None:
