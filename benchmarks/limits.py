@@ -1,16 +1,19 @@
-"""What a machine can do at most, measured, and what a step of training needs of it."""
+"""What a machine can do at most, measured, and what a step of training needs of it.
+
+python -m benchmarks.limits
+"""
 
 from __future__ import annotations
 
 import platform
 import time
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
 import transformers
+from torch import Tensor
 from transformers import PretrainedConfig
 
 OF_ADAM, OF_CLIPPING = 28, 4
@@ -70,19 +73,29 @@ def measured_limits(device: torch.device) -> Limits:
 
     On a CPU products in fp32 are those of the faster library: torch takes MKL, which is slow on AMD's.
     """
-    size = 8192 if device.type == "cuda" else 2048
     rates = []
     for dtype in (torch.float32, torch.bfloat16):
-        left, right = (torch.randn(size, size, device=device).to(dtype) for _ in range(2))
-        ways: list[Callable[..., Any]] = [torch.matmul]
+        ways: list[Callable[[Tensor, Tensor], Tensor]] = [torch.matmul]
         if device.type == "cpu" and torch.backends.mkldnn.is_available():
-            ways.append(lambda one, other: torch.ops.mkldnn._linear_pointwise(one, other, None, "none", [], ""))
-        seconds = (fastest_seconds(partial(way, left, right), device) for way in ways)
-        rates.append(2 * size**3 / min(seconds))
+            ways.append(by_onednn)
+        rates.append(max(products_rate(way, dtype, device) for way in ways))
     source = torch.empty(2**29 if device.type == "cuda" else 2**25, device=device)
     target = torch.empty_like(source)
     copy = fastest_seconds(lambda: target.copy_(source), device)
     return Limits(*rates, 2 * source.numel() * source.element_size() / copy)
+
+
+def products_rate(multiply: Callable[[Tensor, Tensor], Tensor], dtype: torch.dtype, device: torch.device) -> float:
+    """Operations a second of a large product."""
+    size = 8192 if device.type == "cuda" else 2048
+    left, right = (torch.randn(size, size, device=device).to(dtype) for _ in range(2))
+    return 2 * size**3 / fastest_seconds(lambda: multiply(left, right), device)
+
+
+def by_onednn(left: Tensor, right: Tensor) -> Tensor:
+    """The product of a matrix and the transpose of another, on a CPU."""
+    found: Tensor = torch.ops.mkldnn._linear_pointwise(left, right, None, "none", [], "")
+    return found
 
 
 def best(*measured: Limits) -> Limits:
@@ -116,3 +129,13 @@ def machine(device: torch.device) -> str:
     lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").is_file() else []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     return f"{names[0] if names else platform.machine()}, {torch.get_num_threads()} threads, {versions}"
+
+
+def main() -> None:
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    print(f"{machine(device)}\n{measured_limits(device)}")
+    print(f"torch.matmul in fp32 {products_rate(torch.matmul, torch.float32, device) / 1e9:,.0f} GFLOP/s")
+
+
+if __name__ == "__main__":
+    main()

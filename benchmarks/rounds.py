@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import statistics
 from collections.abc import Callable, Mapping, Sequence
@@ -16,17 +17,18 @@ class Ratio(NamedTuple):
     least: float
     most: float
 
-    def __str__(self) -> str:
-        return f"{self.median:.2f}x ({self.least:.2f} to {self.most:.2f})"
-
 
 def take_turns(contestants: Mapping[str, Callable[[int], float]], rounds: int) -> dict[str, list[float]]:
-    """Each contestant's figure of every round. Another one is first each time, so that a noisy moment meets all."""
+    """Each contestant's figure of every round. Another one is first each time, so that a noisy moment meets all.
+
+    What one leaves behind is freed before the next one begins: Trainers hold on to their models in circles.
+    """
     found: dict[str, list[float]] = {name: [] for name in contestants}
     names = [*contestants]
     for number in range(rounds):
         for turn in range(len(names)):
             name = names[(number + turn) % len(names)]
+            gc.collect()
             found[name].append(contestants[name](number))
     return found
 
