@@ -113,7 +113,7 @@ def main() -> None:
         for spread in arguments.spreads
     ]
     rows = [compared(search, arguments.rounds) for search in searches]
-    show([{name: one["shown"][name] for name in one["shown"]} for one in rows])
+    show([one["shown"] for one in rows])
     pools = [_alone(pool, arguments.pool, one) for one in arguments.dimensions if arguments.pool]
     if pools:
         show([one["shown"] for one in pools])
@@ -139,7 +139,7 @@ def compared(search: Search, rounds: int) -> dict[str, Any]:
     shown = {"search": f"{search.queries:,} x {search.candidates:,} x {search.dimensions} {search.spread}"}
     for name in CONTESTANTS:
         shown |= {name: f"{max(rates[name]) / 1e6:,.0f} M/s", f"{name} MiB": f"{peaks[name] / 2**20:,.0f}"}
-    shown |= {"ratio": str(times)}
+    shown |= {"ratio": f"{times.median:.2f}x ({times.least:.2f} to {times.most:.2f})"}
     return {**search._asdict(), "rates": rates, "ratio": times._asdict(), "peak_bytes": peaks, "shown": shown}
 
 
