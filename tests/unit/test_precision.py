@@ -104,9 +104,8 @@ def test_a_worker_refuses_where_its_gpu_has_no_bf16(monkeypatch: pytest.MonkeyPa
     assert missing("fp32", "cuda") == missing("bf16", "cpu") == []
 
 
-def test_fp32_is_no_tf32(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch.backends.cuda.matmul, "allow_tf32", True)
-    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
+def test_fp32_is_no_tf32(tmp_path: Path) -> None:
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
     Workbench(Store(str(tmp_path)), open_source("mini"))
     assert not torch.backends.cuda.matmul.allow_tf32
     assert not torch.backends.cudnn.allow_tf32
