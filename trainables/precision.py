@@ -11,7 +11,6 @@ Precision = Literal["fp32", "bf16"]
 INSTRUCTIONS = {"avx512_bf16", "amx_bf16"}
 """With one of these a CPU multiplies bfloat16 numbers faster than float32 ones, as Linux calls them."""
 
-
 CPUINFO = Path("/proc/cpuinfo")
 """Where Linux says what a machine's CPU has."""
 

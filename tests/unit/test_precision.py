@@ -14,9 +14,11 @@ from sweep.planning import precision
 from sweep.planning.planner import make_plan
 from sweep.planning.precision import choose, gpus_here, record
 from tests.conftest import experiment_values, write_experiment
+from trainables.data import open_source
 from trainables.errors import UserError
 from trainables.precision import cpu_has_bf16
 from trainables.store import Store
+from trainables.training.workbench import Workbench
 from trainables.workers import node
 from trainables.workers.group import GroupConfig
 
@@ -100,6 +102,13 @@ def test_a_worker_refuses_where_its_gpu_has_no_bf16(monkeypatch: pytest.MonkeyPa
     (told,) = missing("bf16", "cuda")
     assert "Tesla P100 has no bf16" in told and "precision=fp32" in told
     assert missing("fp32", "cuda") == missing("bf16", "cpu") == []
+
+
+def test_fp32_is_no_tf32(tmp_path: Path) -> None:
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
+    Workbench(Store(str(tmp_path)), open_source("mini"))
+    assert not torch.backends.cuda.matmul.allow_tf32
+    assert not torch.backends.cudnn.allow_tf32
 
 
 def test_a_run_that_goes_on_elsewhere_has_the_same_trials(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

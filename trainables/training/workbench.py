@@ -67,7 +67,8 @@ class Workbench:
         self.device = device or torch.device("cpu")
         if self.device.type == "cuda":  # ModernBERT's gradients in bf16 are NaN with cuDNN's attention, on an H200
             torch.backends.cuda.enable_cudnn_sdp(False)
-        torch.set_float32_matmul_precision("highest")  # fp32 is IEEE's: no TF32 in products. No encoder convolves
+        torch.set_float32_matmul_precision("highest")  # fp32 is IEEE's: no TF32 in products of matrices,
+        torch.backends.cudnn.allow_tf32 = False  # nor in convolutions, where it is torch's default: DeBERTa has one
         self.rank, self.world_size = rank, world_size
         usual = 16384 if self.device.type == "cuda" else 512  # what a CPU's cache holds
         self.micro_batch_tokens = micro_batch_tokens or usual
