@@ -61,7 +61,7 @@ def ours(count: int, examples: int) -> tuple[float, dict[str, list[tuple[float, 
         folder = Path(name)
         experiment = {
             "name": "grid", "model": "minilm", "data": "mini", "store": str(folder / "store"), "dropout": 0.0,
-            "search_space": "quick", "trials": {"intermediate": count, "target": count},
+            "precision": "fp32", "search_space": "quick", "trials": {"intermediate": count, "target": count},
             "conditions": ["none", {"name": "nli", "tasks": ["mini-nli"], "languages": ["en"]}],
             "targets": ["mini-qa"], "languages": [*LANGUAGES],
             "limits": {"train_examples": examples, "eval_examples": SCORED},
