@@ -167,8 +167,8 @@ def load(stage: Stage, place: str) -> Any:
     from transformers import AutoModelForQuestionAnswering, AutoModelForSequenceClassification
 
     kind: Any = AutoModelForQuestionAnswering if stage.task == "qa" else AutoModelForSequenceClassification
-    options = {} if stage.task == "qa" else {"num_labels": 3}
-    return kind.from_pretrained(place, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0, **options)
+    labels = 2 if stage.task == "qa" else 3
+    return kind.from_pretrained(place, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0, num_labels=labels)
 
 
 def scores(stage: Stage, place: str) -> list[float]:

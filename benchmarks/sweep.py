@@ -1,11 +1,11 @@
 """How long a small grid takes: `sweep run` against the pattern that Ray documents (`benchmarks.documented`).
 
-mini-qa after mini-nli and without it: two trials of inference, two of questions from the better one of them, two from
-the pre-trained model, and the winners' scores in two languages. The documented pattern does the very trials that
+mini-qa after mini-nli and without it: some trials of inference, as many of questions from the best one of them, as many
+from the pre-trained model, and the winners' scores in two languages. The documented pattern does the very trials that
 `sweep run` did: the same learning rates, epochs, examples and batch size, as many at a time, each with one CPU. Wall
 clock of the whole command, Ray's start included; the two take turns.
 
-    python -m benchmarks.sweep [--examples 64] [--rounds 1] [--json FILE]
+    python -m benchmarks.sweep [--trials 3] [--examples 64] [--rounds 1] [--json FILE]
 """
 
 from __future__ import annotations
@@ -37,13 +37,14 @@ AT_ONCE = len(os.sched_getaffinity(0))
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--examples", type=int, default=64, help="that each trial trains on")
+    parser.add_argument("--trials", type=int, default=3, help="of each search")
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     minilm_folder()  # made once; neither is to wait for it
     seconds: dict[str, list[float]] = {"ours": [], "documented": []}
     for _ in range(arguments.rounds):
-        took, trials = ours(arguments.examples)
+        took, trials = ours(arguments.trials, arguments.examples)
         seconds["ours"].append(took)
         seconds["documented"].append(theirs(arguments.examples, trials))
     found = ratio(seconds["documented"], seconds["ours"])
@@ -54,13 +55,13 @@ def main() -> None:
     write(arguments.json, {"seconds": seconds, "ratio": found._asdict(), "examples": arguments.examples})
 
 
-def ours(examples: int) -> tuple[float, dict[str, list[tuple[float, int]]]]:
+def ours(count: int, examples: int) -> tuple[float, dict[str, list[tuple[float, int]]]]:
     """Seconds of a `sweep run`, and the learning rate and epochs of its trials by what they train and start from."""
     with tempfile.TemporaryDirectory(prefix="sw", dir=os.environ.get("RAY_TMPDIR")) as name:
         folder = Path(name)
         experiment = {
             "name": "grid", "model": "minilm", "data": "mini", "store": str(folder / "store"), "dropout": 0.0,
-            "search_space": "quick", "trials": {"intermediate": 2, "target": 2},
+            "precision": "fp32", "search_space": "quick", "trials": {"intermediate": count, "target": count},
             "conditions": ["none", {"name": "nli", "tasks": ["mini-nli"], "languages": ["en"]}],
             "targets": ["mini-qa"], "languages": [*LANGUAGES],
             "limits": {"train_examples": examples, "eval_examples": SCORED},

@@ -93,7 +93,7 @@ def ours(trials: int) -> Found:
         experiment = {
             "name": "starts", "model": "minilm", "data": "mini", "store": str(folder / "store"), "dropout": 0.0,
             "search_space": str(folder / "space.yaml"), "trials": {"target": trials}, "conditions": ["none"],
-            "targets": ["mini-nli"], "languages": ["en"], "resources": {"concurrent": 1},
+            "targets": ["mini-nli"], "precision": "fp32", "languages": ["en"], "resources": {"concurrent": 1},
             "limits": {"train_examples": EXAMPLES, "eval_examples": EXAMPLES},
         }  # fmt: skip
         (folder / "experiment.yaml").write_text(yaml.safe_dump(experiment))
