@@ -13,7 +13,7 @@ from typing import Any, Literal
 from trainables.precision import Precision
 from trainables.recipe import SOURCE, WHOLE, Recipe
 
-CODE_VERSION = 3
+CODE_VERSION = 4
 """Bumped by hand when the training maths changes, or which examples it sees: old results are not taken for new ones."""
 
 Phase = Literal["intermediate", "target", "evaluate"]

@@ -322,6 +322,8 @@ class Network(nn.Module):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", FutureWarning)  # the name is another one in transformers 6
             self.encoder.gradient_checkpointing_enable({"use_reentrant": False})
+        if self.is_packed:
+            self.packed_encoder.computes_again = True
 
     def renumber(self, translate: Callable[[Tensor], Tensor]) -> None:
         """Notes that tokens have other ids from now on."""

@@ -155,7 +155,12 @@ class PackedEncoder:
 
     Args:
         encoder: in whose modules the weights are.
+
+    Attributes:
+        computes_again: whether the backward pass computes each layer again, with the same dropout.
     """
+
+    computes_again = False
 
     def __init__(self, encoder: PreTrainedModel) -> None:
         module: Any = encoder
@@ -205,7 +210,7 @@ class PackedEncoder:
         drops = self._encoder.training
         key = (int(torch.randint(2**62, ())),) if drops and input_ids.device.type == "cpu" else ()
         layers = self._layers if layer is None else self._layers[:layer]
-        is_again = self._encoder.is_gradient_checkpointing and torch.is_grad_enabled()
+        is_again = self.computes_again and torch.is_grad_enabled()
         with torch.autocast(input_ids.device.type, enabled=False):
             hidden = self._embedded(input_ids, rows, types, dtype, drops)
             for place, one in enumerate(layers):

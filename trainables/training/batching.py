@@ -67,6 +67,6 @@ def collate(features: Sequence[Feature], pad_id: int) -> Tensors:
     return Tensors(input_ids, mask, pad([feature.target for feature in features], IGNORED))
 
 
-def sent(tensor: Tensor, device: torch.device) -> Tensor:
-    """A tensor of the CPU on a device, on its way while other work goes on."""
+def on_device(tensor: Tensor, device: torch.device) -> Tensor:
+    """A tensor of the CPU's, without waiting for what the device is doing."""
     return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor

@@ -24,9 +24,9 @@ from trainables.models.vocabulary import TrimmedVocabulary
 from trainables.reports import ERROR_RATE, Predicted, Report, Score, TrialError
 from trainables.spec import TrialSpec
 from trainables.tasks import Task
-from trainables.training.batching import collate
+from trainables.training.batching import collate, on_device
 from trainables.training.memory import in_pieces_that_fit
-from trainables.training.outputs import Outputs, batches, on_device
+from trainables.training.outputs import Outputs, batches
 from trainables.training.shares import Part
 from trainables.training.workbench import Workbench
 
@@ -204,7 +204,7 @@ class Scorer:
         """Those of some rows, the longest first, on this worker."""
         self._network.eval()
         found = Outputs(rows.length)
-        for part in batches(rows.length[mine], self._bench.micro_batch_tokens):
+        for part in batches(rows.length[mine], self._bench.tokens_at_once(self._network)):
             found.add(mine[part], self._forward(head, _single(features, rows, mine[part])))
         found.settle()
         return found

@@ -19,7 +19,7 @@ from trainables.models.packed_rows import PackedRows
 from trainables.models.vocabulary import TrimmedVocabulary
 from trainables.spec import TrialSpec
 from trainables.tasks import Task
-from trainables.training.batching import collate, micro_batches, sent, share, single_rows
+from trainables.training.batching import collate, micro_batches, on_device, share, single_rows
 from trainables.training.graphs import Graphs, padded
 from trainables.training.memory import in_pieces_that_fit
 from trainables.training.mixture import Step
@@ -131,12 +131,12 @@ class StepGradient:
                 states.append(bench.random_state())
                 own_keys = [keys[feature.example] for feature in features]
                 parts.append(self._forward(self._network, step.task, features, own_keys)[0])
-        order = sent(torch.tensor([feature.example for features in batches for feature in features]), bench.device)
+        order = on_device(torch.tensor([feature.example for features in batches for feature in features]), bench.device)
         outputs = torch.cat(parts)[order.argsort()]
         everything, first = self._gathered(outputs, shares)
         everything.requires_grad_()
         targets = pad([feature.target for one in shares for feature in one if feature.weight], IGNORED)
-        loss = self._losses[step.task](everything, sent(targets, bench.device)) * (step.scale / step.weight)
+        loss = self._losses[step.task](everything, on_device(targets, bench.device)) * (step.scale / step.weight)
         (gradient,) = torch.autograd.grad(loss, everything)
         own = gradient[first : first + len(rows)] if sum(feature.weight for feature in mine) else outputs * 0
         after = bench.random_state()
@@ -145,13 +145,13 @@ class StepGradient:
             with self._waiting(position < len(batches)):
                 own_keys = [keys[feature.example] for feature in features]
                 again, _ = self._forward(self._replica, step.task, features, own_keys)
-                places = sent(torch.tensor([feature.example for feature in features]), bench.device)
+                places = on_device(torch.tensor([feature.example for feature in features]), bench.device)
                 (again * own[places]).sum().mul(bench.world_size).backward()
         bench.set_random_state(after)
         return loss.detach()
 
     def _cut(self, features: Sequence[Feature]) -> list[list[Feature]]:
-        return list(micro_batches(features, self._bench.micro_batch_tokens, self._network.is_packed))
+        return list(micro_batches(features, self._bench.tokens_at_once(self._network), self._network.is_packed))
 
     def _gathered(self, outputs: Tensor, shares: Sequence[Sequence[Feature]]) -> tuple[Tensor, int]:
         """The outputs of all workers' rows, without those of idle workers, and where this worker's begin."""
@@ -172,8 +172,8 @@ class StepGradient:
         device = self._bench.device
         if self._network.masks is not None:
             self._network.masks.begin(keys, batch.mask.sum(dim=1).tolist(), device)
-        input_ids = sent(self._vocabulary.translate(batch.input_ids), device)
-        targets = sent(batch.targets, device)
+        input_ids = on_device(self._vocabulary.translate(batch.input_ids), device)
+        targets = on_device(batch.targets, device)
         with self._bench.autocast(self._spec):
             outputs = network(task, input_ids, batch.mask, targets)
         return outputs.float(), targets

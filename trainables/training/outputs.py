@@ -9,6 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor, distributed
 
+from trainables.training.batching import on_device
+
 AT_ONCE = 2**22
 """How many numbers wait on the device until they are copied, and how many workers exchange at once."""
 
@@ -94,8 +96,3 @@ class Outputs:
             count = self._starts[-1] if self._of_tokens else len(self._lengths)
             self._values = np.zeros((count, width), np.float32)
         return self._values
-
-
-def on_device(tensor: Tensor, device: torch.device) -> Tensor:
-    """A tensor of the CPU's, without waiting for what the device is doing."""
-    return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor

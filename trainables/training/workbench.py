@@ -70,7 +70,7 @@ class Workbench:
         torch.set_float32_matmul_precision("highest")  # fp32 is IEEE's: no TF32 in products of matrices,
         torch.backends.cudnn.allow_tf32 = False  # nor in convolutions, where it is torch's default: DeBERTa has one
         self.rank, self.world_size = rank, world_size
-        usual = 16384 if self.device.type == "cuda" else 512  # what a CPU's cache holds
+        usual = 16384 if self.device.type == "cuda" else 2048  # what a CPU's cache holds
         self.micro_batch_tokens = micro_batch_tokens or usual
         self.halvings = 0
         self.save_minutes = 15.0
@@ -191,6 +191,11 @@ class Workbench:
             return self._feature_cache.get(key, tokenise)
 
         return self._features.get((place, spec.weights, task.definition), make)  # a spec may change what the task says
+
+    def tokens_at_once(self, network: Network) -> int:
+        """The size of its micro-batches. With padding a CPU's cache holds a quarter, as kernels are others."""
+        is_small = self.device.type == "cpu" and not network.is_packed
+        return -(-self.micro_batch_tokens // 4) if is_small else self.micro_batch_tokens
 
     def drop_state(self, trial_id: str) -> None:
         """Removes what was saved of a trial that will not go on."""
