@@ -37,7 +37,7 @@ def test_the_plan_of_a_shipped_experiment(tmp_path: Path) -> None:
     assert one.returncode == 0
     assert one.stdout == two.stdout
     plan = json.loads(one.stdout)
-    assert plan["trials"] == sum(study["trials"] for study in plan["studies"])
+    assert plan["trials"] == sum(study["to_run"] for study in plan["studies"])
     text = sweep("plan", "demo", "trials.target=3", "--studies", cwd=tmp_path).stdout
     assert "target/none/mini-qa" in text
     assert not list(tmp_path.iterdir())  # planning writes nothing

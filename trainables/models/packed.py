@@ -63,8 +63,9 @@ class _Weights:
         if len(self.parameters) == 1 and self.parameters[0].dtype == dtype:
             return self.parameters[0]
         copy = self.copy(dtype)
-        versions = tuple(one._version for one in self.parameters)
-        if versions != self._versions:
+        # What was made in inference mode cannot say whether it has changed.
+        versions = tuple(-1 if one.is_inference() else one._version for one in self.parameters)
+        if versions != self._versions or -1 in versions:
             with torch.inference_mode(False), torch.no_grad():
                 for part, own in zip(self.parts(copy), self.parameters, strict=True):
                     part.copy_(own)
