@@ -25,6 +25,7 @@ from trainables.training.adamw import AdamW
 from trainables.training.batching import collate
 from trainables.training.fine_tune import training_features
 from trainables.training.gradient import StepGradient
+from trainables.training.graphs import WIDTHS, padded
 from trainables.training.mixture import Step
 from trainables.training.workbench import Workbench
 
@@ -212,3 +213,29 @@ def test_a_gradient_that_is_not_finite_changes_nothing(value: float, tmp_path: P
     network.heads["qqp"].out.bias.grad[0] = value
     assert not optimizer.clipped_step().isfinite()
     assert all(torch.equal(one, before[name]) for name, one in network.state_dict().items())
+
+
+def test_the_shapes_that_are_recorded_are_few_and_count_the_same(tmp_path: Path) -> None:
+    """What a recording is given, and how it computes a gradient, on a CPU: only the recording itself needs a GPU."""
+    bench = Workbench(Store(str(tmp_path)), open_source("mock"))
+    spec = dataclasses.replace(SPEC, tasks=("panx",), train_examples=None, precision="bf16")
+    network, task, rows, vocabulary = lively(spec, bench, tmp_path)
+    weight = sum(one.weight for one in rows)
+    StepGradient(network, network, [task], spec, bench, vocabulary).add(Step(task.name, rows))
+    expected = gradients(network)
+    shapes = {padded(rows[:count], 1).input_ids.shape[1] for count in range(1, len(rows) + 1)}
+    assert len(shapes) <= 2
+    sizes = {int(padded(rows[:count], 1).mask.sum()) for count in range(1, len(rows) + 1)}
+    assert all(size % WIDTHS == 0 for size in sizes)
+    for one in network.parameters():
+        one.grad = torch.full_like(one, 7.0)  # of the step before
+    batch = padded(rows, 1)
+    others = {*network.parameters()} - {*network.packed_encoder.parameters_apart()}
+    for one in others:
+        one.grad = None
+    with network.packed_encoder.apart(torch.bfloat16):
+        with torch.autocast("cpu", torch.bfloat16):
+            rows_of = PackedRows(batch.mask, torch.device("cpu"))
+            outputs = network(task.name, vocabulary.translate(batch.input_ids), rows_of)
+        (kind_of(task).loss(task, outputs.float(), batch.targets) / weight).backward()
+    assert error(gradients(network), expected) < 0.02
