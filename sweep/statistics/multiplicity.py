@@ -53,12 +53,12 @@ def level_needed(others: Sequence[float], correction: Correction) -> float:
     p = np.sort(np.asarray(others, dtype=np.float64))
     count = len(p) + 1
     if correction == "holm":  # it stops at the first that is not decided: one behind all that are needs least
-        levels = LEVEL / np.arange(count, 0, -1)
-        place = np.append(p > levels[:-1], True).argmax()
+        parts = np.arange(count, 0, -1.0)
+        place = np.append(p * parts[:-1] > LEVEL, True).argmax()
     else:  # whatever lies under the last one that is decided is, too: it may go there, and take its place
-        levels = LEVEL * np.arange(1, count + 1) / count
-        place = np.flatnonzero(np.append(True, p <= levels[1:]))[-1]
-    return float(levels[place])
+        parts = count / np.arange(1, count + 1)
+        place = np.flatnonzero(np.append(True, p * count / np.arange(2, count + 1) <= LEVEL))[-1]
+    return float(LEVEL / parts[place])
 
 
 def helps_in_at_least(values: Sequence[float], level: float = LEVEL / 2) -> int:

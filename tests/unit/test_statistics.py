@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy import stats
 from statsmodels.stats.contingency_tables import mcnemar as reference_mcnemar
@@ -239,6 +239,7 @@ def test_benjamini_hochberg_is_that_of_statsmodels_and_scipy(values: list[float]
 
 
 @settings(max_examples=300, deadline=None)
+@example([0.0, 1.0, 1.0, 1.0, 0.025], "bh")
 @given(st.lists(st.floats(0, 1) | st.integers(0, 64).map(lambda part: part / 640), max_size=12),
        st.sampled_from(["holm", "bh"]))  # fmt: skip
 def test_the_level_that_a_row_needs_is_the_one_that_decides_it(others: list[float], correction: Correction) -> None:
