@@ -131,9 +131,14 @@ class SentenceVectors(Section):
 
 
 class Limits(Section):
-    """Caps on examples, for tests and first looks; None is no cap."""
+    """Caps on examples, for tests and first looks; None is no cap.
+
+    Attributes:
+        target_examples: that of targets' training, None: `train_examples`.
+    """
 
     train_examples: Count | None = None
+    target_examples: Count | None = None
     eval_examples: Count | None = None
 
 

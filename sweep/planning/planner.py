@@ -186,6 +186,7 @@ class _Planner:
         experiment, trains = self._experiment, phase != "evaluate"
         limits, vectors = experiment.limits, experiment.sentence_vectors
         is_bitext = any(self._catalogue[name].kind.startswith("bitext") for name in names)
+        most = limits.target_examples if phase == "target" else None
         return TrialSpec(
             phase=phase,
             model=self._model,
@@ -196,7 +197,7 @@ class _Planner:
             dropout=experiment.dropout if trains else None,
             dropout_masks=experiment.dropout_masks if trains and experiment.dropout != 0 else "batch",
             precision=self._precision,
-            train_examples=limits.train_examples if trains else None,
+            train_examples=(most or limits.train_examples) if trains else None,
             eval_examples=limits.eval_examples,
             layer=vectors.layer if is_bitext else None,
             pooling=vectors.pooling if is_bitext else None,
