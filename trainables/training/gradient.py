@@ -184,11 +184,15 @@ class StepGradient:
 
 
 def can_be_recorded(network: Network, bench: Workbench, spec: TrialSpec) -> bool:
-    """Whether a trial's micro-batches can be CUDA graphs: kernels whose shapes follow from those of their inputs."""
+    """Whether a trial's steps can be CUDA graphs: kernels whose shapes follow from those of their inputs.
+
+    Of one head: the gradients of another task's would stay as zeros, and AdamW moves by them, as it does not by none.
+    """
     return (
         bench.device.type == "cuda"
         and bench.world_size == 1
         and network.is_packed
+        and len(network.heads) == 1
         and spec.precision == "bf16"  # of float32 attention is computed in a padded grid
         and not any(head.predicts_tokens or head.couples or head.layer is not None for head in network.heads.children())
     )
