@@ -14,16 +14,20 @@ from tests.browser.opened import Opened, chromium
 from tests.browser.stores import nasty, small
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    """A headless Chromium."""
+    """A headless Chromium.
+
+    It ends with its module: while playwright's is open, `asyncio` believes that a loop runs in this thread, and tests
+    of other modules cannot start theirs.
+    """
     with chromium() as found:
         if isinstance(found, str):
             pytest.skip(found)
         yield found
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A report of a small store; beside it `nasty.html`, whose ledger somebody has filled with scripts."""
     folder = tmp_path_factory.mktemp("report")
