@@ -17,7 +17,7 @@ from sweep.running.stop import SIGNALS, Stop, Stopped
 
 @pytest.fixture(autouse=True)
 def _handlers() -> Iterator[None]:
-    before = {number: signal.getsignal(number) for number in SIGNALS}
+    before = {number: signal.signal(number, signal.SIG_DFL) for number in SIGNALS}  # nohup's tests ignore some
     yield
     for number, handler in before.items():
         signal.signal(number, handler)
