@@ -14,7 +14,7 @@ from transformers.trainer_pt_utils import get_length_grouped_indices
 from benchmarks.trainers import new_model
 from trainables.data import open_source
 from trainables.features import Feature, Features, as_batch
-from trainables.models.network import Base
+from trainables.models.base import Base
 from trainables.spec import TrialSpec
 from trainables.store import Store
 from trainables.tasks import Task

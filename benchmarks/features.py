@@ -16,7 +16,7 @@ from collections.abc import Callable
 from trainables.data import open_source
 from trainables.features import FeatureCache
 from trainables.kinds import kind_of
-from trainables.models.network import load_base
+from trainables.models.base import load_base
 from trainables.store import Store
 from trainables.tasks import load
 

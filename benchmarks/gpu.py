@@ -43,7 +43,8 @@ from benchmarks.trainers import new_model, trained
 from trainables import tasks
 from trainables.data import open_source
 from trainables.features import Feature
-from trainables.models.network import Base, new_network
+from trainables.models.base import Base
+from trainables.models.network import new_network
 from trainables.models.shapes import SHAPES, XLM_R
 from trainables.models.vocabulary import TrimmedVocabulary
 from trainables.spec import TrialSpec

@@ -33,7 +33,7 @@ from trainables.data.pool import Pool
 from trainables.features import SCHEMA, Features
 from trainables.kinds import Encoded, retrieval
 from trainables.kinds.nearest import Neighbours, nearest
-from trainables.models.network import Base
+from trainables.models.base import Base
 from trainables.spec import TrialSpec
 from trainables.store import Store
 from trainables.training.evaluate import Scorer

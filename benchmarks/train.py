@@ -41,7 +41,7 @@ from benchmarks.rounds import take_turns, write
 from benchmarks.standings import show_standings, standings
 from benchmarks.trainers import WARM
 from trainables.features import Feature, Features
-from trainables.models.network import Base
+from trainables.models.base import Base
 from trainables.recipe import Budget, Recipe
 from trainables.spec import TrialSpec
 from trainables.tasks import Task

@@ -40,7 +40,7 @@ def _check_model(experiment: Experiment, weights: str) -> None:
     if is_built_in(experiment.model):
         minilm_folder()
     if not is_built_in(experiment.model) or experiment.loras:
-        from trainables.models.network import check_model, load_base  # torch, which the driver does not need otherwise
+        from trainables.models.base import check_model, load_base  # torch, which the driver does not need otherwise
 
         length = longest_input(experiment)
         again = experiment.gradient_checkpointing

@@ -8,7 +8,7 @@ from functools import cache
 import pytest
 import torch
 
-from trainables.models.network import Base, load_base
+from trainables.models.base import Base, load_base
 from trainables.models.shapes import is_built_in
 
 

@@ -14,8 +14,9 @@ from transformers import XLMRobertaConfig, XLMRobertaModel
 
 from tests.toy import tokenizer
 from trainables.errors import UserError
+from trainables.models.base import check_model, load_base
 from trainables.models.identity import identify
-from trainables.models.network import check_model, load_base, new_network
+from trainables.models.network import new_network
 from trainables.models.shapes import SHAPES
 from trainables.tasks import Catalogue
 

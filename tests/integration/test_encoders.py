@@ -23,9 +23,10 @@ from trainables import tasks
 from trainables.data import open_source
 from trainables.errors import UserError
 from trainables.kinds import kind_of
+from trainables.models.base import check_model, load_base
 from trainables.models.checkpoint import load_checkpoint
 from trainables.models.identity import identify
-from trainables.models.network import check_model, load_base, new_network, table_name
+from trainables.models.network import new_network, table_name
 from trainables.models.segments import tells_texts
 from trainables.models.shapes import longest_input
 from trainables.models.vocabulary import TrimmedVocabulary

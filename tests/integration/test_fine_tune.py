@@ -23,8 +23,9 @@ from trainables.data.examples import Example
 from trainables.errors import Problem, UserError
 from trainables.features import Features
 from trainables.metrics import METRICS
+from trainables.models.base import load_base
 from trainables.models.checkpoint import load_checkpoint, save_checkpoint
-from trainables.models.network import Network, load_base, new_network
+from trainables.models.network import Network, new_network
 from trainables.models.vocabulary import TrimmedVocabulary
 from trainables.reports import Predicted, Report, Score, TrialError
 from trainables.sealed import SealedFile

@@ -18,6 +18,7 @@ from tests.toy import TABLE
 from trainables import tasks
 from trainables.data import open_source
 from trainables.errors import UserError
+from trainables.models.base import check_model
 from trainables.models.checkpoint import (
     DamagedCheckpoint,
     MissingCheckpoint,
@@ -26,7 +27,7 @@ from trainables.models.checkpoint import (
     save_checkpoint,
 )
 from trainables.models.lora import DOWN, UP, adapted, merged
-from trainables.models.network import Network, check_model, new_network
+from trainables.models.network import Network, new_network
 from trainables.models.tensors import DamageError
 from trainables.spec import Lora, TrialSpec
 from trainables.store import Store, checkpoint_name

@@ -9,8 +9,8 @@ import torch
 
 from trainables.errors import UserError
 from trainables.models import minilm
+from trainables.models.base import load_base
 from trainables.models.identity import wheel
-from trainables.models.network import load_base
 
 pytestmark = pytest.mark.integration
 

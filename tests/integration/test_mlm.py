@@ -28,9 +28,10 @@ from trainables.errors import UserError
 from trainables.features import Features
 from trainables.kinds import IGNORED
 from trainables.kinds.mlm import Masks, TokenHead
+from trainables.models.base import load_base
 from trainables.models.checkpoint import load_checkpoint
 from trainables.models.identity import identify
-from trainables.models.network import load_base, table_name
+from trainables.models.network import table_name
 from trainables.models.token_layers import check_token_layers, load_token_layers
 from trainables.reports import Report
 from trainables.spec import TrialSpec

@@ -13,7 +13,8 @@ from torch.nn import functional
 from tests import families
 from trainables import tasks
 from trainables.errors import UserError
-from trainables.models.network import Network, load_base, new_network
+from trainables.models.base import load_base
+from trainables.models.network import Network, new_network
 from trainables.models.plain import plain
 from trainables.tasks import Task
 

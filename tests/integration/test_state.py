@@ -26,6 +26,7 @@ from torch import distributed
 from tests.integration.test_fine_tune import SPEC, lively_parent, run
 from tests.toy import TABLE
 from trainables.data import open_source
+from trainables.models.base import load_base
 from trainables.models.checkpoint import (
     DamagedCheckpoint,
     MissingCheckpoint,
@@ -34,7 +35,6 @@ from trainables.models.checkpoint import (
     save_checkpoint,
     write_tensors,
 )
-from trainables.models.network import load_base
 from trainables.models.vocabulary import TrimmedVocabulary
 from trainables.recipe import Budget, Ingredient, Recipe
 from trainables.reports import MachineLeaves, Report, TrialError

@@ -18,7 +18,7 @@ from sweep.planning.planner import make_plan
 from sweep.search import Search
 from tests.conftest import ONE_GROUP, write_experiment
 from tests.integration.test_run import sweep
-from trainables.models.network import load_base
+from trainables.models.base import load_base
 from trainables.store import Store, checkpoint_name
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]

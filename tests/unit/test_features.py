@@ -18,7 +18,7 @@ from tests.unit.reading import json_lines
 from trainables import tasks
 from trainables.data import open_source
 from trainables.features import Feature, FeatureCache, Features, as_batch
-from trainables.models.network import Base
+from trainables.models.base import Base
 from trainables.spec import TrialSpec
 from trainables.store import Store
 from trainables.training.fine_tune import training_features

@@ -11,7 +11,7 @@ import torch
 from huggingface_hub import constants
 
 from trainables.errors import UserError
-from trainables.models.network import load_base
+from trainables.models.base import load_base
 from trainables.workers.group import GroupConfig
 from trainables.workers.node import BESIDE, memory_share, set_up
 

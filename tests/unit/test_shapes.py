@@ -11,8 +11,8 @@ from transformers import BertConfig, BertModel, PreTrainedConfig, PreTrainedMode
 
 from trainables.errors import UserError
 from trainables.models import shapes
+from trainables.models.base import check_model
 from trainables.models.identity import identify
-from trainables.models.network import check_model
 
 SMALL = {
     "vocab_size": 30, "hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 1, "intermediate_size": 8,

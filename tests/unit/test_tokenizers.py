@@ -28,7 +28,8 @@ from trainables.data.examples import (
 from trainables.errors import UserError
 from trainables.features import Feature
 from trainables.kinds import IGNORED, Encoded, kind_of
-from trainables.models.network import Base, check_tokenizer, token_types
+from trainables.models.base import Base, check_tokenizer
+from trainables.models.network import token_types
 from trainables.training.batching import collate
 
 WORDS = ("Anna", "King", ",", "whose", "dog", "ran", "(", "quickly", ")", "slept", "in", "Berlin", ".")

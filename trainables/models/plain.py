@@ -31,7 +31,8 @@ from transformers import (
 
 from trainables.errors import Problem, UserError
 from trainables.kinds.pooling import PoolingHead
-from trainables.models.network import Base, Network
+from trainables.models.base import Base
+from trainables.models.network import Network
 from trainables.tasks import Task
 
 CLASSES: Mapping[str, Any] = {

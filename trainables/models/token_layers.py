@@ -12,7 +12,7 @@ from transformers.modeling_outputs import BaseModelOutput
 
 from trainables.errors import Problem, UserError
 from trainables.kinds.mlm import TokenLayers
-from trainables.models.network import config_of, locate
+from trainables.models.base import config_of, locate
 from trainables.models.shapes import is_built_in, is_on_hub
 
 WHY = "which masked language modelling goes on with"

@@ -20,9 +20,10 @@ from trainables.data.labels import labels_of
 from trainables.features import Feature, FeatureCache, Features
 from trainables.kinds import code_hash, kind_of
 from trainables.kinds.mlm import TokenLayers
+from trainables.models.base import Base, load_base
 from trainables.models.checkpoint import DamagedCheckpoint, load_trial
 from trainables.models.lora import DOWN, UP, adapted, merged
-from trainables.models.network import Base, Network, load_base, new_network
+from trainables.models.network import Network, new_network
 from trainables.models.tensors import DamageError
 from trainables.models.token_layers import load_token_layers
 from trainables.reports import MachineLeaves
