@@ -3,7 +3,7 @@
 An experiment on as many examples as the paper's tasks have together, in lines of JSON like MNLI's: `sweep plan --check`
 twice, each in a process of its own. The peer in the same run is `json.loads` of the same lines in a bare loop.
 
-python benchmarks/checking.py --examples 3000000
+python -m benchmarks.checking --examples 3000000
 """
 
 from __future__ import annotations

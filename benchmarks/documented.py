@@ -104,7 +104,7 @@ def tune_stage(stage: Stage, before: str | None, folder: Path) -> list[dict[str,
         tune_config=tune.TuneConfig(max_concurrent_trials=stage.at_once),
         run_config=tune.RunConfig(storage_path=str(folder), name="tune", verbose=0, callbacks=[clock]),
     )
-    results = tuner.fit()
+    results: Any = tuner.fit()
     if results.errors:
         raise results.errors[0]
     return [{**one.metrics, **clock.times[one.metrics["trial_id"]]} for one in results if one.metrics]
@@ -124,7 +124,7 @@ def fit(config: dict[str, Any]) -> None:
         run_config=RunConfig(
             name=f"train-{ray.tune.get_context().get_trial_id()}",
             storage_path=config["folder"],
-            callbacks=[TuneReportCallback()],
+            callbacks=[TuneReportCallback()],  # type: ignore[list-item]
         ),
     ).fit()
 
@@ -140,7 +140,7 @@ def train(config: dict[str, Any]) -> None:
     learning_rate, epochs = config["trial"]
     torch.manual_seed(1)
     tokenizer = AutoTokenizer.from_pretrained(minilm_folder())
-    model = ray.train.torch.prepare_model(load(stage, config["before"] or str(minilm_folder())))
+    model: Any = ray.train.torch.prepare_model(load(stage, config["before"] or str(minilm_folder())))
     rows = tokenised(tokenizer, stage.task, "train", "en", stage.train_examples)
     development = tokenised(tokenizer, stage.task, "dev", "en", stage.eval_examples)
     steps = epochs * -(-len(rows) // stage.batch_size)

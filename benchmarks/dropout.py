@@ -1,6 +1,6 @@
 """What dropout costs whose masks do not depend on the micro-batches: an optimizer step with it against PyTorch's own.
 
-    python benchmarks/dropout.py [--model minilm] [--task mini-nli] [--batch-size 16] [--steps 20] [--threads 1]
+    python -m benchmarks.dropout [--model minilm] [--task mini-nli] [--batch-size 16] [--steps 20] [--threads 1]
 
 Every step is computed with dropout off, with PyTorch's masks, and with masks that belong to rows, one after the other.
 The ratio is the median over steps of each to PyTorch's own in the same step. Then it is shown what the three change:

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from benchmarks.examples import LENGTHS, Bench, Lengths, with_weights
 from benchmarks.limits import FORWARD, Work, best, layer_weights, machine, measured_limits
 from benchmarks.rounds import take_turns, write
 from benchmarks.standings import show_standings, standings
-from benchmarks.trainers import predictor, tokens_of
+from benchmarks.trainers import Measured, predictor, tokens_of
 from trainables.spec import TrialSpec
 from trainables.training.evaluate import head_name, load_split
 
@@ -87,11 +88,15 @@ def contest(
         name: predictor(with_weights(base, head), features, pad_id, CPU, **settings)
         for name, settings in TRAINERS.items()
     }
+
+    def rate(predict: Callable[[], Measured], _: int) -> float:
+        return predict().rate
+
     ours.scored(bench, spec())  # reads and keeps the examples
     contestants: dict[str, Callable[[int], float]] = {
         "ours": lambda number: ours.scored(bench, spec()).rate,
         "ours bf16": lambda number: ours.scored(bench, spec("bf16")).rate,
-        **{name: lambda number, one=predict: one().rate for name, predict in predictors.items()},
+        **{name: partial(rate, predict) for name, predict in predictors.items()},
     }
     return contestants, tokens, len(features), FORWARD * layer_weights(base.encoder.config) * tokens
 

@@ -1,6 +1,6 @@
 """What features in Arrow files save a worker: time and memory, against tokenising into Python lists in the same run.
 
-    python benchmarks/features.py [--model minilm] [--task mini-nli] [--times 20]
+    python -m benchmarks.features [--model minilm] [--task mini-nli] [--times 20]
 
 The embedded benchmark's training data is repeated `--times` over to be of a real data set's size.
 """

@@ -19,6 +19,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, NamedTuple
@@ -133,7 +134,7 @@ def compare(
     }
     memory, weights = dict.fromkeys(contestants, 0), dict.fromkeys(contestants, 0)
 
-    def turn(name: str) -> float:
+    def turn(name: str, _: int) -> float:
         if device.type == "cuda":
             torch.cuda.empty_cache()
             torch.cuda.reset_peak_memory_stats()
@@ -142,7 +143,7 @@ def compare(
             memory[name] = torch.cuda.max_memory_allocated()
         return took
 
-    seconds = take_turns({name: lambda _, one=name: turn(one) for name in contestants}, rounds)
+    seconds = take_turns({name: partial(turn, name) for name in contestants}, rounds)
     rows = []
     for name, times in seconds.items():
         took = statistics.median(times)

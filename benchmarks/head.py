@@ -3,7 +3,7 @@
 A real head as `ray up` starts it, with autoscaler and dashboard but without CPUs, and beside it, on the same machine, a
 real worker node, whose processes are not counted: on a cluster they are elsewhere. On these a real `sweep run` of a
 tiny model. Memory is the proportional set size: pages that processes share are counted once, in parts. Two cores are
-enough, as it waits until all is up: python benchmarks/head.py
+enough, as it waits until all is up: python -m benchmarks.head
 """
 
 from __future__ import annotations
@@ -68,7 +68,8 @@ class Head:
         self.elsewhere = set(self.processes()) - before
 
     def _ray(self, *options: str) -> None:
-        command = [BIN / "ray", "start", "--node-ip-address=127.0.0.1", "--object-store-memory=100000000", *options]
+        here = ["--node-ip-address=127.0.0.1", "--object-store-memory=100000000"]
+        command: list[str | Path] = [BIN / "ray", "start", *here, *options]
         done = subprocess.run(command, env=self.environment, capture_output=True, text=True)
         assert done.returncode == 0, done.stdout + done.stderr
 
@@ -132,7 +133,7 @@ def sort(process: psutil.Process) -> str:
 
 def memory(process: psutil.Process) -> float:
     """In MB."""
-    return process.memory_full_info().pss / 1e6  # type: ignore[no-any-return]
+    return process.memory_full_info().pss / 1e6
 
 
 def measure(one: Head, trials: int) -> Mapping[str, list[float]]:
@@ -144,7 +145,7 @@ def measure(one: Head, trials: int) -> Mapping[str, list[float]]:
     }  # fmt: skip
     path = one.folder / "experiment.yaml"
     path.write_text(yaml.safe_dump(experiment))
-    command = [BIN / "sweep", "run", path, "--address", one.address]
+    command: list[str | Path] = [BIN / "sweep", "run", path, "--address", one.address]
     with (
         (one.folder / "run.log").open("wb") as log,
         subprocess.Popen(command, env=one.environment, stdout=log, stderr=log) as run,

@@ -82,7 +82,8 @@ def measured_limits(device: torch.device) -> Limits:
     source = torch.empty(2**29 if device.type == "cuda" else 2**25, device=device)
     target = torch.empty_like(source)
     copy = fastest_seconds(lambda: target.copy_(source), device)
-    return Limits(*rates, 2 * source.numel() * source.element_size() / copy)
+    fp32, bf16 = rates
+    return Limits(fp32, bf16, 2 * source.numel() * source.element_size() / copy)
 
 
 def products_rate(multiply: Callable[[Tensor, Tensor], Tensor], dtype: torch.dtype, device: torch.device) -> float:

@@ -230,7 +230,7 @@ class _PlayedClass(ActorClass):
     def options(self, **options: Any) -> _PlayedClass:
         return self
 
-    def remote(self, **kwargs: Any) -> _PlayedActor:
+    def remote(self, **kwargs: Any) -> _PlayedActor:  # type: ignore[override]
         return _PlayedActor(self.fronts, next(self.numbers), kwargs)
 
 

@@ -7,7 +7,7 @@ are real; scores are drawn, and written by the ledger's schema in parts as the l
 
 Each question is asked by a process of its own: the seconds that it took, those of CPUs, and the most memory, the
 interpreter's included. The peer in the same run is pandas: it reads the columns that it needs of all parts, unverified,
-with the members of the experiment given, and groups. python benchmarks/query.py
+with the members of the experiment given, and groups. python -m benchmarks.query
 """
 
 from __future__ import annotations
@@ -158,6 +158,7 @@ def write(store: Store, rows: int, others: int) -> int:
             counts = [len(spec.tasks) * len(languages) * 4 if spec.phase == "evaluate" else 0 for spec in part]
             table = pa.concat_tables(tables)
             table = table.set_column(2, "score_rows", [counts])
+            said: list[list[str | int]]
             said = [[spec.trial_id, 0, count, 0] for spec, count in zip(part, counts, strict=True)]
             store.write(f"ledger/trials/part-{number}-{start}.parquet", written("trials", table, said))
         scored = [spec for spec in specs if spec.phase == "evaluate"]

@@ -15,6 +15,7 @@ import argparse
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 from types import SimpleNamespace
@@ -125,12 +126,12 @@ def compared(search: Search, rounds: int) -> dict[str, Any]:
     queries, candidates = search.vectors()
     found: dict[str, Neighbours] = {}
 
-    def rate(name: str) -> float:
+    def rate(name: str, _: int) -> float:
         begun = time.perf_counter()
         found[name] = CONTESTANTS[name](queries, candidates, K)
         return len(queries) * len(candidates) / (time.perf_counter() - begun)
 
-    rates = take_turns({name: lambda _, name=name: rate(name) for name in CONTESTANTS}, rounds)
+    rates = take_turns({name: partial(rate, name) for name in CONTESTANTS}, rounds)
     own, other = (found[name] for name in CONTESTANTS)
     assert (own.positions == other.positions).all(), "both find the same"
     assert np.abs(own.scores - other.scores).max() < 1e-12

@@ -9,7 +9,7 @@ begin again elsewhere; a group takes 5 s to start.
 A line for each tenth of the run: trials a second, the slots that there were on average and the share of their time for
 which a trial was at work, what a trial takes of the driver's time on a CPU, and the driver's memory. Nothing may grow
 from part to part. In the first part the slots fill, in the last ones the studies run out. Two cores are enough, if
-nothing else needs them: python benchmarks/search.py --slots 512 --trials 30000 --churn
+nothing else needs them: python -m benchmarks.search --slots 512 --trials 30000 --churn
 """
 
 from __future__ import annotations

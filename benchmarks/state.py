@@ -1,6 +1,6 @@
 """What an insurance against lost machines costs: an epoch with its state saved at the end against the same without.
 
-python benchmarks/state.py [--model minilm] [--task mini-nli] [--examples 200] [--repeats 3]
+python -m benchmarks.state [--model minilm] [--task mini-nli] [--examples 200] [--repeats 3]
 """
 
 from __future__ import annotations
@@ -68,6 +68,7 @@ def measure(arguments: argparse.Namespace, bench: Workbench) -> None:
     watch = Watch()
     TrialState.save = watch.watched(TrialState.save)  # type: ignore[assignment, method-assign]
     epochs, begun = [], 0.0
+    assert spec.epochs is not None
     for report in fine_tune(spec, bench, time.time()):
         if 1 < report.epoch < spec.epochs:  # the first one warms up, and the last one saves no state
             epochs.append(time.perf_counter() - begun)

@@ -4,7 +4,7 @@ The textbook pads the batch to its longest row, which goes through transformers'
 of the whole vocabulary; ours trims the vocabulary and computes no padding. Both give the same gradient, in float32;
 dropout is off.
 
-    python benchmarks/step.py [--model minilm] [--task mini-nli] [--batch-size 16] [--steps 10]
+    python -m benchmarks.step [--model minilm] [--task mini-nli] [--batch-size 16] [--steps 10]
 """
 
 from __future__ import annotations
@@ -14,13 +14,14 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import nn
 
 from trainables.data import open_source
 from trainables.kinds import kind_of
-from trainables.models.network import new_network
+from trainables.models.network import Network, new_network
 from trainables.models.vocabulary import TrimmedVocabulary
 from trainables.spec import TrialSpec
 from trainables.store import Store
@@ -53,16 +54,18 @@ def main() -> None:
     vocabulary = TrimmedVocabulary(ours.encoder, features.token_ids(), pad_id)
     gradient = StepGradient(ours, ours, [task], spec, bench, vocabulary)
     textbook = new_network(base, [task], 0.0).train()
-    table = textbook.encoder.get_input_embeddings()
+    encoder: Any = textbook.encoder
+    head: Any = textbook.heads[task.name]
+    table = encoder.get_input_embeddings()
     table.weight = nn.Parameter(table.weight.detach().clone())
 
     def padded(step: Step) -> None:
         batch = collate(step.features, pad_id)
-        states = textbook.encoder(input_ids=batch.input_ids, attention_mask=batch.mask)
-        outputs = textbook.heads[task.name](states.last_hidden_state, batch.mask)
+        states = encoder(input_ids=batch.input_ids, attention_mask=batch.mask)
+        outputs = head(states.last_hidden_state, batch.mask)
         kind_of(task).loss(task, outputs, batch.targets).div(step.weight).backward()
 
-    def seconds(network: nn.Module, add_gradient: Callable[[Step], object]) -> Callable[[Step], float]:
+    def seconds(network: Network, add_gradient: Callable[[Step], object]) -> Callable[[Step], float]:
         optimizer = AdamW(network, 1e-5, 0.01)
 
         def run(step: Step) -> float:

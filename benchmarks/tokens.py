@@ -1,6 +1,6 @@
 """How many tokens an example has, by task, with XLM-R's vocabulary: what `sweep plan` estimates hours from.
 
-    python benchmarks/tokens.py --data DIR > sweep/planning/pricing/tokens.yaml
+    python -m benchmarks.tokens --data DIR > sweep/planning/pricing/tokens.yaml
 
 DIR holds release files. A cell is a task, split and language; some `--sample` of its examples, evenly spread, are
 tokenised as a trial would. Of the cells' means the lowest, the mean and the highest are printed, for each role that
@@ -20,7 +20,7 @@ from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from trainables import tasks
 from trainables.data import Source, open_source
-from trainables.data.examples import Question, Text
+from trainables.data.examples import PlainText, Question
 from trainables.kinds import kind_of
 from trainables.models.minilm import minilm_folder
 from trainables.tasks import Task
@@ -50,7 +50,7 @@ def main() -> None:
     tokenizer = AutoTokenizer.from_pretrained(minilm_folder())
     print("# Tokens and features of an example: the lowest, the mean and the highest over splits and languages.")
     print("# Measured with XLM-R's vocabulary on the cuts of release files that developers have, by")
-    print("#     python benchmarks/tokens.py --data DIR > sweep/planning/pricing/tokens.yaml")
+    print("#     python -m benchmarks.tokens --data DIR > sweep/planning/pricing/tokens.yaml")
     print("tasks:")
     of_kinds: dict[tuple[str, str], list[list[Cell]]] = defaultdict(list)
     for name in tasks.names():
@@ -66,11 +66,11 @@ def main() -> None:
         of_kinds["mlm", role] = [paragraphs(released, tokenizer)]
     print("kinds:  # for tasks that are not above")
     for kind in tasks.KINDS:
-        roles = {role: measured for (one, role), measured in of_kinds.items() if one == kind}
+        roles = {role: ones for (one, role), ones in of_kinds.items() if one == kind}
         if roles:
             print(f"  {kind}:")
-        for role, measured in roles.items():
-            print(f"    {role}: {line([cell for one in measured for cell in one], [])}")
+        for role, ones in roles.items():
+            print(f"    {role}: {line([cell for one in ones for cell in one], [])}")
 
 
 def cells(
@@ -97,7 +97,7 @@ def paragraphs(source: Source, tokenizer: PreTrainedTokenizerBase) -> list[Cell]
         passages = dict.fromkeys(
             one.context for one in source.examples(asked, "test", language) if isinstance(one, Question)
         )
-        features = kind_of(task).features(task, [Text("", passage) for passage in passages], tokenizer)
+        features = kind_of(task).features(task, [PlainText("", passage) for passage in passages], tokenizer)
         found.append(Cell(language, len(features), fmean(one.width for one in features), 1))
     return found
 

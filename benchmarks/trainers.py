@@ -93,7 +93,7 @@ def trained(
             **settings,
         )
         examples = [example(feature, task) for batch in batches for feature in batch]
-        trainer = Trainer(model, arguments, collation(pad_id, width), examples, callbacks=[clock])  # type: ignore[arg-type]
+        trainer = Trainer(model, arguments, collation(pad_id, width), examples, callbacks=[clock])
         trainer.remove_callback(PrinterCallback)
         trainer.train()
     return Measured(clock.ended - clock.begun, tokens_of(batches[warm:]))

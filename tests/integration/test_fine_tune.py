@@ -162,25 +162,28 @@ def lively_parent(store: Store) -> str:
     ("data", "task", "tolerance"), [("mini", "mini-pos", 1e-5), ("mock", "copa", 2e-4), ("mock", "lareqa", 1e-4)]
 )
 def test_micro_batches_change_no_weight(data: str, task: str, tolerance: float, tmp_path: Path) -> None:
-    benches = [Workbench(Store(str(tmp_path / name)), open_source(data)) for name in ("large", "small")]
-    for bench, tokens in zip(benches, (10_000, 30), strict=True):
+    bench = Workbench(Store(str(tmp_path)), open_source(data))
+    spec = dataclasses.replace(SPEC, tasks=(task,), learning_rate=1e-4, parent=lively_parent(bench.store))
+    found = []
+    for tokens in (10_000, 30):
         bench.micro_batch_tokens = tokens
-        spec = dataclasses.replace(SPEC, tasks=(task,), learning_rate=1e-4, parent=lively_parent(bench.store))
         run(spec, bench)
-    assert difference(weights(spec, benches[0]), weights(spec, benches[1])) < tolerance
+        found.append(weights(spec, bench))
+    assert difference(*found) < tolerance
 
 
 @pytest.mark.parametrize(("data", "task"), [("mini", "mini-pos"), ("mock", "copa"), ("mock", "lareqa")])
 def test_masks_of_rows_do_not_depend_on_micro_batches(data: str, task: str, tmp_path: Path) -> None:
     """PyTorch's own do: other weights under one id."""
     found: dict[tuple[str, int], dict[str, torch.Tensor]] = {}
+    bench = Workbench(Store(str(tmp_path)), open_source(data))
+    parent = lively_parent(bench.store)
     for masks in ("batch", "rows"):
+        spec = dataclasses.replace(
+            SPEC, tasks=(task,), dropout=0.3, dropout_masks=masks, learning_rate=1e-4, epochs=1, parent=parent  # type: ignore[arg-type]
+        )  # fmt: skip
         for tokens in (10_000, 30):
-            bench = Workbench(Store(str(tmp_path / f"{masks}-{tokens}")), open_source(data), micro_batch_tokens=tokens)
-            spec = dataclasses.replace(
-                SPEC, tasks=(task,), dropout=0.3, dropout_masks=masks, learning_rate=1e-4, epochs=1,  # type: ignore[arg-type]
-                parent=lively_parent(bench.store),
-            )  # fmt: skip
+            bench.micro_batch_tokens = tokens
             run(spec, bench)
             found[masks, tokens] = weights(spec, bench)
     of_rows, of_batches = (difference(found[one, 10_000], found[one, 30]) for one in ("rows", "batch"))

@@ -55,6 +55,7 @@ def test_a_model_without_its_weights_is_refused_with_what_to_do(rig: Rig, tmp_pa
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 @needs_tensorboard
 def test_a_run_is_logged_and_its_model_is_published(tmp_path: Path) -> None:
     """The real thing: a run with `--log`, whose winner is written as a folder, with its card."""

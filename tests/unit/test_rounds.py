@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from benchmarks.limits import Limits, Work
@@ -41,3 +43,10 @@ def test_a_contestant_is_measured_by_the_limit_of_its_precision() -> None:
     assert (fp32["share"], fp32["products_share"]) == pytest.approx((0.5, 0.4))
     assert (bf16["share"], bf16["products_share"]) == pytest.approx((0.4, 0.2))
     assert trainer["over"]["ours"]["median"] == 2.0
+
+
+def test_benchmarks_are_run_as_modules() -> None:
+    """As scripts they would find benchmarks/sweep.py where they import the package."""
+    root = Path(__file__).parents[2]
+    files = [*root.glob("benchmarks/*.py"), *root.glob("docs/*.md"), root / "README.md", root / "CONTRIBUTING.md"]
+    assert [file.name for file in files if "python benchmarks/" in file.read_text(encoding="utf-8")] == []
