@@ -62,10 +62,8 @@ def main() -> None:
         PRODUCTS: contest.work.products_seconds(limits, arguments.precision) * share,
         OPTIMIZER: contest.work.bytes / limits.bytes,
     }
-    print(
-        f"{machine(CPU)}\n{arguments.model}, {arguments.precision}, {contest.task.name}, {tokens / steps:,.0f} tokens"
-    )
-    print(limits)
+    print(f"{machine(CPU)}\n{limits}")
+    print(f"{arguments.model}, {arguments.precision}, {contest.task.name}, {tokens / steps:,.0f} tokens a step")
     show([
         {
             "of a step": name,

@@ -56,6 +56,7 @@ date +%s
 
 echo "== logs"
 grep -rlE "$SECRET|$HF_TOKEN|$MY_OWN_KEY" /tmp/ray 2> /dev/null || echo "none of them"
+grep -rl env_vars /tmp/ray --include='runtime_env*' || echo "no environment"
 find /tmp/ray -name 'runtime_env*' -size +0 | wc -l
 """
 
@@ -105,6 +106,7 @@ def test_a_node_gets_keys_and_data_and_says_what_it_lacks(tmp_path: Path) -> Non
     )
     assert "starts again" not in folder
     assert int(ended) - int(began) < 60
-    with_keys, looked_at = logs.splitlines()
+    with_keys, environments, looked_at = logs.splitlines()
     assert with_keys == "none of them", logs
+    assert environments == "no environment", logs  # of Ray's, which it would log
     assert int(looked_at) >= 1, logs  # of the logs that would have them
